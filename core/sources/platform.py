@@ -1,0 +1,245 @@
+"""The operating system's own feed: what its services, its assistant and its people did.
+
+The shapes below are the published schema (`docs/platform-events.schema.json`). Signed with HMAC-SHA256 in hex over the raw body, in
+`X-Flexoraa-Signature`. Not here: what vendors say themselves (the sibling modules).
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from core.events import (
+    AiTurn,
+    Event,
+    ExperimentEvent,
+    LeadEvent,
+    Message,
+    Point,
+    PointKind,
+    PrivacyRequest,
+    Reject,
+    ScheduledMessage,
+    ServiceEvent,
+    TokenUsage,
+)
+from core.sources.common import decode_json, hmac_hex_matches, utc
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Contact(Struct, forbid_unknown_fields=False):
+    """The person that an event speaks of."""
+
+    kind: PointKind
+    value: Text
+
+    def point(self) -> Point:
+        """As a canonical contact point."""
+        return Point(self.kind, self.value)
+
+
+class _Body(Struct, kw_only=True, tag_field="type"):
+    id: Text
+    account_id: Text
+    occurred_at: datetime
+
+
+class MessageSent(_Body, tag="message.sent", kw_only=True):
+    """Our side sent a message; `message_id` is the channel's id of it."""
+
+    contact: Contact
+    channel: Text
+    channel_account_id: Text
+    message_id: Text
+    author_type: Literal["human", "ai", "automation"]
+    person_id: str | None = None
+    message_type: str = "text"
+    text: str | None = None
+    template_name: str | None = None
+    reply_to_message_id: str | None = None
+    action_id: str | None = None
+
+
+class AiTurnCompleted(_Body, tag="ai_turn.completed", kw_only=True):
+    """The assistant finished a turn; the slots hold all that is known after it."""
+
+    contact: Contact
+    channel: Text
+    intent: Literal["none", "support", "exploring", "comparing", "ready_to_buy"] | None = None
+    budget_minor: Count | None = None
+    budget_currency: str | None = None
+    timeline_days: Count | None = None
+    objection: str | None = None
+    buying_signal: str | None = None
+    risk: Literal["none", "legal", "refund_dispute", "self_harm", "medical", "financial", "abuse", "data_protection"] = "none"
+    confidence: Share
+    next_action: Text
+    verdict: Literal["continue", "qualified", "disqualified", "escalate"] = "continue"
+    asked_for_human: bool = False
+
+
+class TokensUsed(_Body, tag="tokens.used", kw_only=True):
+    """Something was used that costs tokens."""
+
+    kind: Literal["llm_input", "llm_output", "message", "booking", "enrichment"]
+    quantity: Count
+    contact: Contact | None = None
+    model: str | None = None
+    channel: str | None = None
+    category: str | None = None
+    action: str | None = None
+
+
+class LeadChanged(_Body, tag="lead.changed", kw_only=True):
+    """A person or a rule of the operating system did something with a lead."""
+
+    kind: Literal[
+        "assigned", "unassigned", "human_action", "next_step_set", "tier_overridden", "escalated", "resolved", "won", "lost"
+    ]
+    contact: Contact
+    channel: str | None = None
+    person_id: str | None = None
+    tier: Literal["HOT", "WARM", "COLD"] | None = None
+    value_minor: Count | None = None
+    currency: str | None = None
+
+
+class ExperimentExposed(_Body, tag="experiment.exposed", kw_only=True):
+    """A contact was shown a variant."""
+
+    contact: Contact
+    experiment_id: Text
+    variant: Text
+
+
+class ExperimentObserved(_Body, tag="experiment.observed", kw_only=True):
+    """A metric of a contact was measured."""
+
+    contact: Contact
+    experiment_id: Text
+    metric: Text
+    value: float
+
+
+class ServiceReported(_Body, tag="service.reported", kw_only=True):
+    """A service answered, failed or gave a sign of life."""
+
+    kind: Literal["heartbeat", "request", "error"]
+    service: Text
+    is_ok: bool = True
+    latency_seconds: Annotated[float, Meta(ge=0)] | None = None
+
+
+class PrivacyRequested(_Body, tag="privacy.requested", kw_only=True):
+    """A person asked for access, erasure or rectification."""
+
+    kind: Literal["access", "erasure", "rectification"]
+    contact: Contact
+
+
+class MessageScheduled(_Body, tag="message.scheduled", kw_only=True):
+    """A message is to be sent later, or no longer."""
+
+    schedule_id: Text
+    contact: Contact
+    kind: Literal["scheduled", "cancelled"]
+    channel: Text
+    send_at: datetime
+    template_name: str | None = None
+    text: str | None = None
+
+
+PlatformEvent = (
+    MessageSent
+    | AiTurnCompleted
+    | TokensUsed
+    | LeadChanged
+    | ExperimentExposed
+    | ExperimentObserved
+    | ServiceReported
+    | PrivacyRequested
+    | MessageScheduled
+)
+"""All that the feed may carry, one JSON object a body, told apart by `type`."""
+
+
+class _Peek(Struct):
+    account_id: str | None = None
+    type: str | None = None
+
+
+_TYPES = frozenset(each.__struct_config__.tag for each in get_args(PlatformEvent))
+_DECODER = msgspec.json.Decoder(PlatformEvent)
+_PEEK = msgspec.json.Decoder(_Peek)
+
+
+def accounts(raw: bytes) -> list[str]:
+    """The accounts that a body speaks of, before it is trusted."""
+    account = _PEEK.decode(raw).account_id
+    return [account] if account else []
+
+
+def verify(headers: Mapping[str, str], raw: bytes, secret: bytes) -> bool:
+    """Whether `X-Flexoraa-Signature` is the HMAC-SHA256 of the raw body, in constant time. Header names in lower case."""
+    return hmac_hex_matches(secret, raw, headers.get("x-flexoraa-signature", ""))
+
+
+def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
+    """One body into its one canonical event, or the reason why it is none."""
+    peek = decode_json(_PEEK, raw)
+    if isinstance(peek, Reject):
+        yield peek
+        return
+    if peek.type not in _TYPES:
+        yield Reject("unknown_event_type", "$.type", f"no such platform event type: {peek.type!r}", peek.account_id)
+        return
+    body = decode_json(_DECODER, raw, peek.account_id)
+    if isinstance(body, Reject):
+        yield body
+        return
+    if body.occurred_at.tzinfo is None:
+        yield Reject("bad_time", "$.occurred_at", "the time has no offset; write it as ISO 8601 with one, or Z", body.account_id)
+        return
+    yield _canonical(body)
+
+
+def _canonical(body: PlatformEvent) -> Event:  # noqa: PLR0911 — one return a shape, nothing else
+    common = {
+        "source": "platform",
+        "account_id": body.account_id,
+        "event_id": f"platform:{body.id}",
+        "occurred_at": utc(body.occurred_at),
+    }
+    own = {name: getattr(body, name) for name in body.__struct_fields__ if name not in {"id", "account_id", "occurred_at"}}
+    contact = own.pop("contact", None)
+    if contact is not None:
+        own["contact"] = contact.point()
+    match body:
+        case MessageSent():
+            ids = {
+                "message_id": f"{body.channel}:{body.message_id}",
+                "reply_to_message_id": body.reply_to_message_id and f"{body.channel}:{body.reply_to_message_id}",
+                "event_id": f"{body.channel}:{body.message_id}",
+            }
+            return Message(**(common | own | ids), direction="outbound")
+        case AiTurnCompleted():
+            return AiTurn(**common, **own)
+        case TokensUsed():
+            return TokenUsage(**common, **own)
+        case LeadChanged():
+            return LeadEvent(**common, **own)
+        case ExperimentExposed():
+            return ExperimentEvent(**common, **own, kind="exposed")
+        case ExperimentObserved():
+            return ExperimentEvent(**common, **own, kind="observed")
+        case ServiceReported():
+            return ServiceEvent(**common, **own)
+        case PrivacyRequested():
+            return PrivacyRequest(**common, **own)
+        case MessageScheduled():
+            return ScheduledMessage(**(common | own | {"send_at": utc(body.send_at)}))
