@@ -25,7 +25,7 @@ from core.events import (
     ServiceEvent,
     TokenUsage,
 )
-from core.sources.common import decode_json, hmac_hex_matches, utc
+from core.sources._common import decode_json, hmac_hex_matches, utc
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]

@@ -16,6 +16,7 @@ from core.events import Reject
 T = TypeVar("T")
 
 _PATH = re.compile(r" - at `([^`]*)`$")
+_QUOTED = re.compile(r"'.*'")
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this would be the year 5138, as milliseconds 1973
@@ -27,7 +28,8 @@ def decode_json(decoder: msgspec.json.Decoder[T], raw: bytes, account_id: str | 
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         path = _PATH.search(str(error))
-        return Reject("bad_shape", path.group(1) if path else "$", _PATH.sub("", str(error)), account_id)
+        detail = _QUOTED.sub("…", _PATH.sub("", str(error)))
+        return Reject("bad_shape", path.group(1) if path else "$", detail, account_id)
     except msgspec.DecodeError as error:
         return Reject("not_json", "$", str(error), account_id)
 

@@ -1,0 +1,62 @@
+"""From marts to effects: published marts, wanted actions, deliveries.
+
+Here belong those three assets. Not here: the loop (`assets.delivery`), the rules that want an action (`dbt_project/models/marts/actions`).
+"""
+
+import os
+
+import dagster as dg
+
+from assets.delivery import RULES, decide, deliver
+from core.ports import Clock, Outbox, Publisher, Receipts, Senders
+
+_OWNERS = ["team:operations"]
+
+PUBLISHED = (
+    "act_requests",
+    "dim_contact_points",
+    "dim_leads",
+    "fct_lead_leaks",
+    "fct_lead_scores",
+    "fct_messaging_windows",
+    "fct_recovery_candidates",
+    "fct_token_balances",
+)
+"""Marts that sensors, senders and tenants' readers need; everything else stays in the warehouse."""
+
+
+@dg.asset(
+    key=dg.AssetKey(["serving", "marts"]),
+    deps=[dg.AssetKey(["marts", mart]) for mart in PUBLISHED],
+    group_name="actions",
+    kinds={"postgres"},
+    owners=_OWNERS,
+)
+def serving_marts(
+    publisher: dg.ResourceParam[Publisher], clock: dg.ResourceParam[Clock], run_lock: dg.ResourceParam[None]
+) -> dg.MaterializeResult:
+    """The marts that operations read, in Postgres schema `serving`, swapped in together, apart by tenant."""
+    rows = publisher.publish(PUBLISHED, clock.now())
+    return dg.MaterializeResult(metadata={f"rows_{mart}": count for mart, count in rows.items()})
+
+
+@dg.asset(key=dg.AssetKey(["ops", "outbox"]), deps=[serving_marts], group_name="actions", kinds={"postgres"}, owners=_OWNERS)
+def outbox_actions(outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.MaterializeResult:
+    """Every wanted action that is due, once. The sensors do the same between runs; whoever comes first wins."""
+    new = {rule: decide(outbox, rule, "", clock)[0] for rule in RULES}
+    return dg.MaterializeResult(metadata={f"new_{rule}": count for rule, count in new.items()})
+
+
+@dg.asset(key=dg.AssetKey(["ops", "deliveries"]), deps=[outbox_actions], group_name="actions", kinds={"http"}, owners=_OWNERS)
+def deliveries(
+    context: dg.AssetExecutionContext,
+    outbox: dg.ResourceParam[Outbox],
+    senders: dg.ResourceParam[Senders],
+    receipts: dg.ResourceParam[Receipts],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """What was due is sent, refused with a reason, or shown as unknown; what we sent comes back through the inbox."""
+    worker = f"{context.run_id}/{os.getpid()}"
+    done = deliver(outbox, senders, receipts, clock, worker)
+    counts = {f"{rule}_{state}": count for (rule, state), count in sorted(done.outcomes.items())}
+    return dg.MaterializeResult(metadata={**counts, "receipts": done.receipts})

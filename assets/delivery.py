@@ -1,0 +1,57 @@
+"""Claim, gate, send, record: how wanted actions become effects.
+
+Here belongs the loop over the ports and its order, which is what makes an effect happen once. Not here: the gate's rules (`core.actions`),
+the ways out (`orchestration.resources.senders`), Dagster (`assets.actions`).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from core.actions import Delivery, Outcome, may_send
+from core.plans import plan_requests
+from core.ports import Clock, Outbox, Receipts, Sender
+
+RULES = ("lead_leak", "cold_recovery", "token_threshold")
+"""Rules whose requests become actions; a sensor each."""
+
+BATCH = 50
+"""Actions claimed at once; the outbox's lease is long enough for this many tries that all time out."""
+
+
+class Delivered(NamedTuple):
+    """What one round of deliveries came to."""
+
+    outcomes: Counter[tuple[str, str]]
+    """By (rule, state)."""
+    receipts: int
+
+
+def decide(outbox: Outbox, rule: str, cursor: str, clock: Clock) -> tuple[int, str]:
+    """Put the due requests of a rule in the outbox; returns how many were new, and the next cursor."""
+    now = clock.now()
+    plan = plan_requests(cursor, outbox.published(rule, now), outbox.known(rule), now)
+    return outbox.add(plan.actions, now), plan.cursor
+
+
+def deliver(outbox: Outbox, senders: Mapping[str, Sender], receipts: Receipts, clock: Clock, worker: str) -> Delivered:
+    """Deliver everything that is due. An action is claimed one by one within its batch's lease and recorded before the next."""
+    outcomes: Counter[tuple[str, str]] = Counter()
+    while batch := outbox.claim(worker, clock.now(), BATCH):
+        for delivery in batch:
+            outcome = _deliver_one(outbox, senders, delivery, clock)
+            if outcome.provider_id is not None:
+                receipts.note(delivery, outcome.provider_id, clock.now())
+            if outbox.settle(delivery, outcome, clock.now()):
+                outcomes[delivery.action.rule, outcome.state] += 1
+    return Delivered(outcomes, receipts.close())
+
+
+def _deliver_one(outbox: Outbox, senders: Mapping[str, Sender], delivery: Delivery, clock: Clock) -> Outcome:
+    refused = may_send(delivery.action, outbox.standing(delivery), clock.now())
+    if refused is not None:
+        return refused
+    sender = senders.get(delivery.action.channel)
+    if sender is None:
+        return Outcome("rejected", f"no way out is built for the channel {delivery.action.channel!r}")
+    return sender.send(delivery)

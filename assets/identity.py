@@ -1,0 +1,51 @@
+"""Reference data for the warehouse, with the identity of every lead.
+
+Here belongs exporting dated reference rows, and resolving which lead holds which contact point (`core.identity`). One asset, for both are
+what the warehouse reads beside the lake. Not here: the rules of either.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+
+from core.identity import resolve
+from core.ports import Clock, Lake, Reference, Vault
+from core.reference import REFERENCE_TYPES
+
+BUSINESS_DAYS_AHEAD = timedelta(days=62)
+"""How far calendars are laid out beyond the moment of the build; the longest limit counted in business time is days, not months."""
+
+_LOOK_BACK = timedelta(days=8)  # an event at most 7 days late, and a day for time zones
+
+REFERENCE_SPECS = [
+    dg.AssetSpec(
+        dg.AssetKey(["reference", each.table]),  # type: ignore[attr-defined]  # every type of that tuple has a table
+        deps=[["lake", "contact_events"], ["lake", "messages"]] if each.table == "lead_points" else [],  # type: ignore[attr-defined]
+        group_name="reference",
+        kinds={"parquet"},
+        owners=["team:data"],
+        description=each.__doc__,
+    )
+    for each in REFERENCE_TYPES
+]
+
+
+@dg.multi_asset(specs=REFERENCE_SPECS, name="reference")
+def reference_assets(
+    clock: dg.ResourceParam[Clock],
+    lake: dg.ResourceParam[Lake],
+    reference: dg.ResourceParam[Reference],
+    vault: dg.ResourceParam[Vault],
+    run_lock: dg.ResourceParam[None],
+) -> Iterator[dg.MaterializeResult]:
+    """Write every reference table, if it changed; the build speaks of the clock's moment."""
+    as_of = clock.now()
+    lead_points = resolve(lake.sightings(), lake.links(), vault.kinds())
+    first, last = lake.event_dates() or (as_of.date(), as_of.date())
+    business_range = (first - _LOOK_BACK, max(last, as_of.date()) + BUSINESS_DAYS_AHEAD)
+    rows = reference.export(as_of, business_range, lead_points)
+    for spec in REFERENCE_SPECS:
+        yield dg.MaterializeResult(
+            asset_key=spec.key, metadata={"dagster/row_count": rows[spec.key.path[-1]], "as_of": as_of.isoformat()}
+        )

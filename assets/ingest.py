@@ -1,0 +1,67 @@
+"""The lake: every closed segment of the inbox, taken in.
+
+Here belongs the asset; what taking in means is `assets.intake`. Not here: reading files, keys, the warehouse.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.intake import Taken, take_in
+from core.events import EVENT_TYPES
+from core.ports import Inbox, Lake, Ledger, Progress, Vault
+
+LAKE_SPECS = [
+    dg.AssetSpec(
+        dg.AssetKey(["lake", each.table]),
+        group_name="lake",
+        kinds={"parquet"},
+        owners=["team:data"],
+        description=each.__doc__,
+    )
+    for each in EVENT_TYPES
+]
+
+
+def take_in_all(inbox: Inbox, lake: Lake, ledger: Ledger, vault: Vault, progress: Progress) -> tuple[list[Taken], int]:
+    """Every pending segment, once; returns what was taken in and how many segments had been taken in before."""
+    pending = inbox.pending()
+    known = ledger.known([segment.segment_id for segment in pending])
+    directory = ledger.directory()
+    taken: list[Taken] = []
+    for segment in progress.over("segments", pending):
+        if segment.segment_id not in known:
+            taken.append(take_in(segment, inbox.lines(segment), directory, lake, ledger, vault))
+            known.add(segment.segment_id)
+        inbox.settle(segment)
+    return taken, len(pending) - len(taken)
+
+
+@dg.multi_asset(specs=LAKE_SPECS, name="lake")
+def lake_assets(  # noqa: PLR0913 — one parameter a store
+    context: dg.AssetExecutionContext,
+    inbox: dg.ResourceParam[Inbox],
+    lake: dg.ResourceParam[Lake],
+    ledger: dg.ResourceParam[Ledger],
+    vault: dg.ResourceParam[Vault],
+    progress: dg.ResourceParam[Progress],
+    run_lock: dg.ResourceParam[None],
+) -> Iterator[dg.MaterializeResult]:
+    """Take in everything pending; a rerun overwrites and never doubles."""
+    lake.prepare()
+    taken, repeated = take_in_all(inbox, lake, ledger, vault, progress)
+    reasons: Counter[str] = sum((each.reasons for each in taken), Counter())
+    counts = [count for each in taken for count in each.counts]
+    metadata = {
+        "segments": len(taken),
+        "segments_repeated": repeated,
+        "lines": sum(each.line_count for each in taken),
+        "events_received": sum(each.received for each in counts),
+        "events_accepted": sum(each.accepted for each in counts),
+        "events_rejected": sum(each.rejected for each in counts),
+        "rejected_by_reason": dict(sorted(reasons.items())),
+    }
+    context.log.info("taken in: %s", metadata)
+    for spec in LAKE_SPECS:
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)

@@ -1,0 +1,9 @@
+"""Where the dbt project lies.
+
+Here belong two paths, so that the manifest can be made current before `assets.warehouse` reads it. Nothing else.
+"""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+MANIFEST = PROJECT / "target" / "manifest.json"

@@ -1,0 +1,98 @@
+"""Actions: what the platform wants done outside, when it may still be done, and what can become of it.
+
+Here belong an action's identity, the gate before every send and the outcomes of one try. Not here: which actions are wanted (the marts),
+how they are kept (`core.ports.Outbox`) or sent (`core.ports.Sender`).
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+State = Literal["requested", "claimed", "sent", "rejected", "unknown", "held", "expired", "cancelled"]
+
+
+def key_of(*parts: str | None) -> str:
+    """A key of ordered parts: SHA-256, in hex, of each part with its length before it, so that no two lists share one.
+
+    The same as the dbt macro `key_of`.
+
+    >>> key_of("a-b", "c") == key_of("a", "b-c")
+    False
+    >>> key_of("cold_recovery", None)[:12]
+    '64c1c96e9cfc'
+    """
+    joined = "".join("-" if part is None else f"{len(part.encode())}:{part}" for part in parts)
+    return hashlib.sha256(joined.encode()).hexdigest()
+
+
+class Action(NamedTuple):
+    """One wanted effect: a row of the mart `act_requests`. `details` is JSON text without personal data."""
+
+    action_id: str
+    tenant_id: str
+    rule: str
+    kind: str
+    channel: str
+    lead_id: str | None
+    point_id: str | None
+    account_id: str | None
+    template_name: str | None
+    subject: str
+    trigger: str
+    details: str
+    due_at: datetime
+    expires_at: datetime
+
+
+class Delivery(NamedTuple):
+    """An action that a worker holds: `fence` rises with every claim, so a worker that lost its lease cannot record."""
+
+    action: Action
+    attempt: int
+    fence: int
+
+
+class Standing(NamedTuple):
+    """What the newest published marts say at the moment of sending. `is_wanted`: the request still stands (a reply ends a recovery)."""
+
+    is_wanted: bool
+    is_opted_out: bool
+    is_erased: bool
+    is_point_held: bool
+
+
+class Outcome(NamedTuple):
+    """What became of one try. `provider_id` is the other side's id of it, in plain: it is never stored; `status_code` its HTTP status."""
+
+    state: State
+    reason: str
+    status_code: int | None = None
+    provider_id: str | None = None
+    request_sha256: str | None = None
+    response_sha256: str | None = None
+
+
+PERSONAL_KINDS = frozenset({"send_template"})
+"""Actions that reach a lead; all others reach the tenant's own people or systems."""
+
+
+def may_send(action: Action, standing: Standing, now: datetime) -> Outcome | None:
+    """Why the action must not be sent at this moment, or None where it may.
+
+    An expired action stays expired. A lead that opted out, was erased or gave up its number is never written to; a request that the
+    marts no longer make (the lead has answered) is dropped.
+
+    Returns:
+        An outcome `expired` or `cancelled` with its reason, or None.
+    """
+    if now >= action.expires_at:
+        return Outcome("expired", "its time is over")
+    if action.kind not in PERSONAL_KINDS:
+        return None
+    refusals = (
+        (standing.is_erased, "the lead was erased"),
+        (standing.is_opted_out, "the lead opted out"),
+        (not standing.is_point_held, "the lead no longer holds this contact point"),
+        (not standing.is_wanted, "the request no longer stands: the lead has answered, or its reason is gone"),
+    )
+    return next((Outcome("cancelled", reason) for refused, reason in refusals if refused), None)

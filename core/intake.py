@@ -1,0 +1,138 @@
+"""From one line of an inbox segment to canonical events with their tenant, or a reason why not.
+
+Here belong the line's envelope, the directory of connections and the order of the checks: known account, true signature, then decoding.
+Not here: reading files, normalising and encrypting (`core.rows`), storing.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from core.events import Event, Reject
+from core.sources import Source, sources
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""Vendors' largest stated webhook is Meta's 3 MB; anything above this is not one."""
+
+
+class Envelope(Struct):
+    """One line of a segment: a webhook as it arrived. `body` is the raw text, byte for byte when encoded as UTF-8."""
+
+    source: str
+    received_at: datetime
+    headers: dict[str, str]
+    body: str
+
+
+class Account(NamedTuple):
+    """Whose account this is in [`valid_from`, `valid_to`), and the secrets that sign for it."""
+
+    tenant_id: str
+    region: str
+    valid_from: datetime
+    valid_to: datetime | None
+    secrets: tuple[bytes, ...]
+
+
+class Directory(NamedTuple):
+    """All connections of all tenants, by (source, account id)."""
+
+    accounts: Mapping[tuple[str, str], list[Account]]
+
+    def at(self, source: str, account_id: str, moment: datetime) -> Account | None:
+        """Who held the account at that moment."""
+        for account in self.accounts.get((source, account_id), ()):
+            if account.valid_from <= moment and (account.valid_to is None or moment < account.valid_to):
+                return account
+        return None
+
+
+class Accepted(NamedTuple):
+    """An event that is authentic and decoded, with the tenant that it belongs to."""
+
+    account: Account
+    event: Event
+
+
+class Rejected(NamedTuple):
+    """What could not be taken in, with the tenant as far as it is known (else empty)."""
+
+    tenant_id: str
+    source: str
+    reject: Reject
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+
+
+def read_line(line: bytes) -> Envelope | Reject:
+    """One NDJSON line as an envelope."""
+    try:
+        envelope = _ENVELOPE.decode(line)
+    except msgspec.ValidationError as error:
+        return Reject("bad_line", "$", f"not an object of source, received_at, headers and body: {type(error).__name__}")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return Reject("invalid_utf8", "$", f"byte {error.start} of the line is not UTF-8")
+        return Reject("bad_line", "$", "the line is not JSON")
+    if envelope.received_at.tzinfo is None:
+        return Reject("bad_line", "$.received_at", "the time has no offset; write it as ISO 8601 with one, or Z")
+    return Envelope(envelope.source, envelope.received_at.astimezone(UTC), envelope.headers, envelope.body)
+
+
+def take(envelope: Envelope, directory: Directory) -> Iterator[Accepted | Rejected]:
+    """All that one webhook says. Nothing is decoded before its signature holds; never empty."""
+    raw = envelope.body.encode()
+    source = sources().get(envelope.source)
+    if source is None:
+        yield Rejected("", envelope.source, Reject("unknown_source", "$.source", f"no such source: {envelope.source!r}"))
+        return
+    if len(raw) > MAX_BODY_BYTES:
+        detail = f"a body of {len(raw):,} bytes; at most {MAX_BODY_BYTES:,} are taken"
+        yield Rejected("", envelope.source, Reject("too_large", "$", detail))
+        return
+    try:
+        named = source.accounts(raw)
+    except msgspec.ValidationError:
+        yield Rejected("", envelope.source, Reject("bad_shape", "$", f"not the shape of a {envelope.source} webhook"))
+        return
+    except msgspec.DecodeError as error:
+        yield Rejected("", envelope.source, Reject("not_json", "$", str(error)))
+        return
+    yield from _authentic(envelope, raw, source, named, directory)
+
+
+def _authentic(
+    envelope: Envelope, raw: bytes, source: Source, named: list[str], directory: Directory
+) -> Iterator[Accepted | Rejected]:
+    headers = {name.lower(): value for name, value in envelope.headers.items()}
+    known = {each: account for each in named if (account := directory.at(envelope.source, each, envelope.received_at))}
+    if not known:
+        detail = "the body names no account" if not named else "no tenant is connected to this account at that time"
+        yield Rejected("", envelope.source, Reject("unknown_account", "$", detail, named[0] if named else None))
+        return
+    checked: dict[bytes, bool] = {}
+    for secret in {secret for account in known.values() for secret in account.secrets}:
+        checked[secret] = source.verify(headers, raw, secret)
+    trusted = {each: account for each, account in known.items() if any(checked[secret] for secret in account.secrets)}
+    if not trusted:
+        claimed = next(iter(known))
+        reject = Reject("wrong_signature", "$", "no live secret of this account signs these bytes", claimed)
+        yield Rejected(known[claimed].tenant_id, envelope.source, reject)
+        return
+    for item in source.decode(raw, headers):
+        account_id = item.account_id or ""
+        if isinstance(item, Reject):
+            account = trusted.get(account_id) or next(iter(trusted.values()))
+            yield Rejected(account.tenant_id, envelope.source, item)
+        elif account_id in trusted:
+            yield Accepted(trusted[account_id], item)
+        else:
+            reason = "wrong_signature" if account_id in known else "unknown_account"
+            detail = "this part of the body is of an account that is not connected, or whose secret does not sign it"
+            yield Rejected("", envelope.source, Reject(reason, "$", detail, account_id))

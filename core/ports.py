@@ -1,0 +1,254 @@
+"""What the assets need of the outside, as Protocols: whoever offers these can stand in for an adapter.
+
+Here belong the seams between what exists (`assets`) and with what it runs (`orchestration.resources`). Not here: any implementation.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from core.actions import Action, Delivery, Outcome, Standing
+from core.events import Event, Point, Reject
+from core.identity import Link, Sighting
+from core.intake import Directory
+from core.reference import LeadPoint
+from core.rows import PointKey
+
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """The moment; the only way to learn it."""
+
+    def now(self) -> datetime:
+        """UTC."""
+        ...
+
+
+class Progress(Protocol):
+    """How long work is shown to whoever waits for it."""
+
+    def over(self, name: str, items: Sequence[T]) -> Iterator[T]:
+        """The items, one by one, with a sign of how many are done."""
+        ...
+
+
+class Line(NamedTuple):
+    """One line of a segment: its number from 1, its bytes, and why they cannot be read, where they cannot."""
+
+    number: int
+    raw: bytes
+    broken: Reject | None = None
+
+
+class Segment(NamedTuple):
+    """One closed file of the inbox. `segment_id` is the SHA-256 of its bytes, so the same file dropped twice is one segment."""
+
+    segment_id: str
+    path: Path
+    size_bytes: int
+
+
+class Inbox(Protocol):
+    """Where raw webhooks arrive."""
+
+    def names(self) -> list[str]:
+        """Names of closed segments, without reading them."""
+        ...
+
+    def pending(self) -> list[Segment]:
+        """Closed segments that are not yet taken in, oldest name first."""
+        ...
+
+    def lines(self, segment: Segment) -> Iterator[Line]:
+        """Its lines, unpacked; a damaged archive ends with one Line that says why."""
+        ...
+
+    def settle(self, segment: Segment) -> None:
+        """Put it aside: all that it held is in the lake or in quarantine."""
+        ...
+
+
+class Lake(Protocol):
+    """Canonical events as Parquet, by table and UTC event date."""
+
+    def replace(self, segment_id: str) -> AbstractContextManager["LakeWriter"]:
+        """Write all files of a segment; they appear together when the block ends well, in place of any earlier ones."""
+        ...
+
+    def prepare(self) -> None:
+        """Make every table exist, maybe with no row."""
+        ...
+
+    def sightings(self) -> Iterable[Sighting]:
+        """Every point that any event names."""
+        ...
+
+    def links(self) -> Iterable[Link]:
+        """Every evidence that two points are one person."""
+        ...
+
+    def event_dates(self) -> tuple[date, date] | None:
+        """The first and the last event date, or None while the lake is empty."""
+        ...
+
+
+class LakeWriter(Protocol):
+    """An open segment of the lake."""
+
+    def write(self, event_type: type[Event], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Append rows in the order of `core.columns.columns(event_type)`."""
+        ...
+
+
+class Held(NamedTuple):
+    """One rejected item, encrypted, as quarantine keeps it. `line` and `item` count from 1."""
+
+    line: int
+    item: int
+    tenant_id: str
+    source: str
+    account_id: str | None
+    reason: str
+    place: str
+    detail: str
+    received_at: datetime | None
+    body_enc: bytes
+    key_id: str
+
+
+class Count(NamedTuple):
+    """Conservation of one segment, tenant and source: received = accepted + rejected (`accepted` includes repeats)."""
+
+    tenant_id: str
+    source: str
+    received: int
+    accepted: int
+    rejected: int
+
+
+class Ledger(Protocol):
+    """What has been taken in, and what was turned away."""
+
+    def known(self, segment_ids: Collection[str]) -> set[str]:
+        """Those that are taken in already."""
+        ...
+
+    def record(self, segment: Segment, line_count: int, detail: str, counts: Sequence[Count], held: Sequence[Held]) -> None:
+        """Note a segment as taken in, with its counts and rejects, in one transaction."""
+        ...
+
+    def counts(self) -> Mapping[tuple[str, str, str], Count]:
+        """Counts by (segment, tenant, source), of all segments."""
+        ...
+
+    def directory(self) -> Directory:
+        """All connections with their secrets."""
+        ...
+
+    def refusals(self) -> Mapping[str, int]:
+        """Held items of the quarantine by reason."""
+        ...
+
+
+class Vault(Protocol):
+    """Who is behind a surrogate, and the keys; the only place that can tell."""
+
+    def points(self, tenant_id: str, points: Collection[Point]) -> Mapping[Point, PointKey]:
+        """Surrogate and key of each, made where new; committed before it returns."""
+        ...
+
+    def reveal(self, tenant_id: str, point_ids: Collection[str]) -> Mapping[str, Point]:
+        """The persons behind surrogates; erased ones are missing."""
+        ...
+
+    def kinds(self) -> Mapping[str, str]:
+        """The kind of every point id of every tenant."""
+        ...
+
+    def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
+        """A key of the tenant's own (`ref`, `fragment`); tenant '' is the platform."""
+        ...
+
+
+class Reference(Protocol):
+    """Dated reference data for the warehouse."""
+
+    def export(self, as_of: datetime, business_range: tuple[date, date], lead_points: Iterable[LeadPoint]) -> Mapping[str, int]:
+        """Write every reference table, and say how many rows each has."""
+        ...
+
+
+class Warehouse(Protocol):
+    """Where models are built and marts are read."""
+
+    def prepare(self) -> None:
+        """Show it the lake and the reference tables."""
+        ...
+
+    def lake_counts(self) -> Mapping[tuple[str, str, str], int]:
+        """Lake rows by (segment, tenant, source)."""
+        ...
+
+
+class Publisher(Protocol):
+    """The marts that operations read, in Postgres."""
+
+    def publish(self, marts: Collection[str], as_of: datetime) -> Mapping[str, int]:
+        """Copy them from the warehouse, swap them in at once, and say how many rows each has."""
+        ...
+
+
+class Outbox(Protocol):
+    """Every wanted effect and what became of it."""
+
+    def published(self, rule: str, as_of: datetime) -> Sequence[Action]:
+        """Published requests of a rule that are due."""
+        ...
+
+    def known(self, rule: str) -> set[str]:
+        """Ids of the rule's actions that are in the outbox, whatever became of them."""
+        ...
+
+    def add(self, actions: Sequence[Action], now: datetime) -> int:
+        """Put them in once each, by their id; returns how many were new."""
+        ...
+
+    def claim(self, worker: str, now: datetime, limit: int) -> Sequence[Delivery]:
+        """Lease due actions, oldest first; no two workers get the same."""
+        ...
+
+    def standing(self, delivery: Delivery) -> Standing:
+        """What the gate must know of the lead and the account at this moment."""
+        ...
+
+    def settle(self, delivery: Delivery, outcome: Outcome, now: datetime) -> bool:
+        """Record what became of it; False if the lease was lost and nothing was recorded."""
+        ...
+
+
+class Sender(Protocol):
+    """One way out."""
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Try once. Never raises for what the other side does; an ambiguous failure is `unknown`."""
+        ...
+
+
+class Receipts(Protocol):
+    """Our own sends as events: what we sent is told to the inbox like everything else that happened."""
+
+    def note(self, delivery: Delivery, provider_id: str, now: datetime) -> None:
+        """Write down, durably, that the provider accepted it; before the outbox records it."""
+        ...
+
+    def close(self) -> int:
+        """Hand what was noted to the inbox; returns how many."""
+        ...
+
+
+Senders = Mapping[str, Sender]
+"""Every way out, by its channel."""

@@ -1,0 +1,215 @@
+"""The tenants file: what people write about a tenant, as Structs; their JSON Schema is `docs/tenants.schema.json`.
+
+Here belong the shapes, their defaults and what each field means. Not here: reading the YAML (`tenancy_file`), rules that span several
+fields (`tenancy_checks`), the rows that come out of it (`tenancy_rows`).
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+HOUR = 3_600
+DAY = 24 * HOUR
+
+Identifier = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,30}$", description="Lower-case letters, digits and _, 2 to 31 long.")]
+Text = Annotated[str, Meta(min_length=1)]
+AccountId = Annotated[str, Meta(min_length=1, description="In quotes: vendors' ids are digits, and YAML would read a number.")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
+Seconds = Annotated[int, Meta(gt=0)]
+Points = Annotated[int, Meta(ge=0, le=100)]
+Moment = Annotated[datetime, Meta(tz=True, description="ISO 8601 with an offset, such as 2026-01-01T00:00:00Z.")]
+Source = Literal["whatsapp", "instagram", "messenger", "gmail", "razorpay", "calendly", "platform"]
+
+
+class Strict(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A part of the file; a field that it does not know is an error, not ignored."""
+
+
+class Dated(Strict, frozen=True, kw_only=True):
+    """A part that is valid in the half-open range [`valid_from`, `valid_to`); without `valid_to`, for ever."""
+
+    valid_from: Moment
+    valid_to: Moment | None = None
+
+
+class SecretRef(Strict, frozen=True):
+    """Where a secret is, never the secret itself: an environment variable, or a file of mode 0600 relative to the tenants file."""
+
+    env: Text | None = None
+    file: Text | None = None
+
+
+class Connection(Dated, frozen=True, kw_only=True):
+    """One account of a source. For WhatsApp `account_id` is the WABA id and `numbers` its phone number ids."""
+
+    id: Identifier
+    source: Source
+    account_id: AccountId
+    numbers: list[AccountId] = []
+    verify_secrets: Annotated[list[SecretRef], Meta(max_length=2, description="Two while one replaces the other.")] = []
+    access_token: SecretRef | None = None
+
+
+class Destination(Dated, frozen=True, kw_only=True):
+    """Where alerts go, or what we call back. `secret` signs what we send."""
+
+    id: Identifier
+    kind: Literal["alerts", "callback"]
+    url: Annotated[str, Meta(pattern=r"^https?://")] | SecretRef
+    secret: SecretRef | None = None
+
+
+class Person(Dated, frozen=True, kw_only=True):
+    """One member of the tenant's staff. `name` and `email` are kept encrypted, in the vault alone."""
+
+    id: Identifier
+    name: Text
+    email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$")]
+    role: Literal["viewer", "operator", "manager", "admin"]
+    calendar: Identifier
+
+
+class Week(Strict, frozen=True):
+    """Shifts of each day: "09:00-18:00", overnight "22:00-06:00" (of the day on which it starts), "18:00-24:00"."""
+
+    mon: list[str] = []
+    tue: list[str] = []
+    wed: list[str] = []
+    thu: list[str] = []
+    fri: list[str] = []
+    sat: list[str] = []
+    sun: list[str] = []
+
+
+class Calendar(Dated, frozen=True, kw_only=True):
+    """Opening hours in a time zone; a holiday removes the shifts that start on it."""
+
+    id: Identifier
+    timezone: Text
+    week: Week
+    holidays: list[date] = []
+
+
+class SlaPolicy(Dated, frozen=True, kw_only=True):
+    """One target in business seconds of a calendar."""
+
+    id: Identifier
+    tier: Literal["HOT", "WARM", "COLD", "ANY"] = "ANY"
+    metric: Literal["first_response", "next_response", "resolution", "hand_over"]
+    target_seconds: Seconds
+    calendar: Identifier
+    is_bot_reply_counted: bool = False
+
+
+class CreditRate(Dated, frozen=True, kw_only=True):
+    """Tokens for each major unit paid."""
+
+    currency: Currency
+    tokens_per_major: Annotated[int, Meta(gt=0)]
+
+
+class DebitRate(Dated, frozen=True, kw_only=True):
+    """Tokens for each `per_quantity` units used, rounded up; an empty `model`, `channel` or `category` means any."""
+
+    kind: Literal["llm_input", "llm_output", "message", "booking", "enrichment"]
+    model: str = ""
+    channel: str = ""
+    category: str = ""
+    per_quantity: Annotated[int, Meta(gt=0)] = 1
+    tokens: Annotated[int, Meta(ge=0)]
+
+
+class ScoringWeights(Dated, frozen=True, kw_only=True):
+    """Most points of each factor (100 in all), and the scores from which a lead is HOT or WARM."""
+
+    intent_points: Points = 30
+    budget_points: Points = 20
+    timeline_points: Points = 20
+    engagement_points: Points = 20
+    signal_points: Points = 10
+    hot_at: Points = 70
+    warm_at: Points = 40
+    typical_deal_minor: Annotated[int, Meta(gt=0)]
+
+
+class TokenThreshold(Strict, frozen=True, kw_only=True):
+    """What happens when the balance falls to `percent` of the last top-up."""
+
+    percent: Annotated[int, Meta(ge=0, le=100)]
+    action: Literal["alert", "top_up_link", "pause"]
+
+
+_THRESHOLDS = (
+    TokenThreshold(percent=20, action="alert"),
+    TokenThreshold(percent=10, action="top_up_link"),
+    TokenThreshold(percent=0, action="pause"),
+)
+
+
+class Policy(Dated, frozen=True, kw_only=True):
+    """The tenant's limits. `calendar` counts where a name says business; `recovery_wait_seconds` is one wait an attempt."""
+
+    calendar: Identifier
+    conversation_gap_seconds: Seconds = 72 * HOUR
+    no_reply_business_seconds: Seconds = 30 * 60
+    hot_unassigned_seconds: Seconds = 15 * 60
+    assigned_idle_business_seconds: Seconds = 4 * HOUR
+    next_step_seconds: Seconds = DAY
+    window_closing_seconds: Seconds = 2 * HOUR
+    max_ai_turns: Annotated[int, Meta(gt=0)] = 6
+    low_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    recovery_template: Text = "recovery_1"
+    recovery_expires_seconds: Seconds = 7 * DAY
+    recovery_wait_seconds: Annotated[tuple[Seconds, ...], Meta(max_length=10)] = (DAY, 3 * DAY, 7 * DAY)
+    token_thresholds: tuple[TokenThreshold, ...] = _THRESHOLDS
+
+
+class Variant(Strict, frozen=True, kw_only=True):
+    """One arm of an experiment."""
+
+    name: Identifier
+    allocation_percent: Annotated[float, Meta(ge=0, le=100)]
+    is_control: bool = False
+
+
+class Experiment(Dated, frozen=True, kw_only=True):
+    """One experiment; allocations add up to 100 and exactly one variant is the control."""
+
+    id: Identifier
+    primary_metric: Text
+    variants: Annotated[list[Variant], Meta(min_length=2)]
+
+
+class Tenant(Strict, frozen=True, kw_only=True):
+    """One tenant with all that history is judged by."""
+
+    id: Identifier
+    name: Text
+    timezone: Text
+    default_region: Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="How a phone without country code is read.")]
+    currency: Currency
+    connections: Annotated[list[Connection], Meta(min_length=1)]
+    calendars: Annotated[list[Calendar], Meta(min_length=1)]
+    policies: Annotated[list[Policy], Meta(min_length=1)]
+    scoring_weights: Annotated[list[ScoringWeights], Meta(min_length=1)]
+    credit_rates: Annotated[list[CreditRate], Meta(min_length=1)]
+    debit_rates: list[DebitRate] = []
+    sla_policies: list[SlaPolicy] = []
+    people: list[Person] = []
+    destinations: list[Destination] = []
+    experiments: list[Experiment] = []
+
+
+class TenantsFile(Strict, frozen=True, kw_only=True):
+    """The whole file."""
+
+    version: Literal[1]
+    tenants: Annotated[list[Tenant], Meta(min_length=1)]
+
+
+def json_schema() -> dict[str, Any]:
+    """The published schema, for editors; `tenancy_checks` adds what a schema cannot say."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Flexoraa tenants file"}
+    return head | msgspec.json.schema(TenantsFile)

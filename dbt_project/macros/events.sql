@@ -1,0 +1,30 @@
+{# What all events share: the first telling of each, and the lead that held its contact point. #}
+
+{#
+    The rows of a lake table that count: up to the moment of the build, each event once. Of several tellings of one event (redelivery,
+    or two sources) the first received stays; ties by the body's hash and the source, never by segment, so that any split of the
+    input gives the same rows.
+#}
+{% macro first_tellings(table) -%}
+    select tellings.*
+    from (
+        select
+            events.*,
+            row_number() over (
+                partition by events.tenant_id, events.event_id
+                order by events.received_at, events.body_hash, events.source, events.occurred_at, events.account_id
+            ) as telling_no
+        from {{ source('lake', table) }} as events
+        where events.occurred_at <= {{ as_of() }}
+    ) as tellings
+    where tellings.telling_no = 1
+{%- endmacro %}
+
+{# Joins the lead that held the contact point of an event at its time. #}
+{% macro join_lead(alias) -%}
+    left join {{ ref('stg_reference__lead_points') }} as lead_points
+        on
+            {{ alias }}.tenant_id = lead_points.tenant_id
+            and {{ alias }}.contact_point_id = lead_points.contact_point_id
+            and {{ is_valid_at('lead_points', alias ~ '.occurred_at') }}
+{%- endmacro %}

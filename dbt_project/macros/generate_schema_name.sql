@@ -1,0 +1,4 @@
+{# Models land in exactly the schema that their layer names. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}

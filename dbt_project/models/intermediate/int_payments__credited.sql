@@ -1,0 +1,50 @@
+-- One row per payment that was captured, whichever and however many of the provider's events told it, with the credit it earns.
+with tellings as (
+    select
+        *,
+        coalesce(captured_at, occurred_at) as credited_at,
+        row_number() over (
+            partition by tenant_id, payment_id
+            order by case when kind = 'payment.captured' then 0 else 1 end, kind, occurred_at, event_id
+        ) as telling_no
+    from {{ ref('stg_lake__payments') }}
+    where
+        kind in ('payment.captured', 'order.paid', 'payment_link.paid', 'invoice.paid')
+        and payment_id is not null
+),
+
+-- When: the earliest that any of them says. How much: what the capture says, if it was told.
+payments as (
+    select
+        tenant_id,
+        payment_id,
+        min(credited_at) as credited_at,
+        max(case when telling_no = 1 then event_id end) as event_id,
+        max(case when telling_no = 1 then amount_minor end) as amount_minor,
+        max(case when telling_no = 1 then currency end) as currency
+    from tellings
+    group by tenant_id, payment_id
+),
+
+final as (
+    select
+        payments.tenant_id,
+        payments.payment_id,
+        payments.event_id,
+
+        payments.currency,
+
+        payments.amount_minor,
+        {{ whole_division('payments.amount_minor * rates.tokens_per_major', 100) }} as credited_tokens,
+
+        payments.credited_at,
+        rates.valid_from as rate_valid_from
+    from payments
+    left join {{ source('reference', 'credit_rates') }} as rates
+        on
+            payments.tenant_id = rates.tenant_id
+            and payments.currency = rates.currency
+            and {{ is_valid_at('rates', 'payments.credited_at') }}
+)
+
+select * from final

@@ -1,0 +1,131 @@
+-- One row per wanted action. Its id says why it is wanted, by events and never by computed times: a rerun wants the same.
+with lifetimes as (
+    select * from {{ ref('action_lifetimes') }}
+),
+
+leaks as (
+    select
+        leaks.tenant_id,
+        'lead_leak' as rule,
+        'notify' as kind,
+        'webhook' as channel,
+        leaks.lead_id,
+        cast(null as {{ dbt.type_string() }}) as point_id,
+        cast(null as {{ dbt.type_string() }}) as account_id,
+        cast(null as {{ dbt.type_string() }}) as template_name,
+        leaks.lead_id as subject,
+        leaks.kind || ':' || leaks.trigger_event_id as trigger_id,
+        {{ json_object({
+            'leak': json_text('leaks.kind'),
+            'leak_id': json_text('leaks.leak_id'),
+            'triggered_at': json_text(iso_time('leaks.triggered_at')),
+            'since_at': json_text(iso_time('leaks.since_at')),
+        }) }} as details,
+        leaks.since_at as due_at,
+        {{ add_seconds('leaks.since_at', 'lifetimes.seconds') }} as lapses_at,
+        leaks.closed_at as settled_at
+    from {{ ref('fct_lead_leaks') }} as leaks
+    inner join lifetimes
+        on lifetimes.rule = 'lead_leak' and {{ is_valid_at('lifetimes', 'leaks.since_at') }}
+),
+
+recoveries as (
+    select
+        tenant_id,
+        'cold_recovery' as rule,
+        'send_template' as kind,
+        channel,
+        lead_id,
+        point_id,
+        account_id,
+        template_name,
+        lead_id as subject,
+        trigger_event_id as trigger_id,
+        {{ json_object({'attempt': json_number('attempt')}) }} as details,
+        due_at,
+        expires_at as lapses_at,
+        cast(null as {{ moment_type() }}) as settled_at
+    from {{ ref('fct_recovery_candidates') }}
+),
+
+-- The first wallet entry, from each top-up to the next, at which the balance is at or below the percentage of that top-up.
+crossings as (
+    select
+        entries.*,
+        thresholds.percent,
+        thresholds.action,
+        row_number() over (
+            partition by entries.tenant_id, entries.top_up_transaction_id, thresholds.percent, thresholds.action
+            order by entries.entry_order
+        ) as crossing_no
+    from {{ ref('int_wallet_entries__balanced') }} as entries
+    inner join {{ source('reference', 'token_thresholds') }} as thresholds
+        on
+            entries.tenant_id = thresholds.tenant_id
+            and entries.balance_tokens * 100 <= thresholds.percent * entries.top_up_tokens
+            and {{ is_valid_at('thresholds', 'entries.occurred_at') }}
+),
+
+thresholds as (
+    select
+        crossings.tenant_id,
+        'token_threshold' as rule,
+        case crossings.action when 'alert' then 'notify' else crossings.action end as kind,
+        'webhook' as channel,
+        cast(null as {{ dbt.type_string() }}) as lead_id,
+        cast(null as {{ dbt.type_string() }}) as point_id,
+        cast(null as {{ dbt.type_string() }}) as account_id,
+        cast(null as {{ dbt.type_string() }}) as template_name,
+        'wallet:' || crossings.action as subject,
+        crossings.top_up_transaction_id || ':' || cast(crossings.percent as {{ dbt.type_string() }}) as trigger_id,
+        {{ json_object({
+            'percent': json_number('crossings.percent'),
+            'balance_tokens': json_number('crossings.balance_tokens'),
+            'last_top_up_tokens': json_number('crossings.top_up_tokens'),
+        }) }} as details,
+        crossings.occurred_at as due_at,
+        {{ add_seconds('crossings.occurred_at', 'lifetimes.seconds') }} as lapses_at,
+        top_ups.next_top_up_at as settled_at
+    from crossings
+    inner join (
+        select
+            tenant_id,
+            transaction_id,
+            lead(occurred_at) over (partition by tenant_id order by entry_order) as next_top_up_at
+        from {{ ref('int_wallet_entries__balanced') }}
+        where kind = 'credit'
+    ) as top_ups
+        on
+            crossings.tenant_id = top_ups.tenant_id
+            and crossings.top_up_transaction_id = top_ups.transaction_id
+    inner join lifetimes
+        on lifetimes.rule = 'token_threshold' and {{ is_valid_at('lifetimes', 'crossings.occurred_at') }}
+    where crossings.crossing_no = 1
+),
+
+requests as (
+    select * from leaks
+    union all
+    select * from recoveries
+    union all
+    select * from thresholds
+)
+
+select
+    {{ key_of(['tenant_id', 'rule', 'subject', 'trigger_id']) }} as action_id,
+    tenant_id,
+    lead_id,
+    point_id,
+    account_id,
+
+    rule,
+    kind,
+    channel,
+    template_name,
+    subject,
+    trigger_id as trigger,
+    details,
+
+    due_at,
+    case when settled_at < lapses_at then settled_at else lapses_at end as expires_at
+from requests

@@ -1,0 +1,23 @@
+-- One row per thing that a vendor said of our own account, number or template, as first told.
+with source as (
+    {{ first_tellings('account_events') }}
+),
+
+renamed as (
+    select
+        tenant_id,
+        account_id,
+        event_id,
+
+        source,
+        kind,
+        subject,
+        state,
+
+        received_at,
+        occurred_at,
+        expires_at
+    from source
+)
+
+select * from renamed

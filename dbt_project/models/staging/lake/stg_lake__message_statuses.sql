@@ -1,0 +1,26 @@
+-- One row per delivery status that a vendor reported, as first told.
+with source as (
+    {{ first_tellings('message_statuses') }}
+),
+
+renamed as (
+    select
+        tenant_id,
+        account_id,
+        event_id,
+        message_id,
+        contact_point_id,
+
+        source,
+        status,
+        pricing_type,
+        pricing_category,
+
+        error_code,
+
+        received_at,
+        occurred_at
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,27 @@
+-- One row per metered use of something that costs tokens, as first told.
+with source as (
+    {{ first_tellings('token_usage') }}
+),
+
+renamed as (
+    select
+        tenant_id,
+        account_id,
+        event_id,
+        contact_point_id,
+
+        source,
+        kind,
+        model,
+        channel,
+        category,
+        action,
+
+        quantity,
+
+        received_at,
+        occurred_at
+    from source
+)
+
+select * from renamed

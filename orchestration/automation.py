@@ -1,0 +1,30 @@
+"""When things run: jobs and schedules.
+
+Here belongs timing that does not depend on what is observed. Not here: sensors.
+"""
+
+import dagster as dg
+
+EVERYTHING = dg.define_asset_job(
+    "everything",
+    selection=dg.AssetSelection.all(),
+    description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
+)
+
+DELIVER = dg.define_asset_job(
+    "deliver",
+    selection=dg.AssetSelection.assets(["ops", "deliveries"]),
+    description="Deliver what the outbox holds and is due.",
+)
+
+HOURLY_SWEEP = dg.ScheduleDefinition(
+    name="hourly_sweep",
+    job=EVERYTHING,
+    cron_schedule="7 * * * *",
+    execution_timezone="UTC",
+    description="The same assets every hour, whatever sensors saw: a lost tick costs delay, never data.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+JOBS = [EVERYTHING, DELIVER]
+SCHEDULES = [HOURLY_SWEEP]

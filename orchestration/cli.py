@@ -1,0 +1,175 @@
+"""The `flexoraa` command.
+
+Here belongs reading the command line and turning errors into one sentence and an exit code. Each command imports what it needs when it
+runs, so that `--help` is quick. Not here: any work.
+"""
+
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.resources.settings import Settings
+
+app = typer.Typer(
+    name="flexoraa",
+    help="The data platform of Flexoraa Intelligence OS. Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 done, "
+    "but something waits in quarantine or a check warned.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
+app.add_typer(tenant_app, name="tenant")
+
+Home = Annotated[Path | None, typer.Option("--home", help="The installation's folder; else FLEXORAA_HOME, else ./.flexoraa.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
+
+
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no ISO 8601 time, such as 2026-11-22T18:00:00Z") from error
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no offset; add Z for UTC, or +05:30")
+    return moment.astimezone(UTC)
+
+
+@app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
+def run(
+    as_of: Annotated[str | None, typer.Option(help="The moment to speak of (ISO 8601 with offset); else now.")] = None,
+    home: Home = None,
+    quiet: Quiet = False,
+) -> None:
+    """Take in, build, decide and deliver everything pending, once; print a JSON summary."""
+    from orchestration.resources.clock import FixedClock, SystemClock
+    from orchestration.resources.dagster_home import prepare_dagster
+    from orchestration.resources.platform import open_platform
+    from orchestration.resources.progress import TerminalProgress
+
+    moment = _moment(as_of)
+    settings = Settings.load(home)
+    clock = FixedClock(moment) if moment else FixedClock(SystemClock().now())  # one run speaks of one moment
+    with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
+        prepare_dagster(settings, platform.state.libpq_url)
+        from orchestration.run import run_everything  # imports Dagster: 4 s, after its home is set
+
+        summary = run_everything(platform)
+    typer.echo(summary.json())
+    raise typer.Exit(summary.exit_code())
+
+
+@app.command(epilog='Example: flexoraa sql "select tier, count(*) from marts.dim_leads group by 1" --format csv')
+def sql(
+    statement: Annotated[str, typer.Argument(help="One query; tables are marts.*, lake.*, reference.*")],
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,  # noqa: A002 — the option's name
+    home: Home = None,
+) -> None:
+    """Ask the warehouse; reading only."""
+    from orchestration.resources.warehouse import Warehouse
+    from orchestration.tables import print_table
+
+    settings = Settings.load(home)
+    print_table(Warehouse(settings.warehouse, settings.lake, settings.reference).query(statement), format.value)
+
+
+@app.command(epilog="Example: flexoraa status --json")
+def status(home: Home = None, json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """What is held, what waits, what was refused, what was sent."""
+    from orchestration.status import print_status
+
+    print_status(Settings.load(home), as_json=json)
+
+
+@tenant_app.command(epilog="Example: flexoraa tenant apply examples/tenants.yaml")
+def apply(
+    file: Annotated[Path, typer.Argument(help="A tenants file; its schema is docs/tenants.schema.json.")], home: Home = None
+) -> None:
+    """Register tenants with all that belongs to them; a file with any mistake is refused whole."""
+    from orchestration.tenant_command import apply_tenants
+
+    typer.echo(apply_tenants(Settings.load(home), file))
+
+
+@app.command(epilog="Example: flexoraa simulate --tenants 3 --leads 60 --days 14 --seed 7 --out traffic")
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for tenants.yaml, secrets, inbox segments and truth.json.")],
+    tenants: Annotated[int, typer.Option(min=1)] = 3,
+    leads: Annotated[int, typer.Option(min=1, help="Leads of each tenant.")] = 60,
+    days: Annotated[int, typer.Option(min=1)] = 14,
+    seed: int = 1,
+    end_at: Annotated[str, typer.Option(help="The last moment of the traffic.")] = "2026-11-20T12:00:00Z",
+    receiver_url: Annotated[str | None, typer.Option(help="Where tenants want their alerts; else a closed loopback port.")] = None,
+) -> None:
+    """Write signed traffic of several tenants in the vendors' shapes, with the truth that was planted in it."""
+    from orchestration.simulator import simulate as write
+
+    moment = _moment(end_at)
+    manifest = write(out, tenants=tenants, leads=leads, days=days, seed=seed, end_at=moment, receiver_url=receiver_url)  # type: ignore[arg-type]
+    typer.echo(f"{out}: {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks; truth in truth.json")
+
+
+@app.command(epilog="Example: flexoraa replay persuasion_for_good ../shared/data/persuasion_for_good")
+def replay(
+    name: Annotated[str, typer.Argument(help="Which data set.")],
+    folder: Annotated[Path, typer.Argument(help="Where it lies.")],
+    home: Home = None,
+) -> None:
+    """Turn a set of real dialogues into signed traffic in the inbox, with its tenant applied."""
+    from orchestration.replay import replay_into
+
+    typer.echo(replay_into(Settings.load(home), name, folder))
+
+
+@app.command(epilog="Example: flexoraa up --port 3000")
+def up(
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI, on loopback.")] = 3000,
+    home: Home = None,
+) -> None:
+    """Run PostgreSQL, the Dagster UI and its daemon until interrupted."""
+    from orchestration.up import serve
+
+    raise typer.Exit(serve(Settings.load(home), port))
+
+
+@app.command(epilog="Example: flexoraa demo --keep")
+def demo(
+    home: Annotated[Path, typer.Option(help="Folder of the demo; an earlier demo there is replaced.")] = Path(".flexoraa-demo"),
+    quiet: Quiet = False,
+) -> None:
+    """Simulated tenants, from webhooks to delivered actions, with what was planted beside what was found."""
+    from orchestration.demo import run_demo
+
+    raise typer.Exit(run_demo(home, quiet=quiet))
+
+
+def main() -> None:
+    """Entry point: a known error is one sentence on standard error."""
+    from orchestration.errors import USAGE_ERRORS, WORK_ERRORS
+
+    try:
+        app()
+    except USAGE_ERRORS as error:
+        typer.echo(f"flexoraa: {error}", err=True)
+        sys.exit(2)
+    except WORK_ERRORS as error:
+        typer.echo(f"flexoraa: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

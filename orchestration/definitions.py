@@ -1,0 +1,39 @@
+"""The code location: everything that Dagster knows, on one screen.
+
+Here belongs gathering; assets lie in `assets`, their timing in `orchestration.automation` and `orchestration.sensors`.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from orchestration.resources.dbt import dbt_resource, ensure_manifest
+
+ensure_manifest()  # before assets.warehouse, which reads it
+
+from assets import actions, checks, identity, ingest, warehouse  # noqa: E402 — see above
+from orchestration import automation, sensors  # noqa: E402 — see above
+from orchestration.resources.lazy import lazy_ports, run_lock  # noqa: E402 — see above
+
+
+def build_defs(**overrides: Any) -> dg.Definitions:
+    """All definitions; `overrides` are resources in place of those of the installation that the environment names."""
+    return dg.Definitions(
+        assets=[
+            ingest.lake_assets,
+            identity.reference_assets,
+            warehouse.warehouse_assets,
+            actions.serving_marts,
+            actions.outbox_actions,
+            actions.deliveries,
+        ],
+        asset_checks=[checks.conservation],
+        jobs=automation.JOBS,
+        schedules=automation.SCHEDULES,
+        sensors=sensors.SENSORS,
+        resources={**lazy_ports(), "run_lock": run_lock, "dbt": dbt_resource(), **overrides},
+        executor=dg.in_process_executor,  # a process a step cost 40 s around 1.2 s of work here
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,17 @@
+"""Which errors are told in one sentence, and with which exit code.
+
+Here belongs the list; each class lies beside what raises it. Anything else is a fault of ours and shows its traceback.
+"""
+
+from orchestration.resources.dbt import DbtError
+from orchestration.resources.postgres import PostgresError
+from orchestration.resources.settings import SettingsError
+from orchestration.resources.tenants import TenantsFileError
+from orchestration.resources.vault import VaultError
+from orchestration.resources.warehouse import WarehouseError
+
+USAGE_ERRORS = (SettingsError, TenantsFileError)
+"""Wrong use or configuration: exit code 2."""
+
+WORK_ERRORS = (DbtError, OSError, PostgresError, VaultError, WarehouseError)
+"""The work could not be done: exit code 1. OSError is the machine's: a full disk, a missing file, a port in use."""

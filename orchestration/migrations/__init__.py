@@ -1,0 +1,13 @@
+"""The schema of the state, in numbered steps that only go forward.
+
+Here belong the steps and the way to run them. Not here: connections (`orchestration.resources.state`).
+"""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def head() -> str:
+    """The newest revision, read from the file names: finding nothing to do must not cost the import of alembic (0.3 s)."""
+    return max(path.stem for path in (FOLDER / "versions").glob("[0-9]*.py"))

@@ -1,0 +1,44 @@
+"""Dagster's own home: its storage in the one Postgres, its logs in the installation's folder.
+
+Here belongs what Dagster must be told of its instance. Not here: definitions.
+"""
+
+import os
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import yaml
+
+from orchestration.resources.settings import Settings
+
+URL_VARIABLE = "DAGSTER_POSTGRES_URL"
+# Dagster commits every event by itself; losing the last ones to a power cut costs a log line, waiting for the disk at each costs seconds.
+_OPTIONS = "-csearch_path=dagster -csynchronous_commit=off"
+
+CONFIGURATION = {
+    "storage": {"postgres": {"postgres_url": {"env": URL_VARIABLE}}},
+    "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
+    "run_monitoring": {"enabled": True},
+    "concurrency": {"runs": {"max_concurrent_runs": 2}},  # two cores; the run lock makes writers wait for each other besides
+    "retention": {"sensor": {"purge_after_days": {"skipped": 7, "success": 30}}},
+}
+
+
+def prepare_dagster(settings: Settings, libpq_url: str) -> None:
+    """Write `dagster.yaml` and set the variables by which Dagster and dbt, in this process and its children, find this installation."""
+    settings.dagster.mkdir(parents=True, exist_ok=True)
+    path = settings.dagster / "dagster.yaml"
+    text = yaml.safe_dump(CONFIGURATION, sort_keys=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster)
+    os.environ[URL_VARIABLE] = _in_schema(libpq_url)
+    os.environ["FLEXORAA_HOME"] = str(settings.home)
+    os.environ["FLEXORAA_DBT_WAREHOUSE"] = str(settings.warehouse)
+
+
+def _in_schema(libpq_url: str) -> str:
+    parts = urlsplit(libpq_url)
+    query = dict(parse_qsl(parts.query)) | {"options": _OPTIONS}
+    # by its name: SQLAlchemy 2.1 would take psycopg 3, in which the NOTIFY of dagster-postgres is a syntax error
+    return urlunsplit(parts._replace(scheme="postgresql+psycopg2", query=urlencode(query, quote_via=quote)))

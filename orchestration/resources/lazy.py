@@ -1,0 +1,53 @@
+"""Adapters for Dagster processes: opened when a run or a sensor first asks, so that a code location loads without a database.
+
+Here belongs that delay, and the lock that makes runs of one installation follow each other. Not here: the adapters.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
+from typing import Any
+
+import dagster as dg
+
+from orchestration.resources.platform import Platform, open_platform
+from orchestration.resources.settings import Settings
+
+PORTS = (
+    "clock", "progress", "vault", "inbox", "lake", "ledger", "reference", "warehouse", "publisher", "outbox", "senders", "receipts",
+    "dbt_target",
+)  # fmt: skip
+
+_OPENED = ExitStack()
+
+
+@cache
+def _platform() -> Platform:
+    """The installation that the environment names, held until the process ends."""
+    import atexit
+
+    atexit.register(_OPENED.close)
+    return _OPENED.enter_context(open_platform(Settings.load()))
+
+
+def _port(name: str) -> dg.ResourceDefinition:
+    def opened(_context: dg.InitResourceContext) -> Any:
+        return _platform().ports()[name]
+
+    return dg.ResourceDefinition(resource_fn=opened, description=f"The port {name} of this installation.")
+
+
+def lazy_ports() -> dict[str, dg.ResourceDefinition]:
+    """Every port as a resource."""
+    return {name: _port(name) for name in PORTS}
+
+
+@dg.resource(description="Runs of one installation follow each other: DuckDB has one writer.")
+def run_lock(_context: dg.InitResourceContext) -> Iterator[None]:
+    """Hold the installation's run lock for the length of a run; the kernel lets go of it if the process dies."""
+    home = Settings.load().home
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "run.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

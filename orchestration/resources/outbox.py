@@ -1,0 +1,125 @@
+"""The outbox in Postgres: every wanted effect once, and what became of it.
+
+Here belong the state changes of `ops.outbox` and its attempts. Not here: whether an action may be sent (`core.actions`), sending it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+
+from core.actions import Action, Delivery, Outcome, Standing
+from orchestration.resources.state import State
+
+LEASE = "20 minutes"
+"""How long a worker may hold a batch: 50 tries of 5 s to connect and 15 s to answer take 17 minutes at the worst.
+
+Leases run by the database's own clock, whatever moment the platform speaks of (`--as-of`), and are the same for all workers."""
+
+_ACTION = ", ".join(field if field != "details" else "details::text as details" for field in Action._fields)
+_INSERT = text(
+    f"insert into ops.outbox ({', '.join(Action._fields)}, state, requested_at, updated_at) values "  # noqa: S608 — names of a type
+    f"({', '.join(f':{field}' if field != 'details' else 'cast(:details as jsonb)' for field in Action._fields)}, "
+    "'requested', :now, :now) on conflict (action_id) do nothing"
+)
+# A lease that ran out means that a worker died between claim and record: the send may have happened, so it is not tried again.
+_ABANDONED = text(
+    "update ops.outbox set state = 'unknown', reason = 'the worker died during the try', updated_at = :now, lease_owner = null, "
+    "fence = fence + 1 where state = 'claimed' and lease_until <= clock_timestamp()"
+)
+_CLAIM = text(
+    "update ops.outbox set state = 'claimed', lease_owner = :worker, lease_until = clock_timestamp() + cast(:lease as interval), fence = fence + 1, "
+    "attempts = attempts + 1, updated_at = :now where action_id in (select action_id from ops.outbox where state = 'requested' "
+    f"and due_at <= :now order by due_at, action_id limit :limit for update skip locked) returning {_ACTION}, attempts, fence"  # noqa: S608
+)
+_ATTEMPT = text(
+    "insert into ops.delivery_attempts (action_id, attempt, tenant_id, started_at) values (:action_id, :attempt, :tenant_id, :now)"
+)
+_SETTLE = text(
+    "update ops.outbox set state = :state, reason = :reason, updated_at = :now, lease_owner = null, "
+    "lease_until = null where action_id = :action_id and fence = :fence and state = 'claimed'"
+)
+_FINISH = text(
+    "update ops.delivery_attempts set finished_at = :now, outcome = :state, status_code = :status_code, "
+    "request_sha256 = :request_sha256, response_sha256 = :response_sha256, detail = :reason "
+    "where action_id = :action_id and attempt = :attempt"
+)
+_STANDING = text(
+    "select exists (select from serving.act_requests where tenant_id = :tenant_id and action_id = :action_id), "
+    "coalesce((select is_opted_out from serving.dim_leads where tenant_id = :tenant_id and lead_id = :lead_id), false), "
+    "coalesce((select is_erased from serving.dim_leads where tenant_id = :tenant_id and lead_id = :lead_id), false), "
+    "exists (select from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = :lead_id "
+    "and contact_point_id = :point_id and valid_to_at is null)"
+)
+
+
+class PostgresOutbox:
+    """The tables `ops.outbox` and `ops.delivery_attempts`, and the published marts that they are judged by."""
+
+    def __init__(self, state: State) -> None:
+        """Take the state."""
+        self._state = state
+
+    def published(self, rule: str, as_of: datetime) -> Sequence[Action]:
+        """Published requests of a rule that are due."""
+        query = text(f"select {_ACTION} from serving.act_requests where rule = :rule and due_at <= :as_of")  # noqa: S608
+        with self._state.begin() as connection:
+            if connection.execute(text("select to_regclass('serving.act_requests')")).scalar() is None:
+                return []
+            return [Action._make(row) for row in connection.execute(query, {"rule": rule, "as_of": as_of})]
+
+    def known(self, rule: str) -> set[str]:
+        """Ids of the rule's actions that are in the outbox, whatever became of them."""
+        with self._state.begin() as connection:
+            return set(connection.execute(text("select action_id from ops.outbox where rule = :rule"), {"rule": rule}).scalars())
+
+    def add(self, actions: Sequence[Action], now: datetime) -> int:
+        """Put them in once each, by their id; returns how many were new."""
+        if not actions:
+            return 0
+        count = text("select count(*) from ops.outbox where action_id = any(:ids)")
+        ids = {"ids": [each.action_id for each in actions]}
+        with self._state.begin() as connection:
+            before = connection.execute(count, ids).scalar_one()
+            connection.execute(_INSERT, [{**each._asdict(), "now": now} for each in actions])
+            return int(connection.execute(count, ids).scalar_one() - before)
+
+    def claim(self, worker: str, now: datetime, limit: int) -> Sequence[Delivery]:
+        """Lease due actions, oldest first, and note the attempt; no two workers get the same."""
+        with self._state.begin() as connection:
+            connection.execute(_ABANDONED, {"now": now})
+            rows = connection.execute(_CLAIM, {"worker": worker, "now": now, "lease": LEASE, "limit": limit}).all()
+            claimed = [Delivery(Action._make(row[:-2]), row[-2], row[-1]) for row in rows]
+            if claimed:
+                attempts = [
+                    {"action_id": each.action.action_id, "attempt": each.attempt, "tenant_id": each.action.tenant_id, "now": now}
+                    for each in claimed
+                ]
+                connection.execute(_ATTEMPT, attempts)
+        return sorted(claimed, key=lambda each: (each.action.due_at, each.action.action_id))
+
+    def standing(self, delivery: Delivery) -> Standing:
+        """What the newest published marts say of the request, the lead and the point."""
+        with self._state.begin() as connection:
+            return Standing._make(connection.execute(_STANDING, delivery.action._asdict()).one())
+
+    def settle(self, delivery: Delivery, outcome: Outcome, now: datetime) -> bool:
+        """Record what became of it; False if the lease was lost and nothing was recorded."""
+        values = {
+            **outcome._replace(provider_id=None)._asdict(),
+            "action_id": delivery.action.action_id,
+            "fence": delivery.fence,
+            "attempt": delivery.attempt,
+            "now": now,
+        }
+        with self._state.begin() as connection:
+            if connection.execute(_SETTLE, values).rowcount == 0:
+                return False
+            connection.execute(_FINISH, values)
+        return True
+
+    def counts(self) -> Mapping[tuple[str, str, str], int]:
+        """How many actions there are by (tenant, rule, state)."""
+        query = text("select tenant_id, rule, state, count(*) from ops.outbox group by 1, 2, 3 order by 1, 2, 3")
+        with self._state.begin() as connection:
+            return {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}

@@ -1,0 +1,94 @@
+"""One installation, opened: every adapter, wired.
+
+Here belongs which adapter stands behind which port. Not here: what any of them does, Dagster.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from core.ports import Clock, Progress
+from orchestration.resources.clock import SystemClock
+from orchestration.resources.inbox import FolderInbox
+from orchestration.resources.lake import FolderLake
+from orchestration.resources.ledger import PostgresLedger
+from orchestration.resources.lookup import VaultLookup
+from orchestration.resources.outbox import PostgresOutbox
+from orchestration.resources.progress import TerminalProgress
+from orchestration.resources.receipts import InboxReceipts
+from orchestration.resources.reference import ParquetReference
+from orchestration.resources.senders import senders
+from orchestration.resources.senders._http import SenderTools
+from orchestration.resources.serving import PostgresPublisher
+from orchestration.resources.settings import Settings
+from orchestration.resources.state import State, open_state
+from orchestration.resources.vault import Vault
+from orchestration.resources.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Platform:
+    """All adapters of one home, over one state."""
+
+    settings: Settings
+    state: State
+    clock: Clock
+    progress: Progress
+    vault: Vault
+    inbox: FolderInbox
+    lake: FolderLake
+    ledger: PostgresLedger
+    reference: ParquetReference
+    warehouse: Warehouse
+    publisher: PostgresPublisher
+    outbox: PostgresOutbox
+    lookup: VaultLookup
+    client: httpx.Client
+
+    def ports(self) -> dict[str, Any]:
+        """Adapters by the names under which assets and sensors ask for them."""
+        tools = SenderTools(self.client, self.lookup, self.settings.whatsapp_url)
+        return {
+            "clock": self.clock,
+            "progress": self.progress,
+            "vault": self.vault,
+            "inbox": self.inbox,
+            "lake": self.lake,
+            "ledger": self.ledger,
+            "reference": self.reference,
+            "warehouse": self.warehouse,
+            "publisher": self.publisher,
+            "outbox": self.outbox,
+            "senders": senders(tools),
+            "receipts": InboxReceipts(self.settings.inbox, self.lookup),
+            "dbt_target": self.settings.dbt_target,
+        }
+
+
+@contextmanager
+def open_platform(settings: Settings, clock: Clock | None = None, progress: Progress | None = None) -> Iterator[Platform]:
+    """Open every adapter of an installation; the state is held for as long as the block lasts."""
+    clock = clock or SystemClock()
+    timeout = httpx.Timeout(settings.http_read_seconds, connect=settings.http_connect_seconds)
+    with open_state(settings) as state, httpx.Client(timeout=timeout) as client:
+        vault = Vault(state, settings.master_key())
+        warehouse = Warehouse(settings.warehouse, settings.lake, settings.reference)
+        yield Platform(
+            settings=settings,
+            state=state,
+            clock=clock,
+            progress=progress or TerminalProgress(),
+            vault=vault,
+            inbox=FolderInbox(settings.inbox),
+            lake=FolderLake(settings.lake),
+            ledger=PostgresLedger(state, vault, clock),
+            reference=ParquetReference(settings, state),
+            warehouse=warehouse,
+            publisher=PostgresPublisher(state, warehouse, clock),
+            outbox=PostgresOutbox(state),
+            lookup=VaultLookup(state, vault, clock),
+            client=client,
+        )

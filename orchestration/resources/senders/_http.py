@@ -1,0 +1,62 @@
+"""What all senders over HTTP share: one try, and which answer means what.
+
+Here belongs the one place that tells `sent`, `rejected` and `unknown` apart. Not here: what a provider's request looks like.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import httpx
+
+from core.actions import Outcome
+from core.events import Point
+
+
+class Lookup(Protocol):
+    """What a sender must look up at the moment of sending; nothing of it is stored."""
+
+    def contact(self, tenant_id: str, point_id: str) -> Point | None:
+        """The person behind a surrogate; None if erased."""
+        ...
+
+    def access_token(self, tenant_id: str, source: str, account_id: str) -> str | None:
+        """The token for an account of ours."""
+        ...
+
+    def destinations(self, tenant_id: str, kind: str) -> list[tuple[str, bytes]]:
+        """Address and signing secret of the tenant's destinations of a kind."""
+        ...
+
+
+@dataclass(frozen=True)
+class SenderTools:
+    """What every sender is made from."""
+
+    client: httpx.Client
+    lookup: Lookup
+    whatsapp_url: str
+
+
+BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""Failures at which nothing can have reached the other side."""
+
+
+def try_once(
+    client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str], provider_id: Callable[[httpx.Response], str | None]
+) -> Outcome:
+    """POST once. 2xx is sent, 4xx rejected; a 5xx or a failure after the request left is unknown: it may have happened."""
+    request_hash = hashlib.sha256(body).hexdigest()
+    try:
+        response = client.post(url, content=body, headers=dict(headers))
+    except BEFORE_SENDING as error:
+        return Outcome("rejected", f"not reached: {type(error).__name__}", request_sha256=request_hash)
+    except httpx.HTTPError as error:
+        return Outcome("unknown", f"no answer: {type(error).__name__}", request_sha256=request_hash)
+    code, response_hash = response.status_code, hashlib.sha256(response.content).hexdigest()
+    if response.is_success:
+        return Outcome("sent", "accepted", code, provider_id(response), request_hash, response_hash)
+    if response.is_client_error:
+        return Outcome("rejected", f"refused with HTTP {code}", code, None, request_hash, response_hash)
+    return Outcome("unknown", f"ambiguous: HTTP {code}", code, None, request_hash, response_hash)

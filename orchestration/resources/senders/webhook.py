@@ -1,0 +1,55 @@
+"""Signed webhook to the tenant's own address: alerts, top-up wishes, pauses. The text field makes it readable in Slack as it is.
+
+Here belongs that request. It carries the action's id as its idempotency key, so a receiver can drop a repeat. Not here: whom to alert.
+"""
+
+import hashlib
+import hmac
+import json
+
+import httpx
+
+from core.actions import Delivery, Outcome
+from orchestration.resources.senders._http import SenderTools, try_once
+
+CHANNEL = "webhook"
+
+
+class Channel:
+    """Sends alerts to the destination of kind `alerts`."""
+
+    def __init__(self, tools: SenderTools) -> None:
+        """Take client and look-ups."""
+        self._tools = tools
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Try once."""
+        action = delivery.action
+        destinations = self._tools.lookup.destinations(action.tenant_id, "alerts")
+        if not destinations:
+            return Outcome("rejected", "the tenants file gives no destination of kind alerts")
+        url, secret = destinations[0]
+        body = json.dumps(
+            {
+                "text": f"{action.rule.replace('_', ' ')}: {action.kind.replace('_', ' ')} ({action.lead_id or action.tenant_id})",
+                "action_id": action.action_id,
+                "tenant_id": action.tenant_id,
+                "rule": action.rule,
+                "kind": action.kind,
+                "lead_id": action.lead_id,
+                "subject": action.subject,
+                "due_at": action.due_at.isoformat(),
+                "details": json.loads(action.details),
+            },
+            sort_keys=True,
+        ).encode()
+        headers = {
+            "content-type": "application/json",
+            "idempotency-key": action.action_id,
+            "x-flexoraa-signature": hmac.new(secret, body, hashlib.sha256).hexdigest(),
+        }
+        return try_once(self._tools.client, url, body, headers, _no_id)
+
+
+def _no_id(_response: httpx.Response) -> None:
+    return None

@@ -1,0 +1,179 @@
+"""What an installation is told from outside: where its home is, which database, which key.
+
+Here belongs every environment variable of the project (dbt's own profile aside, whose variables begin with `FLEXORAA_DBT_`) and every
+path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenancy`), nor opening any of it.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestration.resources.master_key import MasterKeyError, decode_key, file_key
+
+ENGINES = ("duckdb",)
+"""Warehouse engines that are built; Postgres and Spark come with a later issue."""
+
+VARIABLES = (
+    "FLEXORAA_HOME",
+    "FLEXORAA_ENGINE",
+    "FLEXORAA_MASTER_KEY",
+    "FLEXORAA_WHATSAPP_URL",
+    "FLEXORAA_HTTP_CONNECT_SECONDS",
+    "FLEXORAA_HTTP_READ_SECONDS",
+)
+"""Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
+
+_PREFIX = "FLEXORAA_"
+_DBT_PREFIX = "FLEXORAA_DBT_"
+
+
+class SettingsError(Exception):
+    """An environment variable or a key file that cannot be used; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation. `database_url` absent means the embedded PostgreSQL of the home."""
+
+    home: Path
+    engine: str = "duckdb"
+    database_url: str | None = field(default=None, repr=False)  # it may hold a password
+    whatsapp_url: str = "https://graph.facebook.com/v23.0"
+    http_connect_seconds: float = 5.0
+    http_read_seconds: float = 15.0
+    master_key_text: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def load(cls, home: Path | None = None, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment (or `env` in its place); `home` given wins over `FLEXORAA_HOME`.
+
+        Raises:
+            SettingsError: a variable is unknown or holds what cannot be used.
+        """
+        env = os.environ if env is None else env
+        _refuse_unknown(env)
+        engine = env.get("FLEXORAA_ENGINE") or "duckdb"
+        if engine not in ENGINES:
+            message = f"FLEXORAA_ENGINE is {engine!r}; only {', '.join(ENGINES)} is built now: unset it or set it to duckdb"
+            raise SettingsError(message)
+        return cls(
+            home=(home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute(),
+            engine=engine,
+            database_url=_database_url(env.get("DATABASE_URL") or None),
+            whatsapp_url=_base_url(env, "FLEXORAA_WHATSAPP_URL", cls.whatsapp_url),
+            http_connect_seconds=_seconds(env, "FLEXORAA_HTTP_CONNECT_SECONDS", cls.http_connect_seconds),
+            http_read_seconds=_seconds(env, "FLEXORAA_HTTP_READ_SECONDS", cls.http_read_seconds),
+            master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
+        )
+
+    @property
+    def inbox(self) -> Path:
+        """Raw segments that anybody may drop in."""
+        return self.home / "inbox"
+
+    @property
+    def lake(self) -> Path:
+        """Canonical events as Parquet."""
+        return self.home / "lake"
+
+    @property
+    def reference(self) -> Path:
+        """Dated reference rows as Parquet."""
+        return self.home / "reference"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def state(self) -> Path:
+        """The embedded PostgreSQL and who uses it."""
+        return self.home / "state"
+
+    @property
+    def secrets(self) -> Path:
+        """The master key, where the environment gives none."""
+        return self.home / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the commands and of PostgreSQL."""
+        return self.home / "logs"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's own folder (its storage is in PostgreSQL)."""
+        return self.home / "dagster"
+
+    @property
+    def reports(self) -> Path:
+        """Pages for people."""
+        return self.home / "reports"
+
+    @property
+    def dbt_target(self) -> Path:
+        """dbt's manifest, compiled SQL and logs."""
+        return self.home / "dbt_target"
+
+    def make_folders(self) -> None:
+        """Create the home and its folders, the home for its owner alone; those that exist stay as they are."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.inbox, self.lake, self.reference, self.state, self.logs, self.dagster, self.reports, self.dbt_target):
+            folder.mkdir(exist_ok=True)
+        self.secrets.mkdir(mode=0o700, exist_ok=True)
+
+    def master_key(self) -> bytes:
+        """The 32 bytes under which all keys are wrapped: from the environment, else from a file that is made once.
+
+        Raises:
+            SettingsError: it is not 32 bytes in base64, or other users may read the file.
+        """
+        try:
+            if self.master_key_text is not None:
+                return decode_key(self.master_key_text, "FLEXORAA_MASTER_KEY")
+            return file_key(self.secrets / "master.key")
+        except MasterKeyError as error:
+            raise SettingsError(str(error)) from error
+
+
+def _refuse_unknown(env: Mapping[str, str]) -> None:
+    for name in sorted(env):
+        if name.startswith(_PREFIX) and not name.startswith(_DBT_PREFIX) and name not in VARIABLES:
+            nearest = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.0)[0]
+            message = f"{name} is no setting of this version; did you mean {nearest}? (all: {', '.join(VARIABLES)}, DATABASE_URL)"
+            raise SettingsError(message)
+
+
+def _database_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"}:
+        message = "DATABASE_URL must begin with postgresql:// (its value is not shown: it may hold a password)"
+        raise SettingsError(message)
+    return f"postgresql://{rest}"
+
+
+def _base_url(env: Mapping[str, str], name: str, default: str) -> str:
+    url = env.get(name) or default
+    if not url.startswith(("http://", "https://")):
+        message = f"{name} must begin with http:// or https://, not {url!r}"
+        raise SettingsError(message)
+    return url.rstrip("/")
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 600:  # noqa: PLR2004 — the message names the limit
+        message = f"{name} must be a number of seconds above 0 and up to 600, not {text!r}"
+        raise SettingsError(message)
+    return seconds

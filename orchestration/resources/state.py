@@ -1,0 +1,130 @@
+"""The one PostgreSQL that holds state: connections with the platform's role, migrations, row-level security for new tables.
+
+Here belongs how to reach the state. Not here: the server's life (`postgres`), any table's meaning (the adapters beside this file).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import psycopg as driver
+import sqlalchemy
+from sqlalchemy import Connection, Engine
+
+from orchestration.migrations import FOLDER, head
+from orchestration.resources.postgres import EmbeddedPostgres
+from orchestration.resources.settings import Settings
+
+SERVICE_ROLE = "flexoraa_service"
+_MIGRATION_LOCK = 5_146_007_021  # any number, as long as nobody else of this database uses it as an advisory lock
+# Row-level security does not bind a superuser or an owner that bypasses it, so no ordinary connection keeps the role it logged in with.
+_ENTER = f"set role {SERVICE_ROLE}; set timezone to 'UTC'"
+
+
+class State:
+    """Connections to one database. Call `migrate` before anything else; `dispose` at the end."""
+
+    def __init__(self, libpq_url: str) -> None:
+        """`libpq_url` begins with postgresql://; nothing is opened yet."""
+        self._url = libpq_url
+
+    @property
+    def libpq_url(self) -> str:
+        """For Dagster's storage and psql; logs in as the owner, without the platform's role."""
+        return self._url
+
+    @cached_property
+    def engine(self) -> Engine:
+        """SQLAlchemy, as `flexoraa_service`."""
+        # pre_ping: the embedded server may have been stopped and started between two uses of a pooled connection
+        engine = sqlalchemy.create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+        sqlalchemy.event.listen(engine, "connect", _enter)
+        return engine
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction as `flexoraa_service`: committed when the block ends well."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def psycopg(self) -> Iterator[driver.Connection]:
+        """A raw connection as `flexoraa_service`, for COPY: one transaction, committed when the block ends well, then closed."""
+        with driver.connect(self._url) as connection:
+            _enter(connection, None)
+            yield connection
+
+    @contextmanager
+    def owner(self) -> Iterator[driver.Connection]:
+        """A raw transaction as whoever logs in, who may make roles; only for `tenant apply` and backups."""
+        with driver.connect(self._url) as connection:
+            yield connection
+
+    def migrate(self) -> bool:
+        """Bring the schema to the newest step, and say whether there was anything to do. Several processes may call it at once."""
+        with self.owner() as connection:
+            if _version(connection) == head():
+                return False
+        from alembic.command import upgrade
+        from alembic.config import Config
+
+        engine = sqlalchemy.create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sqlalchemy.NullPool)
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("select pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+            connection.execute(sqlalchemy.text("create schema if not exists ops"))
+            config = Config()
+            config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            upgrade(config, "head")
+        return True
+
+    def dispose(self) -> None:
+        """Close pooled connections."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+
+def protect_table(connection: driver.Connection, schema: str, table: str) -> None:
+    """Put a table with a `tenant_id` under row-level security: all rows for the platform, a tenant's own for a tenant.
+
+    For tables made at run time (schema `serving`). Call it in the transaction that makes the table, before anybody can see it.
+    """
+    connection.execute("select ops.protect_table(%s, %s)", (schema, table))
+
+
+@contextmanager
+def open_state(settings: Settings) -> Iterator[State]:
+    """The state of an installation, at the newest step; the embedded server is held for as long as the block lasts.
+
+    Raises:
+        PostgresError: the embedded server does not come up.
+    """
+    if settings.database_url is not None:
+        yield from _open(settings.database_url)
+        return
+    settings.make_folders()
+    with EmbeddedPostgres(settings.home) as server:
+        yield from _open(server.libpq_url())
+
+
+def _open(url: str) -> Iterator[State]:
+    state = State(url)
+    state.migrate()
+    try:
+        yield state
+    finally:
+        state.dispose()
+
+
+def _enter(connection: Any, _record: Any) -> None:
+    connection.execute(_ENTER)
+    connection.commit()  # else the next rollback would take the role back
+
+
+def _version(connection: driver.Connection) -> str | None:
+    exists = connection.execute("select to_regclass('ops.alembic_version')").fetchone()
+    if exists is None or exists[0] is None:
+        return None
+    row = connection.execute("select version_num from ops.alembic_version").fetchone()
+    return None if row is None else str(row[0])

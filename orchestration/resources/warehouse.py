@@ -1,0 +1,149 @@
+"""The DuckDB warehouse: lake and reference as views, marts to read.
+
+Here belongs everything that opens the warehouse file from Python; dbt opens it for itself. A file that one process writes cannot be opened
+by any other, not even to read (measured), so sensors never come here: they read `serving` in Postgres. Not here: what models say.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from core.events import EVENT_TYPES
+from core.ports import Count
+from core.reference import REFERENCE_TYPES
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be opened or asked; the message says what to do."""
+
+
+class Mart(NamedTuple):
+    """One mart's rows as a fingerprint: equal fingerprints, equal ordered rows."""
+
+    rows: int
+    checksum: str
+
+
+class Warehouse:
+    """A DuckDB file over the folders of lake and reference."""
+
+    def __init__(self, path: Path, lake: Path, reference: Path) -> None:
+        """Take the places; nothing is opened yet."""
+        self.path = path
+        self._lake = lake
+        self._reference = reference
+
+    def prepare(self) -> None:
+        """Make the views `lake.*` and `reference.*` over the Parquet files; every file there is read as of the next query."""
+        with self._open(read_only=False) as connection:
+            for schema in ("lake", "reference"):
+                connection.execute(f"create schema if not exists {schema}")
+            for event in EVENT_TYPES:
+                files = _quote(self._lake / event.table / "*" / "*.parquet")
+                source = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+                connection.execute(f"create or replace view lake.{event.table} as from {source}")
+            for row in REFERENCE_TYPES:
+                table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
+                files = _quote(self._reference / f"{table}.parquet")
+                connection.execute(f"create or replace view reference.{table} as from read_parquet({files})")
+
+    def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
+        """Whole marts as Arrow tables, all from one moment."""
+        with self._open(read_only=True) as connection:
+            return {mart: connection.sql(f'from marts."{mart}"').to_arrow_table() for mart in marts}
+
+    def query(self, statement: str) -> pa.Table:
+        """The answer to one read-only statement.
+
+        Raises:
+            WarehouseError: the statement is wrong, is not one query, or would write.
+        """
+        with self._open(read_only=True) as connection:
+            # a query may read the lake through its views, and no other file, and reach nothing outside
+            connection.execute(f"set allowed_directories = [{_quote(self._lake)}, {_quote(self._reference)}]")
+            connection.execute("set enable_external_access = false")
+            try:
+                parsed = connection.extract_statements(statement)
+                if len(parsed) != 1:
+                    raise WarehouseError(f"{len(parsed)} statements; give exactly one query")
+                relation = connection.sql(statement)
+                if relation is None:
+                    raise WarehouseError("that is no query: only reading is possible here")
+                return relation.to_arrow_table()
+            except duckdb.Error as error:
+                raise WarehouseError(str(error)) from error
+
+    def names(self, schema: str = "marts") -> list[str]:
+        """Tables of a schema."""
+        with self._open(read_only=True) as connection:
+            query = "select table_name from information_schema.tables where table_schema = ? order by 1"
+            return [name for (name,) in connection.execute(query, [schema]).fetchall()]
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every mart."""
+        names = self.names()
+        with self._open(read_only=True) as connection:
+            return {name: connection.execute(f'select count(*) from marts."{name}"').fetchall()[0][0] for name in names}  # noqa: S608
+
+    def fingerprints(self) -> Mapping[str, Mart]:
+        """Ordered checksum of every mart: rows as JSON text, sorted, hashed."""
+        with self._open(read_only=True) as connection:
+            found = {}
+            for name in self.names():
+                lines = connection.sql(f'select to_json(mart) as line from marts."{name}" as mart order by line').fetchall()
+                digest = hashlib.sha256()
+                for (line,) in lines:
+                    digest.update(line.encode() + b"\n")
+                found[name] = Mart(len(lines), digest.hexdigest())
+            return found
+
+    def lake_counts(self) -> Mapping[tuple[str, str, str], int]:
+        """Lake rows by (segment, tenant, source): the other side of the intake's own counts."""
+        return {key: accepted for key, (accepted, _) in self._lake_rows().items()}
+
+    def conservation(self, counts: Mapping[tuple[str, str, str], Count]) -> dict[str, dict[str, int]]:
+        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it."""
+        duplicates = {key: repeated for key, (_, repeated) in self._lake_rows().items()}
+        by_source: dict[str, dict[str, int]] = {}
+        for key, count in counts.items():
+            total = by_source.setdefault(count.source or "unknown", dict.fromkeys(("received", "accepted", "duplicate", "rejected"), 0))
+            repeated = duplicates.get(key, 0)
+            for name, number in zip(total, (count.received, count.accepted - repeated, repeated, count.rejected), strict=True):
+                total[name] += number
+        return dict(sorted(by_source.items()))
+
+    def _lake_rows(self) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """Rows, and those of them that repeat an earlier one, by (segment, tenant, source)."""
+        events = " union all ".join(
+            f"select tenant_id, source, event_id, received_at, body_hash, segment_id, '{event.table}' as kind from lake.{event.table}"  # noqa: S608 — names of our own types
+            for event in EVENT_TYPES
+        )
+        query = (
+            "select segment_id, tenant_id, source, count(*), count(*) filter (where nth > 1) from ("  # noqa: S608 — as above
+            "select segment_id, tenant_id, source, row_number() over (partition by tenant_id, kind, event_id "
+            f"order by received_at, body_hash, source, segment_id) as nth from ({events})) group by all"
+        )
+        with self._open(read_only=True) as connection:
+            return {(row[0], row[1], row[2]): (row[3], row[4]) for row in connection.execute(query).fetchall()}
+
+    @contextlib.contextmanager
+    def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        if read_only and not self.path.exists():
+            raise WarehouseError("there is no warehouse yet: run `flexoraa run` first")
+        try:
+            connection = duckdb.connect(str(self.path), read_only=read_only)
+        except duckdb.IOException as error:
+            message = f"the warehouse is being written by another process; try again when its run has ended ({error})"
+            raise WarehouseError(message) from error
+        with connection:
+            connection.execute("set TimeZone = 'UTC'")
+            yield connection
+
+
+def _quote(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

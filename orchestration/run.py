@@ -1,0 +1,122 @@
+"""`flexoraa run`: the job `everything`, in this process, until nothing is pending.
+
+Here belongs the loop and its summary. Not here: what a run does (`assets`), the command line (`orchestration.cli`).
+"""
+
+import logging
+import time
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+import msgspec
+from msgspec import Struct, field
+
+from orchestration.definitions import build_defs
+from orchestration.resources.platform import Platform
+
+MAX_ROUNDS = 3
+"""What a round sends comes back as receipts in the next; a round that sends nothing is the last. More than three would be a loop."""
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class Summary(Struct, kw_only=True):
+    """What a run came to; printed as JSON."""
+
+    status: str
+    as_of: datetime
+    rounds: int
+    segments: int
+    segments_repeated: int
+    lines: int
+    conservation: dict[str, dict[str, int]]
+    rejected_in_this_run: dict[str, int]
+    marts: dict[str, int]
+    checks_passed: int
+    checks_failed: list[str]
+    actions: dict[str, int]
+    errors: list[str]
+    seconds: float
+    run_ids: list[str] = field(default_factory=list)
+
+    def exit_code(self) -> int:
+        """0: done. 1: failed. 3: done, but something is in quarantine or a check warned."""
+        return {"ok": 0, "failed": 1, "attention": 3}[self.status]
+
+    def json(self) -> str:
+        """Indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
+
+
+def run_everything(platform: Platform) -> Summary:
+    """Rounds of the whole graph, until the inbox stays empty; the first failed round is the last."""
+    started = time.monotonic()
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    totals = _Totals()
+    job = build_defs(**platform.ports()).resolve_job_def("everything")
+    with dg.DagsterInstance.from_config(str(platform.settings.dagster)) as instance:
+        for _ in range(MAX_ROUNDS):
+            result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=_QUIET)
+            totals.add(result)
+            if not result.success or not platform.inbox.names():
+                break
+    status = "failed" if totals.errors else ("attention" if totals.rejected or totals.checks_failed else "ok")
+    return Summary(
+        status=status,
+        as_of=platform.clock.now(),
+        rounds=len(totals.run_ids),
+        segments=totals.numbers.get("segments", 0),
+        segments_repeated=totals.numbers.get("segments_repeated", 0),
+        lines=totals.numbers.get("lines", 0),
+        conservation={} if totals.errors else platform.warehouse.conservation(platform.ledger.counts()),
+        rejected_in_this_run=dict(sorted(totals.rejected.items())),
+        marts={} if totals.errors else platform.warehouse.row_counts(),
+        checks_passed=totals.checks_passed,
+        checks_failed=sorted(set(totals.checks_failed)),
+        actions=dict(sorted(totals.actions.items())),
+        errors=totals.errors,
+        seconds=round(time.monotonic() - started, 1),
+        run_ids=totals.run_ids,
+    )
+
+
+class _Totals:
+    """Sums over rounds."""
+
+    def __init__(self) -> None:
+        self.run_ids: list[str] = []
+        self.numbers: dict[str, int] = {}
+        self.rejected: dict[str, int] = {}
+        self.actions: dict[str, int] = {}
+        self.checks_passed = 0
+        self.checks_failed: list[str] = []
+        self.errors: list[str] = []
+
+    def add(self, result: dg.ExecuteInProcessResult) -> None:
+        self.run_ids.append(result.run_id)
+        for event in result.get_asset_materialization_events():
+            materialization = event.step_materialization_data.materialization
+            self._materialized(materialization.asset_key.path, {key: value.value for key, value in materialization.metadata.items()})
+        self.checks_passed, self.checks_failed = 0, []  # of the last round: it speaks of everything
+        for check in result.get_asset_check_evaluations():
+            if check.passed:
+                self.checks_passed += 1
+            else:
+                self.checks_failed.append(f"{check.asset_key.to_user_string()}: {check.check_name}")
+        for event in result.all_events:
+            if event.is_step_failure:
+                error = event.step_failure_data.error
+                cause = error.cause if error and error.cause else error
+                self.errors.append(f"{event.step_key}: {cause.message.strip() if cause else 'failed'}")
+
+    def _materialized(self, path: Any, metadata: dict[str, Any]) -> None:
+        match list(path):
+            case ["lake", "messages"]:  # every lake table carries the counts of the whole intake
+                for name in ("segments", "segments_repeated", "lines"):
+                    self.numbers[name] = self.numbers.get(name, 0) + metadata[name]
+                for reason, count in metadata["rejected_by_reason"].items():
+                    self.rejected[reason] = self.rejected.get(reason, 0) + count
+            case ["ops", "deliveries"]:
+                for name, count in metadata.items():
+                    self.actions[name] = self.actions.get(name, 0) + count

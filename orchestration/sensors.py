@@ -1,0 +1,50 @@
+"""Every sensor: one plan and a few Dagster lines. None of them opens the warehouse.
+
+Here belongs turning an observation into run requests. Not here: what is decided (`core.plans`), what a run does (`assets`).
+"""
+
+import dagster as dg
+
+from assets.delivery import RULES, decide
+from core.plans import plan_ingest
+from core.ports import Clock, Inbox, Outbox
+from orchestration.automation import DELIVER, EVERYTHING
+
+_SENSOR_NAMES = {"lead_leak": "lead_leakage", "cold_recovery": "cold_recovery", "token_threshold": "token_thresholds"}
+
+
+@dg.sensor(
+    job=EVERYTHING,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Closed segments in the inbox: one run takes in all of them.",
+)
+def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox]) -> dg.SensorResult:
+    """Ask for a run when segments wait that were not asked for yet."""
+    asked, cursor = plan_ingest(context.cursor or "", inbox.names())
+    if asked is None:
+        return dg.SensorResult(skip_reason="no new segment is closed", cursor=cursor)
+    # without a run key: Dagster remembers a key for ever, and the same set of names may come again
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/inbox": asked})], cursor=cursor)
+
+
+def _rule_sensor(rule: str) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=_SENSOR_NAMES[rule],
+        job=DELIVER,
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Due requests of the rule {rule}: into the outbox, then a delivery run.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]
+    ) -> dg.SensorResult:
+        new, cursor = decide(outbox, rule, context.cursor or "", clock)
+        if new == 0:
+            return dg.SensorResult(skip_reason="nothing new is due", cursor=cursor)
+        return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/new_actions": str(new)})], cursor=cursor)
+
+    return sensor
+
+
+SENSORS = [inbox_segments, *map(_rule_sensor, RULES)]

@@ -1,0 +1,118 @@
+"""What was planted: the manifest that a simulation leaves beside its traffic, to be compared with what the platform finds.
+
+Here belong its shape and its file. All of it is noted by the code that writes the events, never computed from events afterwards.
+Not here: the comparison.
+"""
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field
+
+LeakKind = Literal["no_reply", "hot_unassigned", "assigned_idle", "no_next_step", "window_closing"]
+
+
+class Leak(Struct, frozen=True, order=True):
+    """A leak of the lead who holds `phone` (E.164)."""
+
+    phone: str
+    kind: LeakKind
+
+
+class Candidate(Struct, frozen=True, order=True):
+    """Recovery attempt `attempt` is due for the lead who holds `phone`, and not yet expired."""
+
+    phone: str
+    attempt: int
+
+
+class NumberChange(Struct, frozen=True, order=True):
+    """Two phones of one lead, before and after."""
+
+    old: str
+    new: str
+
+
+class TenantTruth(Struct, kw_only=True):
+    """What is true of one tenant at the end. Under tenant '' only rejects: those of nobody known."""
+
+    leaks_open: list[Leak] = field(default_factory=list)
+    leaks_ever: list[Leak] = field(default_factory=list)
+    hot: list[str] = field(default_factory=list)
+    recovery_due: list[Candidate] = field(default_factory=list)
+    token_balance: int = 0
+    thresholds_crossed: list[int] = field(default_factory=list)
+    number_changes: list[NumberChange] = field(default_factory=list)
+    opt_outs: list[str] = field(default_factory=list)
+    leads: int = 0
+    accepted: dict[str, int] = field(default_factory=Counter)
+    duplicates: dict[str, int] = field(default_factory=Counter)
+    rejects: dict[str, int] = field(default_factory=Counter)
+
+    def leak(self, phone: str, kind: LeakKind, *, is_open: bool) -> None:
+        """Note one leak."""
+        self.leaks_ever.append(Leak(phone, kind))
+        if is_open:
+            self.leaks_open.append(Leak(phone, kind))
+
+
+class WantedAction(Struct, frozen=True):
+    """One action that must be delivered once everything up to the end is taken in; rule and kind are those of `act_requests`.
+
+    `leak`, `attempt` and `percent` are what its details say, each for its own rule.
+    """
+
+    tenant: str
+    rule: Literal["lead_leak", "cold_recovery", "token_threshold"]
+    kind: Literal["notify", "send_template", "top_up_link", "pause"]
+    phone: str | None = None
+    leak: LeakKind | None = None
+    attempt: int | None = None
+    percent: int | None = None
+
+
+class Canaries(Struct):
+    """Personal data that stands in the traffic and must not be found in the clear anywhere behind the inbox."""
+
+    names: list[str] = field(default_factory=list)
+    phones: list[str] = field(default_factory=list)
+    emails: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+
+class Manifest(Struct, kw_only=True):
+    """Everything planted. `bodies` are webhooks with repeats and broken ones; `lines` are lines of segments."""
+
+    version: int = 1
+    seed: int
+    end_at: datetime
+    days: int
+    tenants: dict[str, TenantTruth] = field(default_factory=dict)
+    actions: list[WantedAction] = field(default_factory=list)
+    canaries: Canaries = field(default_factory=Canaries)
+    segments: int = 0
+    lines: int = 0
+    bodies: int = 0
+
+    def rejects(self) -> Counter[str]:
+        """Rejects of all tenants, by reason."""
+        return sum((Counter(truth.rejects) for truth in self.tenants.values()), Counter())
+
+    def accepted(self) -> Counter[str]:
+        """Distinct canonical events of all tenants, by lake table."""
+        return sum((Counter(truth.accepted) for truth in self.tenants.values()), Counter())
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, sorted, so that equal truths are equal files."""
+        for truth in self.tenants.values():
+            for values in (truth.leaks_open, truth.leaks_ever, truth.hot, truth.recovery_due, truth.number_changes, truth.opt_outs):
+                values.sort()
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=1))
+
+    @classmethod
+    def load(cls, path: Path) -> "Manifest":
+        """Read one back."""
+        return msgspec.json.decode(path.read_bytes(), type=cls)

@@ -1,0 +1,59 @@
+"""`flexoraa status`: what is held, what waits, what was refused, what was sent.
+
+Here belongs reading the state and showing it. Not here: changing anything.
+"""
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.resources.platform import Platform, open_platform
+from orchestration.resources.settings import Settings
+from orchestration.resources.warehouse import WarehouseError
+
+
+def print_status(settings: Settings, *, as_json: bool) -> None:
+    """Print it for a person, or as JSON."""
+    with open_platform(settings) as platform:
+        status = _status(platform)
+    if as_json:
+        print(json.dumps(status, indent=2, default=str))
+        return
+    console = Console()
+    console.print(f"home {status['home']} · engine {status['engine']} · {status['waiting_segments']} segments wait in the inbox")
+    _show(console, "Conservation (events)", ("source", "received", "accepted", "duplicate", "rejected"),
+          [(source, *counts.values()) for source, counts in status["conservation"].items()])  # fmt: skip
+    _show(console, "Quarantine", ("reason", "held"), list(status["quarantine"].items()))
+    _show(console, "Actions", ("tenant", "rule", "state", "count"), [tuple(row.values()) for row in status["actions"]])
+    _show(console, "Marts", ("mart", "rows"), list(status["marts"].items()))
+
+
+def _status(platform: Platform) -> dict:  # type: ignore[type-arg]  # JSON
+    try:
+        conservation = platform.warehouse.conservation(platform.ledger.counts())
+        marts = platform.warehouse.row_counts()
+    except WarehouseError:  # none yet, or a run is writing it: the state still has its part to tell
+        conservation, marts = {}, {}
+    return {
+        "home": str(platform.settings.home),
+        "engine": platform.settings.engine,
+        "waiting_segments": len(platform.inbox.names()),
+        "conservation": conservation,
+        "quarantine": dict(platform.ledger.refusals()),
+        "actions": [
+            {"tenant": tenant, "rule": rule, "state": state, "count": count}
+            for (tenant, rule, state), count in platform.outbox.counts().items()
+        ],
+        "marts": marts,
+    }
+
+
+def _show(console: Console, title: str, columns: tuple[str, ...], rows: list[tuple]) -> None:  # type: ignore[type-arg]
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*map(str, row))
+    if rows:
+        console.print(table)
+    else:
+        console.print(f"{title}: nothing yet")

@@ -1,0 +1,25 @@
+"""What the tests of the warehouse share: one build over random histories of all tenants, told twice over and in no order."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from tests.dbt.histories import AS_OF, History, history, told
+from tests.dbt.warehouse import build
+
+SEED = 20261122
+LEADS = 75
+
+
+@pytest.fixture(scope="session")
+def made() -> History:
+    """What happened."""
+    return history(SEED, LEADS)
+
+
+@pytest.fixture(scope="session")
+def built(made: History, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse at `AS_OF`."""
+    with build(tmp_path_factory.mktemp("warehouse"), told(made, SEED), AS_OF) as connection:
+        yield connection

@@ -1,0 +1,37 @@
+"""One installation with a started embedded PostgreSQL, shared by the session: tests keep apart by tenant."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestration.resources.settings import Settings
+from orchestration.resources.state import State, open_state
+from orchestration.resources.vault import Vault
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A home of its own directly below the temporary folder: pytest's own folders make socket paths long."""
+    with tempfile.TemporaryDirectory(prefix="flexoraa-test-") as folder:
+        yield Path(folder) / "home"
+
+
+@pytest.fixture(scope="session")
+def settings(home: Path) -> Settings:
+    """Its settings, free of this machine's environment."""
+    return Settings.load(home, {})
+
+
+@pytest.fixture(scope="session")
+def state(settings: Settings) -> Iterator[State]:
+    """Its state, at the newest step."""
+    with open_state(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def vault(settings: Settings, state: State) -> Vault:
+    """Its vault."""
+    return Vault(state, settings.master_key())
