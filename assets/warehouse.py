@@ -3,20 +3,22 @@
 Here belongs how dbt nodes become Dagster assets. Not here: what models say (`dbt_project`), which engine runs them.
 """
 
+import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt.asset_utils import get_subset_selection_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from assets.project import MANIFEST
-from core.ports import Warehouse
+from core.ports import Dbt, Warehouse
 
 MART_GROUPS = ("leads", "messaging", "sla", "billing", "experiments", "ml", "ops", "actions")
 
 
-class Translator(DagsterDbtTranslator):
+class _Translator(DagsterDbtTranslator):
     """Keys by schema and name (`marts/dim_leads`), groups by layer and domain."""
 
     def __init__(self) -> None:
@@ -38,14 +40,31 @@ class Translator(DagsterDbtTranslator):
         return ["team:data"]
 
 
-@dbt_assets(manifest=MANIFEST, dagster_dbt_translator=Translator(), name="warehouse")
+_TRANSLATOR = _Translator()
+
+
+@dbt_assets(manifest=MANIFEST, dagster_dbt_translator=_TRANSLATOR, name="warehouse")
 def warehouse_assets(
     context: dg.AssetExecutionContext,
-    dbt: DbtCliResource,
+    dbt: dg.ResourceParam[Dbt],
     warehouse: dg.ResourceParam[Warehouse],
-    dbt_target: dg.ResourceParam[Path],
     run_lock: dg.ResourceParam[None],
 ) -> Iterator[Any]:
     """Build and test everything selected, in one dbt invocation."""
     warehouse.prepare()
-    yield from dbt.cli(["build"], context=context, target_path=dbt_target).stream()
+    manifest = json.loads(MANIFEST.read_bytes())
+    selection, indirect = get_subset_selection_for_context(
+        context=context,
+        manifest=manifest,
+        select=context.op.tags.get("dagster_dbt/select"),
+        exclude=context.op.tags.get("dagster_dbt/exclude"),
+        selector=context.op.tags.get("dagster_dbt/selector"),
+        dagster_dbt_translator=_TRANSLATOR,
+        current_dbt_indirect_selection_env=None,
+    )
+    arguments = [*selection, *(["--indirect-selection", indirect] if indirect else [])]
+    for event in dbt.build(arguments):
+        message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+        if event["info"]["level"] in {"warn", "error"}:
+            context.log.warning(event["info"]["msg"])
+        yield from message.to_default_asset_events(manifest, _TRANSLATOR, context)

@@ -3,10 +3,11 @@
 Here belong the intervals and the two reference functions `elapsed` and `due`; the warehouse does the same in SQL over the table
 `business_intervals`. Not here: which calendar a clock runs by (`policies`, `sla_policies`).
 
-Rules (docs/decisions.md, "Business time"): a shift opens at the first instant at which the wall clock shows its opening time or later,
-and closes after the last instant at which the wall clock shows less than its closing time. So a time that the clocks skip in spring
-counts as the moment of the change, and of a time that comes twice in autumn the earlier opens and the later closes. An overnight shift
-belongs to the day on which it starts: a holiday removes the shifts that start on it, and nothing else.
+Rules (docs/decisions.md, "Business time"): a shift opens at the first instant at which the wall clock shows its opening time or
+later, and closes after the last instant at which the wall clock shows less than its closing time. So a time that the clocks
+skip in spring counts as the moment of the change, and of a time that comes twice in autumn the earlier opens and the later
+closes. An overnight shift belongs to the day on which it starts: a holiday removes the shifts that start on it, and nothing
+else.
 """
 
 import re
@@ -103,8 +104,8 @@ def elapsed(rows: Sequence[BusinessInterval], since: datetime, until: datetime) 
 def due(rows: Sequence[BusinessInterval], since: datetime, open_time: timedelta) -> datetime | None:
     """The earliest moment from `since` on at which `open_time` has elapsed; None where the intervals end before that.
 
-    No time at all is due at once, also outside opening hours. A target that is used up exactly at closing time is due then, not at the
-    next opening. Raises ValueError for a negative target.
+    No time at all is due at once, also outside opening hours. A target that is used up exactly at closing time is due then, not
+    at the next opening. Raises ValueError for a negative target.
     """
     if open_time < timedelta():
         message = f"a target cannot be negative: {open_time}"

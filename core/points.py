@@ -1,6 +1,7 @@
 """Contact points in the one form in which equal means the same.
 
-Here belongs the normal form of each kind. Not here: which points are one person (`core.identity`), what they are kept as (the vault).
+Here belongs the normal form of each kind. Not here: which points are one person (`core.identity`), what they are kept as (the
+vault).
 """
 
 import re
@@ -22,9 +23,9 @@ _LONGEST = 320  # an address of 64 + @ + 255 characters
 def normalise(point: Point, default_region: str) -> Point | Reject:
     """The same contact point in its normal form, or why it is none; the value is never quoted.
 
-    Phones become E.164. WhatsApp writes them as digits with the country code and no plus, so 8 to 15 digits are read so first, where
-    they begin with a country code and have a plausible length; else they are a national number of `default_region`. A number need not
-    be in use or even assigned: vendors' own examples are not (16505551234, 972987654321).
+    Phones become E.164. WhatsApp writes them as digits with the country code and no plus, so 8 to 15 digits are read so first,
+    where they begin with a country code and have a plausible length; else they are a national number of `default_region`. A
+    number need not be in use or even assigned: vendors' own examples are not (16505551234, 972987654321).
 
     Args:
         point: as the vendor names it.
@@ -41,7 +42,9 @@ def normalise(point: Point, default_region: str) -> Point | Reject:
     if point.kind == "phone":
         number = _e164(text, default_region)
         if number is None:
-            return Reject("bad_contact", "$", f"a phone of {len(text)} characters that is no number, with or without country code")
+            return Reject(
+                "bad_contact", "$", f"a phone of {len(text)} characters that is no number, with or without country code"
+            )
         return Point("phone", number)
     if point.kind == "email":
         address = text.lower()

@@ -194,6 +194,14 @@ class Warehouse(Protocol):
         ...
 
 
+class Dbt(Protocol):
+    """The program that builds models."""
+
+    def build(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Build and test what the arguments select; yields its structured events as they happen, and raises at the end on failure."""
+        ...
+
+
 class Publisher(Protocol):
     """The marts that operations read, in Postgres."""
 

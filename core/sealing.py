@@ -19,10 +19,11 @@ class SealError(Exception):
 def seal(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
     """AES-256-GCM with a synthetic nonce: nonce (12 bytes), ciphertext, tag (16 bytes).
 
-    The nonce is a keyed hash of `aad` and `plaintext`. GCM breaks when one nonce serves two different messages under one key; here
-    two messages share a nonce only if they are equal in both parts (then the output is equal too, and nothing new is told), or by a
-    collision of 96 bits, a chance of about 2^-33 after 2^32 messages under one key. What remains is that equal inputs show as equal:
-    `aad` therefore names the event and the field, so equality says only that the same event was seen twice.
+    The nonce is a keyed hash of `aad` and `plaintext`. GCM breaks when one nonce serves two different messages under one key;
+    here two messages share a nonce only if they are equal in both parts (then the output is equal too, and nothing new is
+    told), or by a collision of 96 bits, a chance of about 2^-33 after 2^32 messages under one key. What remains is that equal
+    inputs show as equal: `aad` therefore names the event and the field, so equality says only that the same event was seen
+    twice.
 
     Args:
         key: 32 bytes.

@@ -1,7 +1,7 @@
 """The tenants file: what people write about a tenant, as Structs; their JSON Schema is `docs/tenants.schema.json`.
 
-Here belong the shapes, their defaults and what each field means. Not here: reading the YAML (`tenancy_file`), rules that span several
-fields (`tenancy_checks`), the rows that come out of it (`tenancy_rows`).
+Here belong the shapes, their defaults and what each field means. Not here: reading the YAML (`tenancy_file`), rules that span
+several fields (`tenancy_checks`), the rows that come out of it (`tenancy_rows`).
 """
 
 from datetime import date, datetime
@@ -13,7 +13,9 @@ from msgspec import Meta, Struct
 HOUR = 3_600
 DAY = 24 * HOUR
 
-Identifier = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,30}$", description="Lower-case letters, digits and _, 2 to 31 long.")]
+Identifier = Annotated[
+    str, Meta(pattern=r"^[a-z][a-z0-9_]{1,30}$", description="Lower-case letters, digits and _, 2 to 31 long.")
+]
 Text = Annotated[str, Meta(min_length=1)]
 AccountId = Annotated[str, Meta(min_length=1, description="In quotes: vendors' ids are digits, and YAML would read a number.")]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
@@ -35,7 +37,7 @@ class Dated(Strict, frozen=True, kw_only=True):
 
 
 class SecretRef(Strict, frozen=True):
-    """Where a secret is, never the secret itself: an environment variable, or a file of mode 0600 relative to the tenants file."""
+    """Where a secret is, never the secret itself: a variable, or a file of mode 0600 relative to the tenants file."""
 
     env: Text | None = None
     file: Text | None = None

@@ -54,7 +54,7 @@ class Claim(NamedTuple):
 
 
 def check(reading: Reading) -> Iterator[Finding]:
-    """Every broken rule in what could be read. Rules about parts that are missing only because they were unreadable stay silent."""
+    """Every broken rule in what could be read; silent about parts that are missing only because they were unreadable."""
     seen: dict[str, int] = {}
     for index, tenant in reading.tenants.items():
         path: Path = ("tenants", index)

@@ -1,7 +1,7 @@
 """The tenants file from YAML text: every problem of shape with its line, and as much of the file as can be understood.
 
-Here belongs the way from text to Structs. PyYAML only composes nodes, which know their lines; nothing is ever constructed from tags.
-Not here: rules that span several fields (`tenancy_checks`).
+Here belongs the way from text to Structs. PyYAML only composes nodes, which know their lines; nothing is ever constructed from
+tags. Not here: rules that span several fields (`tenancy_checks`).
 """
 
 import difflib
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
 
 @dataclass
 class Reading:
-    """What was understood. `tenants` by their index, without the parts that are wrong; `partial` names the sections that lost some."""
+    """What was understood: `tenants` by index, without the parts that are wrong; `partial` names the sections that lost some."""
 
     problems: list[Problem] = field(default_factory=list)
     tenants: dict[int, Tenant] = field(default_factory=dict)
@@ -180,7 +180,7 @@ def _arm(hint: Any, value: Any) -> Any:
 
 
 def _reason(message: str, value: Any, hint: Any) -> str:
-    """msgspec's message with what to do about it."""
+    """The message of msgspec with what to do about it."""
     inner = _arm(hint, value)
     if typing.get_origin(inner) is Literal:
         allowed = [str(each) for each in typing.get_args(inner)]

@@ -4,15 +4,14 @@ Here belongs the flattening and the key of each row. Not here: where rows and se
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
+from typing import Any
 
 from msgspec import Struct
 
 from core import business_time as bt
 from core import reference as ref
 from core import tenancy as file
-
-Moments = tuple[datetime, datetime | None]
 
 KEYS: Mapping[type[Struct], tuple[str, ...]] = {
     ref.Tenant: (),
@@ -60,7 +59,15 @@ def calendars(tenant: file.Tenant) -> list[bt.Calendar]:
             timezone=each.timezone,
             week=tuple(
                 tuple(bt.parse_shift(text) for text in day)
-                for day in (each.week.mon, each.week.tue, each.week.wed, each.week.thu, each.week.fri, each.week.sat, each.week.sun)
+                for day in (
+                    each.week.mon,
+                    each.week.tue,
+                    each.week.wed,
+                    each.week.thu,
+                    each.week.fri,
+                    each.week.sat,
+                    each.week.sun,
+                )
             ),
             holidays=frozenset(each.holidays),
             valid_from=each.valid_from.astimezone(UTC),
@@ -75,7 +82,7 @@ def accounts(connection: file.Connection) -> list[str]:
     return [connection.account_id, *connection.numbers]
 
 
-def _when(part: file.Dated) -> dict[str, datetime | None]:
+def _when(part: file.Dated) -> dict[str, Any]:
     return {"valid_from": part.valid_from.astimezone(UTC), "valid_to": part.valid_to and part.valid_to.astimezone(UTC)}
 
 
@@ -146,7 +153,7 @@ def allocation_ppm(variant: file.Variant) -> int:
     return round(variant.allocation_percent * 10_000)
 
 
-def _same(part: file.Dated, row: type[Struct]) -> dict[str, object]:
+def _same(part: file.Dated, row: type[Struct]) -> dict[str, Any]:
     """The fields that the file and the row call by the same name, without the validity."""
     names = set(part.__struct_fields__) & set(row.__struct_fields__) - {"valid_from", "valid_to"}
     return {name: getattr(part, name) for name in names}

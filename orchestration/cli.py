@@ -159,16 +159,16 @@ def demo(
 
 def main() -> None:
     """Entry point: a known error is one sentence on standard error."""
-    from orchestration.errors import USAGE_ERRORS, WORK_ERRORS
-
     try:
         app()
-    except USAGE_ERRORS as error:
+    except Exception as error:
+        from orchestration.errors import exit_code  # here: it knows every adapter, so it costs 2 s
+
+        code = exit_code(error)
+        if code is None:
+            raise
         typer.echo(f"flexoraa: {error}", err=True)
-        sys.exit(2)
-    except WORK_ERRORS as error:
-        typer.echo(f"flexoraa: {error}", err=True)
-        sys.exit(1)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

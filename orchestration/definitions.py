@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.resources.dbt import dbt_resource, ensure_manifest
+from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
@@ -31,7 +31,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         jobs=automation.JOBS,
         schedules=automation.SCHEDULES,
         sensors=sensors.SENSORS,
-        resources={**lazy_ports(), "run_lock": run_lock, "dbt": dbt_resource(), **overrides},
+        resources={**lazy_ports(), "run_lock": run_lock, **overrides},
         executor=dg.in_process_executor,  # a process a step cost 40 s around 1.2 s of work here
     )
 

@@ -15,3 +15,10 @@ USAGE_ERRORS = (SettingsError, TenantsFileError)
 
 WORK_ERRORS = (DbtError, OSError, PostgresError, VaultError, WarehouseError)
 """The work could not be done: exit code 1. OSError is the machine's: a full disk, a missing file, a port in use."""
+
+
+def exit_code(error: Exception) -> int | None:
+    """Its exit code, or None for a fault of ours."""
+    if isinstance(error, USAGE_ERRORS):
+        return 2
+    return 1 if isinstance(error, WORK_ERRORS) else None

@@ -1,7 +1,7 @@
 """The outside world for demo and tests: a local HTTP server that takes what the platform sends, and writes it down.
 
-Here belongs what a provider or a tenant's system answers, in good and bad moods. Not here: sending (`orchestration.resources.senders`),
-taking in webhooks (`orchestration.collector`).
+Here belongs what a provider or a tenant's system answers, in good and bad moods. Not here: sending
+(`orchestration.resources.senders`), taking in webhooks (`orchestration.collector`).
 """
 
 import base64
@@ -30,7 +30,7 @@ _LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """How the receiver answers: `status` in place of success, after `delay_seconds`; `is_hanging_up` takes the request and closes."""
+    """How the receiver answers: `status` in place of success, after a delay; `is_hanging_up` takes the request and closes."""
 
     status: int | None = None
     delay_seconds: float = 0.0
@@ -58,7 +58,8 @@ class Request(msgspec.Struct, kw_only=True, frozen=True):
 class Receiver:
     """A server on 127.0.0.1, in threads of its own, from `start` (or `with`) to `stop`.
 
-    It answers `POST /{phone_number_id}/messages` like the WhatsApp Cloud API, `POST /hook/{tenant}` with 204 and `GET /health` with 200.
+    It answers `POST /{phone_number_id}/messages` like the WhatsApp Cloud API, `POST /hook/{tenant}` with 204, `GET /health`
+    with 200.
     """
 
     def __init__(self, record: Path, port: int = 0) -> None:

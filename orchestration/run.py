@@ -56,6 +56,8 @@ def run_everything(platform: Platform) -> Summary:
     totals = _Totals()
     job = build_defs(**platform.ports()).resolve_job_def("everything")
     with dg.DagsterInstance.from_config(str(platform.settings.dagster)) as instance:
+        # pooled connections: by default each of a run's 700 events opens one of its own
+        instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=600, max_overflow=4)
         for _ in range(MAX_ROUNDS):
             result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=_QUIET)
             totals.add(result)

@@ -22,8 +22,9 @@ def exclusive(lock_file: Path) -> Iterator[None]:
 class Clients:
     """The clients registered in a folder. Call its methods only under one `exclusive` lock.
 
-    Each client holds an flock on its own file for as long as it lives. That, not a pid and a start time, tells the living from the
-    dead: a pid can be reused and a start time moves with the wall clock, but the kernel drops a lock with its process, always.
+    Each client holds an flock on its own file for as long as it lives. That, not a pid and a start time, tells the living from
+    the dead: a pid can be reused and a start time moves with the wall clock, but the kernel drops a lock with its process,
+    always.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -16,7 +16,7 @@ from orchestration.resources.settings import Settings
 
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "ledger", "reference", "warehouse", "publisher", "outbox", "senders", "receipts",
-    "dbt_target",
+    "dbt",
 )  # fmt: skip
 
 _OPENED = ExitStack()

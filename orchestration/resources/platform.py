@@ -12,6 +12,7 @@ import httpx
 
 from core.ports import Clock, Progress
 from orchestration.resources.clock import SystemClock
+from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.ledger import PostgresLedger
@@ -64,7 +65,7 @@ class Platform:
             "outbox": self.outbox,
             "senders": senders(tools),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
-            "dbt_target": self.settings.dbt_target,
+            "dbt": DbtRunner(self.settings.dbt_target, self.settings.logs),
         }
 
 

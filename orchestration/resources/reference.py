@@ -18,12 +18,12 @@ from msgspec import Struct
 
 from core.business_time import Calendar, intervals
 from core.columns import columns
-from core.reference import REFERENCE_TYPES, BusinessInterval, LeadPoint, ReferenceRow, Run
+from core.reference import REFERENCE_TYPES, BusinessInterval, LeadPoint, Run
 from orchestration.resources.arrow import schema_of
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
 
-_Row = TypeVar("_Row", bound=ReferenceRow)
+_Row = TypeVar("_Row", bound=Struct)
 
 _CONFIGURED = tuple(each for each in REFERENCE_TYPES if each not in {BusinessInterval, LeadPoint, Run})
 

@@ -10,6 +10,7 @@ import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 NAME = "pgserver"  # the name that the wheel itself uses, so that both share one account
 
@@ -28,11 +29,12 @@ class ServerUser:
 
     def run(self, command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
         """Run a program of PostgreSQL as this user, without any `PG*` variable of ours, which would move its port or data."""
-        identity = {"user": self.uid, "group": self.gid, "extra_groups": ()} if self.is_other else {}
+        identity: dict[str, Any] = {"user": self.uid, "group": self.gid, "extra_groups": ()} if self.is_other else {}
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-        return subprocess.run(  # noqa: S603 — our own argument list, no shell
+        done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 — our own argument list, no shell
             command, env=environment, cwd="/", text=True, capture_output=True, timeout=seconds, check=False, **identity
         )
+        return done
 
     def own_folder(self, folder: Path) -> None:
         """Make `folder` with mode 0700, ours alone; refuse one that somebody else made first.

@@ -1,7 +1,7 @@
 """What an installation is told from outside: where its home is, which database, which key.
 
-Here belongs every environment variable of the project (dbt's own profile aside, whose variables begin with `FLEXORAA_DBT_`) and every
-path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenancy`), nor opening any of it.
+Here belongs every environment variable of the project (dbt's own profile aside, whose variables begin with `FLEXORAA_DBT_`) and
+every path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenancy`), nor opening any of it.
 """
 
 import difflib
@@ -115,7 +115,7 @@ class Settings:
 
     @property
     def dbt_target(self) -> Path:
-        """dbt's manifest, compiled SQL and logs."""
+        """The manifest of dbt, compiled SQL and logs."""
         return self.home / "dbt_target"
 
     def make_folders(self) -> None:

@@ -1,6 +1,7 @@
 """The one PostgreSQL that holds state: connections with the platform's role, migrations, row-level security for new tables.
 
-Here belongs how to reach the state. Not here: the server's life (`postgres`), any table's meaning (the adapters beside this file).
+Here belongs how to reach the state. Not here: the server's life (`postgres`), any table's meaning (the adapters beside this
+file).
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from orchestration.resources.settings import Settings
 
 SERVICE_ROLE = "flexoraa_service"
 _MIGRATION_LOCK = 5_146_007_021  # any number, as long as nobody else of this database uses it as an advisory lock
-# Row-level security does not bind a superuser or an owner that bypasses it, so no ordinary connection keeps the role it logged in with.
+# Row-level security does not bind a superuser or an owner that bypasses it, so no ordinary connection keeps the role it logged
+# in with.
 _ENTER = f"set role {SERVICE_ROLE}; set timezone to 'UTC'"
 
 
@@ -38,7 +40,7 @@ class State:
     def engine(self) -> Engine:
         """SQLAlchemy, as `flexoraa_service`."""
         # pre_ping: the embedded server may have been stopped and started between two uses of a pooled connection
-        engine = sqlalchemy.create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+        engine = sqlalchemy.create_engine(_sqlalchemy_url(self._url), pool_pre_ping=True)
         sqlalchemy.event.listen(engine, "connect", _enter)
         return engine
 
@@ -62,14 +64,14 @@ class State:
             yield connection
 
     def migrate(self) -> bool:
-        """Bring the schema to the newest step, and say whether there was anything to do. Several processes may call it at once."""
+        """Bring the schema to the newest step; says whether there was anything to do. Several processes may call it at once."""
         with self.owner() as connection:
             if _version(connection) == head():
                 return False
-        from alembic.command import upgrade
-        from alembic.config import Config
+        from alembic.command import upgrade  # noqa: PLC0415 — not paid for where there is nothing to do
+        from alembic.config import Config  # noqa: PLC0415
 
-        engine = sqlalchemy.create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sqlalchemy.NullPool)
+        engine = sqlalchemy.create_engine(_sqlalchemy_url(self._url), poolclass=sqlalchemy.NullPool)
         with engine.begin() as connection:
             connection.execute(sqlalchemy.text("select pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
             connection.execute(sqlalchemy.text("create schema if not exists ops"))
@@ -115,6 +117,10 @@ def _open(url: str) -> Iterator[State]:
         yield state
     finally:
         state.dispose()
+
+
+def _sqlalchemy_url(libpq_url: str) -> str:
+    return libpq_url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def _enter(connection: Any, _record: Any) -> None:

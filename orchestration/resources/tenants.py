@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from psycopg import Connection, sql
@@ -51,6 +52,12 @@ class ApplyResult:
     rows: int
 
 
+class _Wanted(NamedTuple):
+    tenant: Tenant
+    secrets: _Secrets
+    digest: str
+
+
 def apply_file(path: Path, state: State, vault: Vault, at: datetime, env: Mapping[str, str]) -> ApplyResult:
     """Take over a tenants file: its tenants' reference rows, secrets and staff replace what they had; other tenants stay.
 
@@ -71,10 +78,10 @@ def apply_file(path: Path, state: State, vault: Vault, at: datetime, env: Mappin
     reading = tenancy_file.read(text)
     for finding in check(reading):
         reading.add(finding.path, finding.reason)
-    secrets = {index: _resolve(index, tenant, path.parent, env, reading) for index, tenant in reading.tenants.items()}
+    resolved = {index: _resolve(index, tenant, path.parent, env, reading) for index, tenant in reading.tenants.items()}
     if reading.problems:
         raise TenantsFileError(path, reading.problems)
-    digests = {index: _digest(tenant, secrets[index], vault) for index, tenant in reading.tenants.items()}
+    wanted = [_Wanted(each, resolved[index], _digest(each, resolved[index], vault)) for index, each in reading.tenants.items()]
     with state.owner() as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (_APPLY_LOCK,))
         for tenant in reading.tenants.values():
@@ -85,10 +92,10 @@ def apply_file(path: Path, state: State, vault: Vault, at: datetime, env: Mappin
         if reading.problems:
             raise TenantsFileError(path, reading.problems)
         known = dict(connection.execute("select tenant_id, config_sha256 from ops.tenants").fetchall())
-        changed = {index: each for index, each in reading.tenants.items() if known.get(each.id) != digests[index]}
-        rows = sum(_write(connection, each, secrets[index], vault, at, digests[index]) for index, each in changed.items())
-    unchanged = [each.id for index, each in reading.tenants.items() if index not in changed]
-    return ApplyResult(tuple(each.id for each in changed.values()), tuple(unchanged), rows)
+        changed = [each for each in wanted if known.get(each.tenant.id) != each.digest]
+        rows = sum(_write(connection, each, vault, at) for each in changed)
+    applied = tuple(each.tenant.id for each in changed)
+    return ApplyResult(applied, tuple(each.tenant.id for each in wanted if each not in changed), rows)
 
 
 def _resolve(index: int, tenant: Tenant, folder: Path, env: Mapping[str, str], reading: Reading) -> _Secrets:
@@ -96,6 +103,8 @@ def _resolve(index: int, tenant: Tenant, folder: Path, env: Mapping[str, str], r
     found = {}
     for place, reference in secret_refs(tenant):
         value, problem = _secret(reference, folder, env)
+        if not problem and place[0] == "destinations":
+            problem = _text_problem(value, is_url=place[-1] == "url")
         if problem:
             reading.add(("tenants", index, *place), problem)
         found[place] = value
@@ -121,6 +130,18 @@ def _secret(reference: SecretRef, folder: Path, env: Mapping[str, str]) -> tuple
     return secret, "" if secret else f"the secret file {path} is empty"
 
 
+def _text_problem(value: bytes, *, is_url: bool) -> str:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return "the secret is not text in UTF-8"
+    return (
+        "the secret is no address that begins with http:// or https://"
+        if is_url and not text.startswith(("http://", "https://"))
+        else ""
+    )
+
+
 def _digest(tenant: Tenant, secrets: _Secrets, vault: Vault) -> str:
     """A keyed hash of all that the file says of a tenant, secrets included: a plain one would let a weak secret be guessed."""
     content = msgspec.json.encode([tenant, sorted((repr(place), value.hex()) for place, value in secrets.items())])
@@ -141,18 +162,14 @@ def _claims_of_others(connection: Connection, reading: Reading) -> list[Claim]:
     return [Claim(*row) for row in connection.execute(select, ([each.id for each in reading.tenants.values()],))]
 
 
-def _write(
-    connection: Connection,
-    tenant: Tenant,
-    secrets: _Secrets,
-    vault: Vault,
-    at: datetime,
-    digest: str,
-) -> int:
+def _write(connection: Connection, wanted: _Wanted, vault: Vault, at: datetime) -> int:
+    tenant = wanted.tenant
     rows = []
     for row in reference_rows(tenant):
         valid_from, valid_to = (row.valid_from, row.valid_to) if isinstance(row, DatedRow) else (ALWAYS, None)
-        rows.append((tenant.id, row.table, row_key(row), valid_from, valid_to, Jsonb(msgspec.to_builtins(row, order="deterministic"))))
+        rows.append(
+            (tenant.id, row.table, row_key(row), valid_from, valid_to, Jsonb(msgspec.to_builtins(row, order="deterministic")))
+        )
     for version in calendars(tenant):
         body = Jsonb(msgspec.to_builtins(version, order="deterministic"))
         rows.append((tenant.id, "calendars", version.calendar_id, version.valid_from, version.valid_to, body))
@@ -162,13 +179,14 @@ def _write(
     connection.execute("delete from ops.reference where tenant_id = %s", (tenant.id,))
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into ops.reference (tenant_id, section, row_key, valid_from, valid_to, body) values (%s, %s, %s, %s, %s, %s)", rows
+            "insert into ops.reference (tenant_id, section, row_key, valid_from, valid_to, body) values (%s, %s, %s, %s, %s, %s)",
+            rows,
         )
-    vault.secrets.replace(connection, tenant.id, _secret_rows(tenant, secrets), _person_rows(tenant))
+    vault.secrets.replace(connection, tenant.id, _secret_rows(tenant, wanted.secrets), _person_rows(tenant))
     connection.execute(
         "insert into ops.tenants (tenant_id, name, applied_at, config_sha256) values (%s, %s, %s, %s) on conflict (tenant_id) "
         "do update set name = excluded.name, applied_at = excluded.applied_at, config_sha256 = excluded.config_sha256",
-        (tenant.id, tenant.name, at, digest),
+        (tenant.id, tenant.name, at, wanted.digest),
     )
     return len(rows)
 

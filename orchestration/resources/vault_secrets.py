@@ -34,7 +34,7 @@ class PersonContact(Struct, frozen=True):
 
 
 class SecretRow(NamedTuple):
-    """One secret; `owner_id` is a connection's or a destination's id, `ordinal` tells several apart, `value` is the plain secret."""
+    """One secret: `owner_id` is a connection's or a destination's id, `ordinal` tells several apart, `value` is in the clear."""
 
     owner_id: str
     purpose: Purpose

@@ -1,7 +1,8 @@
 """What a simulated tenant pays and what its balance comes to: planted to the token.
 
-A small purchase that is partly refunded, a large top-up, and near the end a last top-up, after which bulk enrichment uses the balance up
-to exactly the planted share of it. Not here: usage by conversations (`lead`), the shape of payments (`razorpay`).
+A small purchase that is partly refunded, a large top-up, and near the end a last top-up, after which bulk enrichment uses
+the balance up to exactly the planted share of it. Not here: usage by conversations (`lead`), the shape of payments
+(`razorpay`).
 """
 
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Literal
 
 from core.sources.platform import ServiceReported, TokensUsed
 from orchestration.simulator.business import Business
+from orchestration.simulator.chance import happens
 from orchestration.simulator.post import Post
 from orchestration.simulator.razorpay import Paid, entity_id
 from orchestration.simulator.truth import TenantTruth
@@ -26,7 +28,9 @@ _SMALL, _REFUND = 200, 80  # major units
 class Billing:
     """The tenant's payments; call `settle` when all other usage is known."""
 
-    def __init__(self, business: Business, post: Post, truth: TenantTruth, rng: Random, email: str, contact: str) -> None:
+    def __init__(  # noqa: PLR0913 — one call
+        self, business: Business, post: Post, truth: TenantTruth, rng: Random, *, email: str, contact: str
+    ) -> None:
         """The payer is one person of the tenant's staff."""
         self.business, self.post, self.truth, self._rng = business, post, truth, rng
         self._email, self._contact = email, contact
@@ -51,9 +55,10 @@ class Billing:
         """One payment, told by authorized (now and then), captured and order.paid in any order, maybe refunded a day later."""
         at = at.replace(microsecond=0)
         paid = self._paid(major, at)
-        if self._rng.random() < 0.6:
+        if happens(self._rng, 0.6):
             self._tell(paid, "payment.authorized", at + timedelta(seconds=self._rng.choice((0, 5))))
-        told = [("payment.captured", at + timedelta(seconds=2)), ("order.paid", at + timedelta(seconds=2 + self._rng.choice((0, 1))))]
+        paid_at = at + timedelta(seconds=2 + self._rng.choice((0, 1)))
+        told = [("payment.captured", at + timedelta(seconds=2)), ("order.paid", paid_at)]
         self._rng.shuffle(told)
         for name, moment in told:
             self._tell(paid, name, moment)

@@ -14,7 +14,13 @@ import msgspec
 
 from orchestration.simulator.business import Business
 from orchestration.simulator.whatsapp import Who, envelope, message, status, text, wamid
-from orchestration.simulator.wire import Wire, meta_json, platform_wire, razorpay_wire, whatsapp_wire
+from orchestration.simulator.wire import (
+    Wire,
+    meta_json,
+    platform_wire,
+    razorpay_wire,
+    whatsapp_wire,
+)
 
 HUGE_BYTES = 10 * 1024 * 1024 + 1
 
@@ -43,7 +49,8 @@ class Breaker:
         kinds: tuple[Callable[[datetime], Broken], ...] = (
             self._wrong_signature, self._wrong_platform_signature, self._unknown_account, self._unknown_platform_type,
             self._unknown_razorpay_event, self._unknown_whatsapp_field, self._not_json, self._bad_slot, self._bad_amount,
-            self._bad_item, self._bad_whatsapp_time, self._bad_platform_time, self._nobody, self._no_phone, self._invalid_utf8, self._bad_line,
+            self._bad_item, self._bad_whatsapp_time, self._bad_platform_time, self._nobody, self._no_phone, self._invalid_utf8,
+            self._bad_line,
         )  # fmt: skip
         for make in kinds:
             at = (start + self.rng.random() * (end - timedelta(minutes=1) - start)).replace(microsecond=0)
@@ -54,8 +61,8 @@ class Breaker:
         return Broken(self._whatsapp(meta_json({"entry": [], "filler": "x" * HUGE_BYTES})).line(at), "too_large", False)
 
     def _item(self, at: datetime) -> dict[str, Any]:
-        who = Who(None, self.digits, None)
-        return envelope(self.business, [message(at, wamid(self.digits, self.rng, is_outbound=False), who, text(self.secret_text))])
+        message_id, who = wamid(self.digits, self.rng, is_outbound=False), Who(None, self.digits, None)
+        return envelope(self.business, [message(at, message_id, who, text(self.secret_text))])
 
     def _whatsapp(self, raw: str, secret: str | None = None) -> Wire:
         return whatsapp_wire(raw, secret or self.business.secrets["whatsapp_app"], self.rng)
@@ -148,7 +155,8 @@ class Breaker:
         return Broken(wire.line(at), reason, True)
 
     def _razorpay(self, at: datetime, event: str, amount: object, reason: str) -> Broken:
-        payment = {"id": "pay_broken", "entity": "payment", "amount": amount, "currency": self.business.profile.currency, "notes": []}
+        currency = self.business.profile.currency
+        payment = {"id": "pay_broken", "entity": "payment", "amount": amount, "currency": currency, "notes": []}
         body = {"entity": "event", "account_id": self.business.merchant, "event": event, "created_at": int(at.timestamp())}
         raw = json.dumps(body | {"contains": ["payment"], "payload": {"payment": {"entity": payment}}})
         wire = razorpay_wire(raw, self.business.secrets["razorpay"], f"evt_{self.rng.getrandbits(72):018x}", self.rng)

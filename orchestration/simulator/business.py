@@ -18,7 +18,6 @@ from orchestration.simulator.chance import chance
 from orchestration.simulator.hours import DAYS, Hours
 
 RECOVERY_TEMPLATE = "recovery_nudge"
-_SINCE = datetime(2024, 1, 1, tzinfo=UTC)
 _RATE_STEP = timedelta(days=4)  # the new rate card starts this long before the end, between two top-ups
 
 DEBITS: tuple[tuple[str, str, str, int, int], ...] = (
@@ -32,8 +31,8 @@ DEBITS: tuple[tuple[str, str, str, int, int], ...] = (
     ("booking", "", "", 1, 5),
     ("enrichment", "", "", 1, 1),
 )
-"""(kind, model, category, per_quantity, tokens); no two rows fit one use, and rounding is the same however it is done: where more than
-one unit makes a step, the step costs one token."""
+"""(kind, model, category, per_quantity, tokens); no two rows fit one use, and rounding is the same however it is done: where
+more than one unit makes a step, the step costs one token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,14 @@ class Profile:
 
 
 PROFILES = (
-    Profile("meridian_homes", "Meridian Homes", "Asia/Kolkata", "IN", "INR", ("09:30-13:00", "14:00-18:30"), ("sun",), 400_000, (2, 3)),
-    Profile("northwind_academy", "Northwind Academy", "America/New_York", "US", "USD", ("09:00-17:30",), ("sat", "sun"), 4_000, (90, 100)),
-    Profile("rheinsolar", "RheinSolar GmbH", "Europe/Berlin", "DE", "EUR", ("08:30-12:30", "13:15-17:00"), ("sat", "sun"), 16_000, (100, 90)),
-    Profile("dunes_motors", "Dunes Motors", "Asia/Dubai", "AE", "AED", ("10:00-14:00", "16:00-21:00"), ("fri",), 90_000, (25, 25)),
+    Profile("meridian_homes", "Meridian Homes", "Asia/Kolkata", "IN", "INR",
+            ("09:30-13:00", "14:00-18:30"), ("sun",), 400_000, (2, 3)),
+    Profile("northwind_academy", "Northwind Academy", "America/New_York", "US", "USD",
+            ("09:00-17:30",), ("sat", "sun"), 4_000, (90, 100)),
+    Profile("rheinsolar", "RheinSolar GmbH", "Europe/Berlin", "DE", "EUR",
+            ("08:30-12:30", "13:15-17:00"), ("sat", "sun"), 16_000, (100, 90)),
+    Profile("dunes_motors", "Dunes Motors", "Asia/Dubai", "AE", "AED",
+            ("10:00-14:00", "16:00-21:00"), ("fri",), 90_000, (25, 25)),
 )  # fmt: skip
 
 
@@ -78,6 +81,7 @@ class Business:
     people: tuple[str, ...]
     rate_step_at: datetime
     razorpay_rotated_at: datetime
+    since: datetime = datetime(2024, 1, 1, tzinfo=UTC)
 
     @property
     def typical_deal_minor(self) -> int:
@@ -92,7 +96,7 @@ class Business:
 def make_business(index: int, seed: int, start: datetime, end: datetime) -> Business:
     """The `index`-th tenant of a simulation.
 
-    Days within three days of the end are never closed ones, so that what is planted there is as clear on a Monday as on a Thursday.
+    No day within three days of the end is a closed one, so that what is planted there is as clear on a Monday as on a Thursday.
     """
     profile = PROFILES[index % len(PROFILES)]
     rng = chance(seed, "business", index)
@@ -151,7 +155,8 @@ def write_secret(path: Path, value: str) -> None:
 
 def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]:
     """One tenant as the tenant file writes it."""
-    profile, since, step = business.profile, _stamp(_SINCE), _stamp(business.rate_step_at)
+    (old_rate, new_rate), profile = business.profile.tokens_per_major, business.profile
+    since, step = _stamp(business.since), _stamp(business.rate_step_at)
 
     def secret(name: str) -> dict[str, str]:
         return {"file": f"secrets/{business.id}_{name}"}
@@ -166,7 +171,8 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
         "default_region": profile.region,
         "currency": profile.currency,
         "connections": [
-            whatsapp | {"verify_secrets": [secret("whatsapp_app")], "access_token": secret("whatsapp_token"), "valid_from": since},
+            whatsapp
+            | {"verify_secrets": [secret("whatsapp_app")], "access_token": secret("whatsapp_token"), "valid_from": since},
             {"id": "razorpay", "source": "razorpay", "account_id": business.merchant,
              "verify_secrets": [secret("razorpay"), secret("razorpay_old")], "valid_from": since},
             {"id": "platform", "source": "platform", "account_id": business.workspace,
@@ -174,8 +180,8 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
         ],
         "destinations": [alerts | {"valid_from": since}] if receiver_url else [],
         "people": [
-            {"id": each, "name": names[each][0], "email": f"{each[2:]}@{business.id.replace('_', '-')}.example", "role": names[each][1],
-             "calendar": "main", "valid_from": since}
+            {"id": each, "name": names[each][0], "email": f"{each[2:]}@{business.id.replace('_', '-')}.example",
+             "role": names[each][1], "calendar": "main", "valid_from": since}
             for each in business.people
         ],
         "calendars": [
@@ -189,11 +195,12 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
              "is_bot_reply_counted": True, "valid_from": since},
         ],
         "credit_rates": [
-            {"currency": profile.currency, "tokens_per_major": profile.tokens_per_major[0], "valid_from": since, "valid_to": step},
-            {"currency": profile.currency, "tokens_per_major": profile.tokens_per_major[1], "valid_from": step},
+            {"currency": profile.currency, "tokens_per_major": old_rate, "valid_from": since, "valid_to": step},
+            {"currency": profile.currency, "tokens_per_major": new_rate, "valid_from": step},
         ],
         "debit_rates": [
-            {"kind": kind, "model": model, "channel": "", "category": category, "per_quantity": per, "tokens": tokens, "valid_from": since}
+            {"kind": kind, "model": model, "channel": "", "category": category, "per_quantity": per, "tokens": tokens,
+             "valid_from": since}
             for kind, model, category, per, tokens in DEBITS
         ],
         "scoring_weights": [{"typical_deal_minor": business.typical_deal_minor, "valid_from": since}],

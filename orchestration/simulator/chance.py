@@ -13,3 +13,8 @@ def chance(seed: int, *purpose: object) -> Random:
     True
     """
     return Random(":".join(map(str, (seed, *purpose))))  # noqa: S311 — chance that must repeat, not a secret
+
+
+def happens(rng: Random, share: float) -> bool:
+    """Whether something happens this time that happens in `share` of all cases."""
+    return rng.random() < share

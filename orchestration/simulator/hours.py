@@ -5,11 +5,9 @@ Not here: what happens in those hours (the stories).
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
-
-from datetime import UTC
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

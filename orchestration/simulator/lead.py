@@ -1,20 +1,30 @@
 """The pen that writes one lead's story: what they say, what we answer, what people of ours do.
 
-Each verb puts the webhooks of one happening into the post at `self.now`. Not here: which happenings make a leak or a hot lead (`stories`).
+Each verb puts the webhooks of one happening into the post at `self.now`. Not here: which happenings make a leak or a hot
+lead (`stories`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Literal
 
-from core.sources.platform import AiTurnCompleted, Contact, LeadChanged, MessageSent, TokensUsed
+from core.sources.platform import (
+    AiTurnCompleted,
+    Contact,
+    LeadChanged,
+    MessageSent,
+    TokensUsed,
+)
 from orchestration.simulator import phrases, whatsapp
 from orchestration.simulator.business import RECOVERY_TEMPLATE, Business
+from orchestration.simulator.chance import happens
 from orchestration.simulator.post import Post
 from orchestration.simulator.truth import TenantTruth
 
 Goal = Literal["cold", "warm", "hot"]
+UsageKind = Literal["llm_input", "llm_output", "message"]
 LeadKind = Literal["assigned", "human_action", "next_step_set", "escalated", "resolved", "won", "lost"]
 _KINDS = ("text", "text", "text", "text", "text", "text", "text", "text", "image", "audio", "interactive")
 
@@ -58,13 +68,13 @@ class Lead:
         low = self.start + timedelta(hours=2) if at_most is None else self.end - timedelta(days=at_most)
         return low + self.rng.random() * (self.end - timedelta(days=days) - low)
 
-    def say(self, stage: dict[str, tuple[str, ...]], extra: str | None = None, *, is_from_ad: bool = False) -> None:
+    def say(self, stage: Mapping[str, tuple[str, ...]], extra: str | None = None, *, is_from_ad: bool = False) -> None:
         """The lead writes; now and then in two messages of one webhook."""
         content = self._content(stage, extra)
         if is_from_ad:
             content |= whatsapp.referral(self.rng)
         items = [whatsapp.message(self.now, self._wamid(is_outbound=False), self._who(), content)]
-        if self.rng.random() < 0.1:
+        if happens(self.rng, 0.1):
             self.wait(seconds=self.rng.randrange(3, 15))
             more = whatsapp.text(self._line(phrases.AGAIN))
             items.append(whatsapp.message(self.now, self._wamid(is_outbound=False), self._who(), more))
@@ -75,9 +85,9 @@ class Lead:
         """Our assistant answers within 20 to 90 seconds; with slots given, the answer is a turn of the qualification."""
         self.wait(seconds=self.rng.randrange(20, 90))
         if slots:
-            turn = {"confidence": round(self.rng.uniform(0.72, 0.97), 2), "next_action": "ask"} | slots
+            turn: dict[str, Any] = {"confidence": round(self.rng.uniform(0.72, 0.97), 2), "next_action": "ask"} | slots
             self.post.platform(AiTurnCompleted(**self._about("turn"), contact=self._contact(), channel="whatsapp", **turn))
-            model = "aria-large" if self.rng.random() < 0.2 else "aria-small"
+            model = "aria-large" if happens(self.rng, 0.2) else "aria-small"
             self._use("llm_input", self.rng.randrange(300, 2600), model=model)
             self._use("llm_output", self.rng.randrange(60, 480), model=model)
         self._send("ai", self._line(phrases.ANSWER))
@@ -95,7 +105,7 @@ class Lead:
         """One of our people, or a rule, does something with the lead, now."""
         currency = self.business.profile.currency if value_minor is not None else None
         about = self._about("change")
-        own = {"person_id": person, "value_minor": value_minor, "currency": currency, "channel": "whatsapp"}
+        own: dict[str, Any] = {"person_id": person, "value_minor": value_minor, "currency": currency, "channel": "whatsapp"}
         self.post.platform(LeadChanged(**about, kind=kind, contact=self._contact(), **own))
 
     def move_number(self, digits: str) -> None:
@@ -110,8 +120,8 @@ class Lead:
     def chat(self, goal: Goal, verdict: str = "continue", *, is_from_ad: bool = False) -> None:
         """Two or three turns of the qualification, 5 to 40 minutes in all; the last message is ours.
 
-        What is known at the end makes the goal true whatever the engagement (0 to 20 points): hot is 30 + 20 + 20 + 10 = 80 and more, and
-        61 at most before its last turn; warm is 12 + 12 + 14 = 38 to 58; cold is 5 to 25.
+        What is known at the end makes the goal true whatever the engagement (0 to 20 points): hot is 30 + 20 + 20 + 10 = 80 and
+        more, and 61 at most before its last turn; warm is 12 + 12 + 14 = 38 to 58; cold is 25 at most.
         """
         typical, currency = self.business.typical_deal_minor, self.business.profile.currency
         full, half = typical * self.rng.randrange(12, 20) // 10, typical * self.rng.randrange(55, 80) // 100
@@ -143,10 +153,10 @@ class Lead:
     def _pause(self) -> None:
         self.wait(seconds=self.rng.randrange(40, 600))
 
-    def _line(self, stage: dict[str, tuple[str, ...]]) -> str:
+    def _line(self, stage: Mapping[str, tuple[str, ...]]) -> str:
         return self.rng.choice(stage[self.language])
 
-    def _content(self, stage: dict[str, tuple[str, ...]], extra: str | None) -> dict[str, Any]:
+    def _content(self, stage: Mapping[str, tuple[str, ...]], extra: str | None) -> dict[str, Any]:
         if self.secret is not None:
             words, self.secret = self.secret, None
             return whatsapp.text(words)
@@ -170,8 +180,8 @@ class Lead:
         moment = self.now + timedelta(microseconds=self.rng.randrange(1000, 900_000))
         return {"id": self.post.next_id(prefix), "account_id": self.business.workspace, "occurred_at": moment}
 
-    def _use(self, kind: Literal["llm_input", "llm_output", "message"], quantity: int, model: str = "", category: str = "") -> None:
-        own = {"model": model or None, "category": category or None, "channel": "whatsapp"}
+    def _use(self, kind: UsageKind, quantity: int, model: str = "", category: str = "") -> None:
+        own: dict[str, Any] = {"model": model or None, "category": category or None, "channel": "whatsapp"}
         self.post.platform(TokensUsed(**self._about("use"), kind=kind, quantity=quantity, contact=self._contact(), **own))
         self.post.spend(kind, quantity, model, category)
 
@@ -185,8 +195,8 @@ class Lead:
         action_id: str | None = None,
     ) -> None:
         message_id, category = self._wamid(is_outbound=True), "marketing" if template else "service"
-        own = {"person_id": person_id, "template_name": template, "action_id": action_id, "text": words}
-        place = {"channel": "whatsapp", "channel_account_id": self.business.number_id, "message_id": message_id}
+        own: dict[str, Any] = {"person_id": person_id, "template_name": template, "action_id": action_id, "text": words}
+        place: dict[str, Any] = {"channel": "whatsapp", "channel_account_id": self.business.number_id, "message_id": message_id}
         kind = "template" if template else "text"
         sent = MessageSent(
             **self._about("sent"), contact=self._contact(), author_type=author, message_type=kind, **place, **own
@@ -198,14 +208,14 @@ class Lead:
     def _statuses(self, message_id: str, category: str) -> None:
         """Sent, delivered and read; `delivered` is skipped now and then, and what would come after the end does not come."""
         who, at = self._who(), self.now + timedelta(seconds=1)
-        states = ["sent"] + ["delivered"] * (self.rng.random() < 0.88) + ["read"] * (self.rng.random() < 0.7)
+        states = ["sent"] + ["delivered"] * happens(self.rng, 0.88) + ["read"] * happens(self.rng, 0.7)
         items = []
         for state in states:
             if at >= self.end:
                 break
             items.append(whatsapp.status(at, message_id, state, who, category))
             at += timedelta(seconds=self.rng.randrange(1, 40))
-        if len(items) > 1 and self.rng.random() < 0.3:
+        if len(items) > 1 and happens(self.rng, 0.3):
             self.post.whatsapp(*items)
             return
         for item in items:

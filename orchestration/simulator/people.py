@@ -1,7 +1,7 @@
 """Who the simulated leads are: names and phone numbers by country.
 
-Numbers are possible and valid for `phonenumbers`, and all different within a tenant, without a list of the used ones. Names and numbers
-are made up. Not here: what the people do (the stories).
+Numbers are possible and valid for `phonenumbers`, and all different within a tenant, without a list of the used ones. Names
+and numbers are made up. Not here: what the people do (the stories).
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,11 @@ GREETING = {
     "hinglish": ("Hi ji, aapka ad dekha tha.", "Hello bhaiya, thoda info chahiye.", "Namaste, koi hai kya?"),
 }
 NEED = {
-    "en": ("What does the {product} include?", "Do you have the {product} in stock?", "Can you tell me more about the {product}?"),
+    "en": (
+        "What does the {product} include?",
+        "Do you have the {product} in stock?",
+        "Can you tell me more about the {product}?",
+    ),
     "hi": ("{product} में क्या-क्या मिलेगा?", "{product} के बारे में बताइए।"),
     "hinglish": ("{product} mein kya kya milega?", "{product} ka demo mil sakta hai kya?"),
 }
@@ -41,7 +45,12 @@ HUMAN = {
     "hinglish": ("Kisi insaan se baat karao please.",),
 }
 ANSWER = {
-    "en": ("Thanks for writing! Happy to help.", "Sure — here are the details.", "May I ask by when you need it?", "Noted. What is your budget?"),
+    "en": (
+        "Thanks for writing! Happy to help.",
+        "Sure — here are the details.",
+        "May I ask by when you need it?",
+        "Noted. What is your budget?",
+    ),
     "hi": ("धन्यवाद! मैं मदद करती हूँ।", "ज़रूर, यह रहा विवरण।", "आपको कब तक चाहिए?"),
     "hinglish": ("Thanks! Main help karti hu.", "Bilkul, details ye rahi.", "Kab tak chahiye aapko?"),
 }
@@ -50,6 +59,7 @@ PERSON = {
     "hi": ("नमस्ते, मैं {person} बोल रही हूँ।",),
     "hinglish": ("Hi, {person} this side. Offer bhej diya hai.",),
 }
+LAKH = 100_000
 PRODUCTS = ("premium plan", "2BHK flat", "CRM course", "solar kit", "coaching package", "electric scooter")
 
 
@@ -60,7 +70,7 @@ def money(major: int, currency: str) -> str:
     ('₹2.5 lakh', 'AED 900k', '$12,500')
     """
     if currency == "INR":
-        return f"₹{major / 100_000:g} lakh" if major >= 100_000 else f"₹{major // 1000}k"
+        return f"₹{major / LAKH:g} lakh" if major >= LAKH else f"₹{major // 1000}k"
     if currency == "AED":
         return f"AED {major // 1000}k"
     return f"{'$' if currency == 'USD' else '€'}{major:,}"

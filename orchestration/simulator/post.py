@@ -1,7 +1,7 @@
 """How webhooks arrive: promptly or up to seven days late, alone or in batches, once or again.
 
-Here belong lateness, batching and repeats, and the counts of what was accepted and repeated. Not here: what the webhooks say, and broken
-ones (`broken`).
+Here belong lateness, batching and repeats, and the counts of what was accepted and repeated. Not here: what the webhooks
+say, and broken ones (`broken`).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,13 @@ from orchestration.simulator.business import DEBITS, Business
 from orchestration.simulator.segments import Segments
 from orchestration.simulator.truth import TenantTruth
 from orchestration.simulator.whatsapp import Item, envelope
-from orchestration.simulator.wire import Wire, meta_json, platform_wire, razorpay_wire, whatsapp_wire
+from orchestration.simulator.wire import (
+    Wire,
+    meta_json,
+    platform_wire,
+    razorpay_wire,
+    whatsapp_wire,
+)
 
 LATE_SHARE = 0.02
 REPEAT_SHARE = 0.03

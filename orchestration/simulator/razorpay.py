@@ -9,6 +9,8 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
+from orchestration.simulator.chance import happens
+
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 
 
@@ -52,7 +54,7 @@ class Paid:
             "vpa": None,
             "email": self.email,
             "contact": self.contact,
-            "notes": [] if rng.random() < 0.5 else {"plan": "tokens"},
+            "notes": [] if happens(rng, 0.5) else {"plan": "tokens"},
             "fee": fee if is_captured else None,
             "tax": 0 if is_captured else None,
             "error_code": "BAD_REQUEST_ERROR" if failed else None,
@@ -73,7 +75,7 @@ class Paid:
             "receipt": None,
             "status": "paid",
             "attempts": 1,
-            "notes": [] if rng.random() < 0.5 else {"plan": "tokens"},
+            "notes": [] if happens(rng, 0.5) else {"plan": "tokens"},
             "created_at": int(self.created_at.timestamp()) - 40,
         }
 

@@ -9,13 +9,18 @@ from pathlib import Path
 
 from orchestration.simulator.billing import THRESHOLDS, Billing, heartbeats
 from orchestration.simulator.broken import Breaker
-from orchestration.simulator.business import PROFILES, Business, make_business, write_tenants
+from orchestration.simulator.business import (
+    PROFILES,
+    Business,
+    make_business,
+    write_tenants,
+)
 from orchestration.simulator.chance import chance
 from orchestration.simulator.lead import Lead
 from orchestration.simulator.people import NAMES, phone, user_id
 from orchestration.simulator.phrases import LANGUAGES
 from orchestration.simulator.post import Post
-from orchestration.simulator.segments import Segments
+from orchestration.simulator.segments import Place, Segments
 from orchestration.simulator.stories import choose
 from orchestration.simulator.truth import Manifest, TenantTruth, WantedAction
 
@@ -73,7 +78,7 @@ def simulate(  # noqa: PLR0913 — these are the command's options
     end = end_at.astimezone(UTC).replace(microsecond=0)
     start = end - timedelta(days=days)
     lines_each = max(200, min(20_000, tenants * leads * _LINES_A_LEAD // 24))
-    segments = Segments(out / "inbox", out / ".spool", chance(seed, "segments"), start, lines_each)
+    segments = Segments(Place(out / "inbox", out / ".spool", "sim-", 0.3), chance(seed, "segments"), start, lines_each)
     manifest = Manifest(seed=seed, end_at=end, days=days)
     world = _World(seed, start, end, leads, days, manifest, segments)
     businesses = [make_business(index, seed, start, end) for index in range(tenants)]
@@ -100,7 +105,8 @@ def _tenant(world: _World, business: Business) -> None:
     email, contact = f"quokka.payer{number}@canary.example", f"+{phone(business.profile.region, world.leads + 7, number)}"
     canaries.emails.append(email)
     canaries.phones.append(contact)
-    Billing(business, post, truth, chance(world.seed, "billing", number), email, contact).settle(world.start, world.end)
+    billing = Billing(business, post, truth, chance(world.seed, "billing", number), email=email, contact=contact)
+    billing.settle(world.start, world.end)
     heartbeats(business, post, world.start, world.end)
     post.flush()
     _break(world, business, post, truth)
@@ -172,7 +178,8 @@ def _huge(world: _World, business: Business) -> None:
 def _wanted(tenant: str, truth: TenantTruth) -> list[WantedAction]:
     leaks = [WantedAction(tenant, "lead_leak", "notify", each.phone, leak=each.kind) for each in sorted(truth.leaks_open)]
     due = [
-        WantedAction(tenant, "cold_recovery", "send_template", each.phone, attempt=each.attempt) for each in sorted(truth.recovery_due)
+        WantedAction(tenant, "cold_recovery", "send_template", each.phone, attempt=each.attempt)
+        for each in sorted(truth.recovery_due)
     ]
     crossed = [WantedAction(tenant, "token_threshold", THRESHOLDS[each], percent=each) for each in truth.thresholds_crossed]
     return leaks + due + crossed

@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from orchestration.simulator import phrases, stories_leaks, stories_recovery
+from orchestration.simulator.chance import happens
 from orchestration.simulator.lead import Lead
 from orchestration.simulator.people import next_phone
 from orchestration.simulator.truth import NumberChange
@@ -26,7 +27,7 @@ def won(lead: Lead) -> None:
 
 def lost(lead: Lead) -> None:
     """A short chat that leads nowhere; often one that an ad began."""
-    lead.at(lead.earlier(1.5)).chat("cold", is_from_ad=lead.rng.random() < 0.6)
+    lead.at(lead.earlier(1.5)).chat("cold", is_from_ad=happens(lead.rng, 0.6))
     lead.wait(hours=5).event("lost")
 
 

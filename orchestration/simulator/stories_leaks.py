@@ -1,10 +1,10 @@
 """Stories that leak, or that look as if they did: each says by its own script which leaks it plants, with a wide margin.
 
-Limits of this build: no reply in 30 business minutes (planted: 90 to 150; or 10 over a whole night, which is none), a hot lead unassigned
-for 15 minutes (40 and more; or 3), assigned and idle for 4 business hours (5 and more; or 20 minutes), qualified without next step for 24
-hours (30 and more; or 2), the window's last 2 hours with the lead waiting (23 hours; all others answer within 20). A story that is over
-ends won or lost; one that must not yet be a recovery candidate has a last message of ours younger than 20 hours. Every open leak is less
-than 23 hours old, since alerts lapse after 24.
+Limits of this build: no reply in 30 business minutes (planted: 90 to 150; or 10 over a whole night, which is none), a hot
+lead unassigned for 15 minutes (40 and more; or 3), assigned and idle for 4 business hours (5 and more; or 20 minutes),
+qualified without next step for 24 hours (30 and more; or 2), the window's last 2 hours with the lead waiting (23 hours; all
+others answer within 20). A story that is over ends won or lost; one that must not yet be a recovery candidate has a last
+message of ours younger than 20 hours. Every open leak is less than 23 hours old, since alerts lapse after 24.
 """
 
 from datetime import timedelta

@@ -1,7 +1,8 @@
 """Stories of leads that fell silent: which recovery attempt is due at the end, if any.
 
-Rules of this build: attempt 1 is due 24 hours after our last message, attempt 2 72 hours after attempt 1, attempt 3 seven days after
-attempt 2; each expires 7 days after it was due. Margins are an hour and more. No story here is qualified, assigned or hot.
+Rules of this build: attempt 1 is due 24 hours after our last message, attempt 2 72 hours after attempt 1, attempt 3 seven
+days after attempt 2; each expires 7 days after it was due. Margins are an hour and more. No story here is qualified,
+assigned or hot.
 """
 
 from datetime import timedelta

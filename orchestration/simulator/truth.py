@@ -1,7 +1,7 @@
 """What was planted: the manifest that a simulation leaves beside its traffic, to be compared with what the platform finds.
 
-Here belong its shape and its file. All of it is noted by the code that writes the events, never computed from events afterwards.
-Not here: the comparison.
+Here belong its shape and its file. All of it is noted by the code that writes the events, never computed from events
+afterwards. Not here: the comparison.
 """
 
 from collections import Counter
@@ -108,8 +108,8 @@ class Manifest(Struct, kw_only=True):
     def save(self, path: Path) -> None:
         """Write it as JSON, sorted, so that equal truths are equal files."""
         for truth in self.tenants.values():
-            for values in (truth.leaks_open, truth.leaks_ever, truth.hot, truth.recovery_due, truth.number_changes, truth.opt_outs):
-                values.sort()
+            for name in ("leaks_open", "leaks_ever", "hot", "recovery_due", "number_changes", "opt_outs"):
+                getattr(truth, name).sort()
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=1))
 
     @classmethod

@@ -50,7 +50,8 @@ def wamid(digits: str, rng: Random, *, is_outbound: bool) -> str:
 def message(at: datetime, message_id: str, who: Who, content: dict[str, Any]) -> Item:
     """An inbound message; `content` holds its `type` and what belongs to it."""
     sender = {"from": who.wa_id, "from_user_id": who.user_id}
-    body = {key: value for key, value in sender.items() if value} | {"id": message_id, "timestamp": str(int(at.timestamp()))} | content
+    head = {"id": message_id, "timestamp": str(int(at.timestamp()))}
+    body = {key: value for key, value in sender.items() if value} | head | content
     named = ("contact_events",) * ((who.name is not None) + (who.wa_id is not None and who.user_id is not None))
     return Item(at, "messages", "messages", body, who, ("messages", *named))
 
@@ -63,13 +64,14 @@ def text(words: str) -> dict[str, Any]:
 def media(kind: str, rng: Random) -> dict[str, Any]:
     """Content of an image or a voice message."""
     mime = "image/jpeg" if kind == "image" else "audio/ogg; codecs=opus"
-    own = {"mime_type": mime, "sha256": f"{rng.getrandbits(256):064x}", "id": str(rng.randrange(10**14, 10**15))}
+    own: dict[str, Any] = {"mime_type": mime, "sha256": f"{rng.getrandbits(256):064x}", "id": str(rng.randrange(10**14, 10**15))}
     return {"type": kind, kind: own | ({"caption": "📷"} if kind == "image" else {"voice": True})}
 
 
 def button(title: str, rng: Random) -> dict[str, Any]:
     """Content of a tapped reply button."""
-    return {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": {"id": f"b{rng.randrange(9)}", "title": title}}}
+    reply = {"id": f"b{rng.randrange(9)}", "title": title}
+    return {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply}}
 
 
 def referral(rng: Random) -> dict[str, Any]:
@@ -107,15 +109,12 @@ def opt_out(at: datetime, who: Who) -> Item:
     return Item(at, "user_preferences", "user_preferences", body, who, ("contact_events",))
 
 
-def status(at: datetime, message_id: str, state: str, who: Who, category: str, error: tuple[int, str] | None = None) -> Item:
+def status(at: datetime, message_id: str, state: str, who: Who, category: str) -> Item:
     """A delivery status of a message of ours."""
-    recipient = {"recipient_id": who.wa_id} if who.wa_id else {"recipient_user_id": who.user_id}
-    body: dict[str, Any] = {"id": message_id, "status": state, "timestamp": str(int(at.timestamp())), **recipient}
-    if error:
-        body["errors"] = [{"code": error[0], "title": error[1], "message": error[1]}]
-    else:
-        kind = "free_customer_service" if category == "service" else "regular"
-        body["pricing"] = {"billable": category != "service", "pricing_model": "PMP", "type": kind, "category": category}
+    recipient: dict[str, Any] = {"recipient_id": who.wa_id} if who.wa_id else {"recipient_user_id": who.user_id}
+    kind = "free_customer_service" if category == "service" else "regular"
+    pricing = {"billable": category != "service", "pricing_model": "PMP", "type": kind, "category": category}
+    body = {"id": message_id, "status": state, "timestamp": str(int(at.timestamp())), **recipient, "pricing": pricing}
     return Item(at, "messages", "statuses", body, None, ("message_statuses",))
 
 

@@ -1,6 +1,7 @@
 """Webhooks as they leave a vendor: the raw text, its headers and the signature over exactly those bytes.
 
-Here belongs what surrounds a body: escaping, signing, header names in the mixed case that proxies leave. Not here: what bodies say.
+Here belongs what surrounds a body: escaping, signing, header names in the mixed case that proxies leave. Not here: what
+bodies say.
 """
 
 import hashlib

@@ -39,7 +39,9 @@ def oracle(version: Calendar, begin: datetime, end: datetime, step: int) -> list
     """Open or not at each step, straight from the rule: scan the wall clock for first and last instants."""
     zone = ZoneInfo(version.timezone)
     wide = timedelta(days=4)
-    ticks = [begin - wide + timedelta(seconds=step * index) for index in range(int((end - begin + 2 * wide).total_seconds()) // step)]
+    ticks = [
+        begin - wide + timedelta(seconds=step * index) for index in range(int((end - begin + 2 * wide).total_seconds()) // step)
+    ]
     walls = [tick.astimezone(zone).replace(tzinfo=None) for tick in ticks]
     is_open = [False] * len(ticks)
     day = (begin - timedelta(days=3)).date()
@@ -68,7 +70,9 @@ weeks = st.lists(st.lists(shift_texts, max_size=3).map(tuple), min_size=7, max_s
 @pytest.mark.parametrize(("zone", "day"), CHANGES)
 @settings(max_examples=8, deadline=None)
 @given(week=weeks, has_holiday=st.booleans())
-def test_intervals_agree_with_the_wall_clock(zone: str, day: date, week: tuple[tuple[Shift, ...], ...], has_holiday: bool) -> None:
+def test_intervals_agree_with_the_wall_clock(
+    zone: str, day: date, week: tuple[tuple[Shift, ...], ...], has_holiday: bool
+) -> None:
     holidays = frozenset({day}) if has_holiday else frozenset()
     version = Calendar(calendar_id="c", timezone=zone, week=week, holidays=holidays, valid_from=datetime(2000, 1, 1, tzinfo=UTC))
     first, last = day - timedelta(days=1), day + timedelta(days=2)
@@ -102,7 +106,8 @@ def test_the_examples_of_the_decisions() -> None:
         ("12-24T21:00", "12-25T05:00"),  # started on the 24th, runs into the holiday
         ("12-26T21:00", "12-27T00:00"),  # nothing starts on the 25th
     ]
-    # Spring: 02:30 does not exist, the shift opens at the change (01:00 UTC). Autumn: 02:30 comes twice, from the first to the second.
+    # Spring: 02:30 does not exist, the shift opens at the change (01:00 UTC). Autumn: 02:30 comes twice, from the first to the
+    # second.
     early = calendar("Europe/Berlin", [["02:30-06:00"]] * 7)
     assert spans(intervals("t", [early], date(2026, 3, 29), date(2026, 3, 30))) == [("03-29T01:00", "03-29T04:00")]
     late = calendar("Europe/Berlin", [["00:30-02:30"]] * 7)
@@ -131,7 +136,9 @@ ROWS = intervals("t", [calendar("America/New_York", [["09:00-12:30", "13:00-18:0
                  date(2026, 10, 20), date(2026, 11, 20))  # fmt: skip
 edges = st.sampled_from([moment for row in ROWS for moment in (row.opened_at, row.closed_at)])
 anywhere = st.datetimes(datetime(2026, 10, 19), datetime(2026, 11, 21), timezones=st.just(UTC))  # noqa: DTZ001 — hypothesis adds the zone
-moments = st.one_of(edges, anywhere, st.tuples(edges, st.integers(-2, 2)).map(lambda pair: pair[0] + timedelta(microseconds=pair[1])))
+moments = st.one_of(
+    edges, anywhere, st.tuples(edges, st.integers(-2, 2)).map(lambda pair: pair[0] + timedelta(microseconds=pair[1]))
+)
 
 
 @given(moments, moments, moments)
@@ -141,7 +148,10 @@ def test_elapsed_adds_up_and_never_exceeds_the_wall_clock(a: datetime, b: dateti
     assert timedelta() <= elapsed(ROWS, low, high) <= high - low
 
 
-@given(moments, st.one_of(st.timedeltas(timedelta(), timedelta(hours=300)), st.integers(0, 40).map(lambda n: timedelta(minutes=30 * n))))
+@given(
+    moments,
+    st.one_of(st.timedeltas(timedelta(), timedelta(hours=300)), st.integers(0, 40).map(lambda n: timedelta(minutes=30 * n))),
+)
 def test_due_is_the_earliest_moment_of_its_target(since: datetime, target: timedelta) -> None:
     moment = due(ROWS, since, target)
     if moment is None:

@@ -40,7 +40,11 @@ def test_what_is_no_phone_is_refused_without_quoting_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(" Asha@Example.COM ", "asha@example.com"), ("ａ@b.example", "a@b.example"), ("first.last+tag@sub.b.example", "first.last+tag@sub.b.example")],
+    [
+        (" Asha@Example.COM ", "asha@example.com"),
+        ("ａ@b.example", "a@b.example"),
+        ("first.last+tag@sub.b.example", "first.last+tag@sub.b.example"),
+    ],
 )
 def test_emails(text: str, expected: str) -> None:
     assert normalise(Point("email", text), "IN") == Point("email", expected)

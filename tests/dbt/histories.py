@@ -242,9 +242,10 @@ def _tokens(made: History, tenant: str, rng: random.Random) -> None:
                 )  # fmt: skip
     for number in range(300):
         at = START + timedelta(seconds=rng.randint(0, 50 * 86400))
+        kind = rng.choice(("llm_input", "llm_output", "message", "message", "booking"))
         made.add(
-            "token_usage", tenant, f"use_{number}", at, kind=rng.choice(("llm_input", "llm_output", "message", "message", "booking")),
-            quantity=rng.choice((0, 1, 700, 701, 12_345)), model=rng.choice((None, "large", "small")),
+            "token_usage", tenant, f"use_{number}", at, kind=kind,
+            quantity=rng.randint(0, 400) if kind == "message" else rng.choice((0, 1, 700, 701, 12_345_678)), model=rng.choice((None, "large", "small")),
             channel=rng.choice((None, "whatsapp", "instagram")), category=rng.choice((None, "marketing", "utility")),
         )  # fmt: skip
     # A payment event without a payment, and changes of one that was never credited.

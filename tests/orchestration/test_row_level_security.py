@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import text
 
-from orchestration.migrations import head
+from orchestration.migrations import FOLDER, head
 from orchestration.resources.state import State, protect_table
 
 ONE, OTHER = "flexoraa_tenant_rls_one", "flexoraa_tenant_rls_other"
@@ -15,7 +17,7 @@ ONE, OTHER = "flexoraa_tenant_rls_one", "flexoraa_tenant_rls_other"
 
 @pytest.fixture(scope="module", autouse=True)
 def rows(state: State) -> Iterator[None]:
-    """Two tenants with a row each in `ops` and in a table of `serving` that is made at run time; a login with both, one with none."""
+    """Two tenants with a row each in `ops` and in a run-time table of `serving`; a role with both, one with none."""
     with state.owner() as connection:
         for role in (ONE, OTHER):
             connection.execute(sql.SQL("create role {} in role flexoraa_tenants").format(sql.Identifier(role)))
@@ -40,7 +42,8 @@ def seen(state: State, role: str, query: str) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("role", "leads"), [(ONE, {"a"}), (OTHER, {"b"}), ("rls_both", {"a", "b"}), ("rls_nobody", set()), ("flexoraa_tenants", set())]
+    ("role", "leads"),
+    [(ONE, {"a"}), (OTHER, {"b"}), ("rls_both", {"a", "b"}), ("rls_nobody", set()), ("flexoraa_tenants", set())],
 )
 def test_who_sees_what(state: State, role: str, leads: set[str]) -> None:
     assert {row[0] for row in seen(state, role, "select lead_id from serving.rls_leads")} == leads
@@ -75,7 +78,11 @@ def test_a_tenant_cannot_even_look_at_the_vault(state: State, table: str) -> Non
 
 @pytest.mark.parametrize(
     "statement",
-    ["insert into serving.rls_leads values ('rls_one', 'd')", "update serving.rls_leads set lead_id = 'e'", "delete from ops.tenants"],
+    [
+        "insert into serving.rls_leads values ('rls_one', 'd')",
+        "update serving.rls_leads set lead_id = 'e'",
+        "delete from ops.tenants",
+    ],
 )
 def test_a_tenant_only_reads(state: State, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -103,11 +110,6 @@ def test_every_table_with_a_tenant_is_forced_under_policies(state: State) -> Non
 
 
 def test_the_head_is_what_alembic_says(state: State) -> None:
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    from orchestration.migrations import FOLDER
-
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     assert ScriptDirectory.from_config(config).get_heads() == [head()]

@@ -37,7 +37,11 @@ def test_what_is_refused(tmp_path: Path, name: str, value: str, expected: str) -
 
 
 def test_what_is_taken(tmp_path: Path) -> None:
-    env = {"DATABASE_URL": "postgres://u:hunter2@h/d", "FLEXORAA_WHATSAPP_URL": "http://127.0.0.1:9/v1/", "FLEXORAA_DBT_THREADS": "4"}
+    env = {
+        "DATABASE_URL": "postgres://u:hunter2@h/d",
+        "FLEXORAA_WHATSAPP_URL": "http://127.0.0.1:9/v1/",
+        "FLEXORAA_DBT_THREADS": "4",
+    }
     settings = Settings.load(tmp_path, env)
     assert settings.database_url == "postgresql://u:hunter2@h/d"
     assert settings.whatsapp_url == "http://127.0.0.1:9/v1"

@@ -10,7 +10,7 @@ from core.columns import columns
 from core.reference import REFERENCE_TYPES, Connection, LeadPoint
 from orchestration.resources.reference import ParquetReference, read_rows
 from orchestration.resources.settings import Settings
-from orchestration.resources.state import State
+from orchestration.resources.state import State, protect_table
 from orchestration.resources.tenants import TenantsFileError, apply_file
 from orchestration.resources.vault import Vault
 from orchestration.resources.vault_secrets import Destination, PersonContact
@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "tenants.yaml"
 NAMES = ("META_APP_SECRET", "WHATSAPP_TOKEN", "RAZORPAY_SECRET", "RAZORPAY_SECRET_OLD", "PLATFORM_SECRET", "CALLBACK_SECRET")
 ENV = {f"ASHA_{name}": f"asha {name}" for name in NAMES} | {
     "ASHA_ALERTS_URL": "https://chat.example/hook/findable",
-    "NORDWIND_META_APP_SECRET": "nordwind",
+    "NORDWIND_META_APP_SECRET": "north wind secret",
 }
 
 SMALL = """\
@@ -32,7 +32,7 @@ tenants:
     default_region: IN
     currency: INR
     connections:
-      - {id: feed, source: platform, account_id: small_feed, verify_secrets: [{file: small.key}], valid_from: 2026-01-01T00:00:00Z}
+      - {id: os, source: platform, account_id: small_feed, verify_secrets: [{file: small.key}], valid_from: 2026-01-01T00:00:00Z}
     calendars:
       - {id: office, timezone: UTC, week: {mon: ["09:00-18:00"]}, valid_from: 2026-01-01T00:00:00Z}
     policies:
@@ -115,12 +115,16 @@ def test_a_bad_file_changes_nothing(state: State, vault: Vault, small: Path) -> 
     apply_file(small, state, vault, AT, {})
     before = rows_of(state, "small")
     good_and_bad = SMALL.replace("tokens_per_major: 10", "tokens_per_major: 99")
-    good_and_bad += SMALL.split("tenants:\n")[1].replace("id: small", "id: second").replace("timezone: UTC\n", "timezone: Nowhere\n")
+    good_and_bad += (
+        SMALL.split("tenants:\n")[1].replace("- id: small", "- id: second").replace("timezone: UTC\n", "timezone: Nowhere\n")
+    )
     small.write_text(good_and_bad, encoding="utf-8")
     with pytest.raises(TenantsFileError) as refused:
         apply_file(small, state, vault, AT, {})
     assert "small.yaml:20: tenants[1].timezone: no such time zone: 'Nowhere'" in str(refused.value)
-    assert "small.yaml:24: tenants[1].connections[0]: the platform account small_feed is already of tenant small" in str(refused.value)
+    assert "small.yaml:24: tenants[1].connections[0]: the platform account small_feed is already of tenant small" in str(
+        refused.value
+    )
     assert rows_of(state, "small") == before
     with state.psycopg() as connection:
         assert connection.execute("select from ops.tenants where tenant_id = 'second'").rowcount == 0
@@ -128,7 +132,7 @@ def test_a_bad_file_changes_nothing(state: State, vault: Vault, small: Path) -> 
 
 def test_an_account_of_a_tenant_that_is_not_in_the_file_cannot_be_taken(state: State, vault: Vault, small: Path) -> None:
     apply_file(small, state, vault, AT, {})
-    small.write_text(SMALL.replace("id: small", "id: taker"), encoding="utf-8")
+    small.write_text(SMALL.replace("- id: small", "- id: taker"), encoding="utf-8")
     with pytest.raises(TenantsFileError, match="small.yaml:9: .*account small_feed is already of tenant small"):
         apply_file(small, state, vault, AT, {})
     with state.owner() as connection:
@@ -136,10 +140,11 @@ def test_an_account_of_a_tenant_that_is_not_in_the_file_cannot_be_taken(state: S
 
 
 @pytest.mark.parametrize(
-    ("mode", "content", "expected"),
+    "case",
     [(0o644, b"x", "may be read by others"), (0o600, b" \n", "is empty"), (None, b"", "cannot be read: No such file")],
 )
-def test_secret_files(state: State, vault: Vault, small: Path, mode: int | None, content: bytes, expected: str) -> None:
+def test_secret_files(state: State, vault: Vault, small: Path, case: tuple[int | None, bytes, str]) -> None:
+    mode, content, expected = case
     key = small.with_name("small.key")
     key.unlink()
     if mode is not None:
@@ -155,6 +160,12 @@ def test_a_missing_variable_and_a_missing_file(state: State, vault: Vault, small
         apply_file(small, state, vault, AT, {})
     with pytest.raises(TenantsFileError, match="cannot be read"):
         apply_file(tmp_path / "none.yaml", state, vault, AT, {})
+
+
+def test_an_address_in_a_secret_is_an_address(state: State, vault: Vault) -> None:
+    with pytest.raises(TenantsFileError, match="destinations.0..url: the secret is no address") as refused:
+        apply_file(EXAMPLE, state, vault, AT, ENV | {"ASHA_ALERTS_URL": "hunter2"})
+    assert "hunter2" not in str(refused.value)
 
 
 def test_the_reference_files(state: State, vault: Vault, settings: Settings) -> None:
@@ -189,3 +200,25 @@ def test_rows_read_back(state: State, vault: Vault) -> None:
     assert [(each.account_id, each.valid_from) for each in mine] == [
         (account, datetime(2026, 3, 1, tzinfo=UTC)) for account in ("215589313241560", "215589313241561", "215589313241562")
     ]
+
+
+def test_an_owner_that_is_no_superuser_is_enough(state: State, vault: Vault, small: Path) -> None:
+    with state.owner() as connection:
+        connection.autocommit = True
+        connection.execute("create role plain_owner login createrole")
+        connection.execute("create database plain owner plain_owner")
+        # What an administrator does once where another installation of the same server made the shared roles.
+        connection.execute("grant flexoraa_service, flexoraa_tenants to plain_owner with admin option")
+    own = State(state.libpq_url.replace("flexoraa@/postgres?", "plain_owner@/plain?"))
+    try:
+        assert own.migrate() is True
+        apply_file(small, own, Vault(own, vault._master_key), AT, {})
+        with own.psycopg() as connection:
+            connection.execute("create table serving.made (tenant_id text not null)")
+            protect_table(connection, "serving", "made")
+            connection.execute("insert into serving.made values ('small')")
+            assert connection.execute("select current_user, tenant_id from serving.made").fetchall() == [
+                ("flexoraa_service", "small")
+            ]
+    finally:
+        own.dispose()

@@ -73,7 +73,9 @@ def test_tenant_keys(vault: Vault, state: State) -> None:
     key = vault.tenant_key("v_keys", "ref")
     assert len(key) == 32
     assert Vault(state, vault._master_key).tenant_key("v_keys", "ref") == key
-    assert len({key, vault.tenant_key("v_keys", "fragment"), vault.tenant_key("", "ref"), vault.tenant_key("platform", "ref")}) == 4
+    assert (
+        len({key, vault.tenant_key("v_keys", "fragment"), vault.tenant_key("", "ref"), vault.tenant_key("platform", "ref")}) == 4
+    )
     with ThreadPoolExecutor(4) as pool:
         raced = set(pool.map(lambda _: Vault(state, vault._master_key).tenant_key("v_keys", "raced"), range(4)))
     assert len(raced) == 1
@@ -103,6 +105,11 @@ def test_sealing() -> None:
     others = [seal(key, b"text", b"other:text"), seal(key, b"texts", b"event:text"), seal(key, b"xtext", b"event:te")]
     assert len({each[:12] for each in (sealed, *others)}) == 4  # no two share a nonce
     flipped = bytes([sealed[0] ^ 1]) + sealed[1:]
-    for wrong in ((os.urandom(32), sealed, b"event:text"), (key, sealed, b"other:text"), (key, flipped, b"event:text"), (key, b"", b"")):
+    for wrong in (
+        (os.urandom(32), sealed, b"event:text"),
+        (key, sealed, b"other:text"),
+        (key, flipped, b"event:text"),
+        (key, b"", b""),
+    ):
         with pytest.raises(SealError):
             unseal(*wrong)

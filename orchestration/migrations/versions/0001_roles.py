@@ -38,7 +38,8 @@ alter default privileges in schema ops, vault grant select, insert, update, dele
 grant select on ops.alembic_version to flexoraa_service;
 """
 
-# pg_has_role(.., 'usage') follows inheritance: a login that was granted two tenants sees both, one that was granted none sees nothing.
+# pg_has_role(.., 'usage') follows inheritance: a login that was granted two tenants sees both, one that was granted none sees
+# nothing.
 VISIBLE_TENANTS = """
 create function ops.visible_tenants() returns text[]
 language sql stable security invoker parallel safe

@@ -1,0 +1,78 @@
+"""The laws of the warehouse: any order and any rerun give the same marts, and time alone changes nothing that it does not cross."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.dbt.histories import AS_OF, history, told
+from tests.dbt.warehouse import PROJECT, build, run_dbt
+
+MODELS = sorted((PROJECT / "models").rglob("*.sql"))
+
+
+def marts(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every mart, ordered."""
+    names = connection.execute("select table_name from information_schema.tables where table_schema = 'marts'").fetchall()
+    return {name: connection.execute(f"from marts.{name} order by all").fetchall() for (name,) in names}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[tuple[object, ...]]]]:
+    """A folder with a build of a small history, and its marts."""
+    folder = tmp_path_factory.mktemp("laws")
+    with build(folder, told(history(7, 12), 1), AS_OF) as connection:
+        return folder, marts(connection)
+
+
+def test_other_order_other_copies_same_marts(first) -> None:
+    folder, before = first
+    with build(folder, told(history(7, 12), 2), AS_OF) as connection:
+        assert marts(connection) == before
+    assert len(before) == 14
+    assert all(before.values())
+
+
+def test_time_alone_changes_nothing(first) -> None:
+    folder, before = first
+    with build(folder, told(history(7, 12), 3), AS_OF + timedelta(microseconds=1)) as connection:
+        assert marts(connection) == before
+
+
+def test_what_comes_after_the_moment_does_not_count(first, tmp_path: Path) -> None:
+    folder, before = first
+    made = history(7, 12)
+    made.lake = {table: made.known(table, AS_OF) for table in made.lake}
+    with build(folder, told(made, 1), AS_OF) as connection:
+        assert marts(connection) == before
+
+
+def test_no_events_at_all(first) -> None:
+    folder, _ = first
+    with build(folder, {}, AS_OF) as connection:
+        assert not any(marts(connection).values())
+
+
+def test_unit_tests(first) -> None:
+    folder, _ = first
+    assert "PASS=5" in run_dbt(folder, "test", "--select", "test_type:unit")
+
+
+def test_models_know_neither_clock_nor_engine() -> None:
+    forbidden = re.compile(
+        r"current_timestamp|current_date|\bnow\(|getdate|target\.|qualify|epoch_us|make_timestamptz|date_diff|strftime|asof|::", re.IGNORECASE
+    )
+    found = {model.name: forbidden.findall(model.read_text()) for model in MODELS}
+    assert not {name: words for name, words in found.items() if words}
+
+
+def test_every_model_says_what_a_row_is() -> None:
+    assert all(model.read_text().startswith("-- One row per ") for model in MODELS)
+
+
+def test_marts_name_their_columns() -> None:
+    for model in (PROJECT / "models" / "marts").rglob("*.sql"):
+        final = re.split(r"\n\)\n", model.read_text())[-1]
+        assert "*" not in re.sub(r"\d\) \* \d|count\(\*\)", "", final), model.name
