@@ -66,6 +66,7 @@ def run(
     clock = FixedClock(moment) if moment else FixedClock(SystemClock().now())  # one run speaks of one moment
     with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
         prepare_dagster(settings, platform.state.libpq_url)
+        platform.dbt.warm()
         from orchestration.run import run_everything  # imports Dagster: 4 s, after its home is set
 
         summary = run_everything(platform)

@@ -187,10 +187,14 @@ _USER_ID_UPDATE = msgspec.json.Decoder(_UserIdUpdate)
 
 
 def _point(wa_id: str | None, user_id: str | None) -> Point | None:
-    """The phone where there is one, else the business-scoped user id."""
+    """The phone where there is one (always international, written without its plus), else the business-scoped user id."""
     if wa_id:
-        return Point("phone", wa_id)
+        return _phone(wa_id)
     return Point("wa_user_id", user_id) if user_id else None
+
+
+def _phone(wa_id: str) -> Point:
+    return Point("phone", f"+{wa_id}" if wa_id.isdigit() else wa_id)
 
 
 def _moment(scope: Scope, value: str | int, place: str) -> datetime | Reject:
@@ -282,7 +286,7 @@ def _system(scope: Scope, item: _Message, place: str) -> Event | Reject:
         return occurred_at
     new_number = system.wa_id or system.new_wa_id
     if system.type in {"user_changed_number", "customer_changed_number"} and item.sender and new_number:
-        kind, old, new = "number_changed", Point("phone", item.sender), Point("phone", new_number)
+        kind, old, new = "number_changed", _phone(item.sender), _phone(new_number)
     elif system.type == "user_changed_user_id" and item.from_user_id and system.user_id:
         kind, old, new = "user_id_changed", Point("wa_user_id", item.from_user_id), Point("wa_user_id", system.user_id)
     else:

@@ -96,3 +96,11 @@
 {% macro duckdb__byte_length(text) -%}
     strlen({{ text }})
 {%- endmacro %}
+
+
+{# The type of a text column. #}
+{% macro text_type() %}{{ return(adapter.dispatch('text_type')()) }}{% endmacro %}
+
+{% macro default__text_type() -%}
+    text
+{%- endmacro %}

@@ -11,7 +11,7 @@
 
 {# An integer expression as a JSON number; null as null. #}
 {% macro json_number(number) -%}
-    coalesce(cast({{ number }} as {{ dbt.type_string() }}), 'null')
+    coalesce(cast({{ number }} as {{ text_type() }}), 'null')
 {%- endmacro %}
 
 {# A JSON object from a mapping of key to an expression that is JSON text already. #}

@@ -6,7 +6,7 @@
 {% macro key_of(parts) -%}
     {%- set encoded = [] -%}
     {%- for part in parts -%}
-        {%- do encoded.append("coalesce(cast(" ~ byte_length(part) ~ " as " ~ dbt.type_string() ~ ") || ':' || " ~ part ~ ", '-')") -%}
+        {%- do encoded.append("coalesce(cast(" ~ byte_length(part) ~ " as " ~ text_type() ~ ") || ':' || " ~ part ~ ", '-')") -%}
     {%- endfor -%}
     {{ sha256_hex(encoded | join(" || ")) }}
 {%- endmacro %}

@@ -1,20 +1,20 @@
-"""dbt in this process, and a manifest that is never older than the project.
+"""dbt as a program, and a manifest that is never older than the project.
 
-Here belongs how dbt is started: in the process that already imported it, for a second one costs 4 s of imports and dagster-dbt's own
-handle to the adapter 3 s more (measured around 6 s of work). Not here: what is selected (`assets.warehouse`), what models say.
+Here belongs how dbt is started: ahead of time, in one worker process a run. dagster-dbt's own resource starts dbt when it is needed and
+makes a second handle to the adapter, which cost 7 s more around 6 s of work here. Not here: what is selected (`assets.warehouse`).
 """
 
 import fcntl
-import queue
+import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from assets.project import MANIFEST, PROJECT
 
+ROOT = PROJECT.parent
 _PARTS = ("models", "macros", "seeds", "snapshots", "tests")
 
 
@@ -23,12 +23,37 @@ class DbtError(Exception):
 
 
 class DbtRunner:
-    """The port `core.ports.Dbt`: one invocation at a time, events as they happen."""
+    """The port `core.ports.Dbt`: one invocation at a time, events as they happen, all in one worker process."""
 
     def __init__(self, target: Path, logs: Path) -> None:
-        """`target` keeps dbt's parsed project and compiled SQL, `logs` its log."""
+        """`target` keeps dbt's parsed project and compiled SQL, `logs` its log. Nothing is started yet."""
         self._target = target
         self._logs = logs
+        self._worker: subprocess.Popen[str] | None = None
+
+    def warm(self) -> None:
+        """Start the worker, which imports dbt (4 s) while this process does other things."""
+        if self._worker is None or self._worker.poll() is not None:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            with (self._logs / "dbt_worker.log").open("a") as log:
+                self._worker = subprocess.Popen(  # noqa: S603 — our own program
+                    [sys.executable, "-m", "orchestration.resources.dbt_worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    cwd=ROOT,
+                )
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            if self._worker.stdin is not None:
+                self._worker.stdin.close()
+            self._worker.wait()
+            if self._worker.stdout is not None:
+                self._worker.stdout.close()
+            self._worker = None
 
     def build(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Run `dbt build` with these arguments; yields dbt's structured events, as in its JSON log.
@@ -36,53 +61,24 @@ class DbtRunner:
         Raises:
             DbtError: after the last event, where a node failed.
         """
-        events: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        outcome: list[Any] = []
-        worker = threading.Thread(target=self._invoke, args=(arguments, events, outcome), name="dbt")
-        worker.start()
+        self.warm()
+        worker = self._worker
+        if worker is None or worker.stdin is None or worker.stdout is None:
+            raise DbtError("the dbt worker has no pipes")
+        command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", "build", *arguments]
+        worker.stdin.write(json.dumps([*command, *_places(self._target)]) + "\n")
+        worker.stdin.flush()
         errors = []
-        while (event := events.get()) is not None:
+        for line in worker.stdout:
+            event = json.loads(line)
+            if "done" in event:
+                if event["done"] is not None:
+                    raise DbtError("dbt build failed:\n" + "\n".join(errors or [event["done"]]))
+                return
             if event["info"]["level"] == "error":
                 errors.append(event["info"]["msg"])
             yield event
-        worker.join()
-        (result,) = outcome
-        if not getattr(result, "success", False):
-            words = errors or [str(getattr(result, "exception", None) or result)]
-            raise DbtError("dbt build failed:\n" + "\n".join(words))
-
-    def _invoke(self, arguments: Sequence[str], events: "queue.Queue[dict[str, Any] | None]", outcome: list[Any]) -> None:
-        from dbt.cli.main import dbtRunner  # here: 4 s
-        from dbt_common.events.base_types import EventMsg
-        from google.protobuf.json_format import MessageToDict
-
-        def put(message: EventMsg) -> None:
-            if message.info.level not in {"debug", "test"} or message.info.name in _RESULTS:
-                events.put(MessageToDict(message, preserving_proto_field_name=True))
-
-        command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", "build", *arguments]
-        command += [*_places(self._target)]
-        try:
-            outcome.append(dbtRunner(callbacks=[put]).invoke(command))
-        except BaseException as error:  # a thread must not die in silence: the caller raises it
-            outcome.append(error)
-            raise
-        finally:
-            _close_duckdb()
-            events.put(None)
-
-
-def _close_duckdb() -> None:
-    """Let go of the file: dbt-duckdb keeps it open until its process ends, which here is ours, and we want to read it next."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
-    environment = DuckDBConnectionManager._ENV  # noqa: SLF001 — `env()` raises where nothing was opened
-    if environment is not None:
-        environment.close()
-        DuckDBConnectionManager.close_all_connections()
-
-
-_RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"})
+        raise DbtError(f"the dbt worker died with exit code {worker.wait()}; see {self._logs / 'dbt_worker.log'}")
 
 
 def _places(target: Path) -> list[str]:

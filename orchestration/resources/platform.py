@@ -3,8 +3,8 @@
 Here belongs which adapter stands behind which port. Not here: what any of them does, Dagster.
 """
 
+import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,7 @@ class Platform:
     outbox: PostgresOutbox
     lookup: VaultLookup
     client: httpx.Client
+    dbt: DbtRunner
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -65,16 +66,20 @@ class Platform:
             "outbox": self.outbox,
             "senders": senders(tools),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
-            "dbt": DbtRunner(self.settings.dbt_target, self.settings.logs),
+            "dbt": self.dbt,
         }
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_platform(settings: Settings, clock: Clock | None = None, progress: Progress | None = None) -> Iterator[Platform]:
     """Open every adapter of an installation; the state is held for as long as the block lasts."""
     clock = clock or SystemClock()
     timeout = httpx.Timeout(settings.http_read_seconds, connect=settings.http_connect_seconds)
-    with open_state(settings) as state, httpx.Client(timeout=timeout) as client:
+    with (
+        open_state(settings) as state,
+        httpx.Client(timeout=timeout) as client,
+        contextlib.closing(DbtRunner(settings.dbt_target, settings.logs)) as dbt,
+    ):
         vault = Vault(state, settings.master_key())
         warehouse = Warehouse(settings.warehouse, settings.lake, settings.reference)
         yield Platform(
@@ -92,4 +97,5 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             outbox=PostgresOutbox(state),
             lookup=VaultLookup(state, vault, clock),
             client=client,
+            dbt=dbt,
         )

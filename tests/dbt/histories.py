@@ -27,7 +27,22 @@ AS_OF = datetime(2026, 4, 20, 12, 0, tzinfo=UTC)
 ZONES = ("Asia/Kolkata", "America/New_York", "Europe/Berlin", "UTC")
 _MICRO = timedelta(microseconds=1)
 _EXACT = tuple(
-    timedelta(seconds=seconds) for seconds in (0, 300, 900, 1800, 3600, 7200, 86400, 172800, 259200, 604800, 79200, 600, 1209600)
+    timedelta(seconds=seconds)
+    for seconds in (
+        0,
+        300,
+        900,
+        1800,
+        3600,
+        7200,
+        86400,
+        172800,
+        259200,
+        604800,
+        79200,
+        600,
+        1209600,
+    )
 )
 
 
@@ -38,9 +53,18 @@ class History:
     lake: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     reference: dict[str, list[Any]] = field(default_factory=dict)
 
-    def add(self, table: str, tenant_id: str, event_id: str, occurred_at: datetime, **fields: Any) -> None:
+    def add(
+        self,
+        table: str,
+        tenant_id: str,
+        event_id: str,
+        occurred_at: datetime,
+        **fields: Any,
+    ) -> None:
         """One event."""
-        self.lake.setdefault(table, []).append(lake_row(table, tenant_id, event_id, occurred_at, **fields))
+        self.lake.setdefault(table, []).append(
+            lake_row(table, tenant_id, event_id, occurred_at, **fields)
+        )
 
     def refer(self, *rows: Any) -> None:
         """Reference rows."""
@@ -68,10 +92,18 @@ def history(seed: int, leads: int) -> History:
 def told(made: History, seed: int) -> dict[str, list[Any]]:
     """As the platform receives it: some events twice, later, in another segment; in no order."""
     rng = random.Random(f"told:{seed}")
-    rows: dict[str, list[Any]] = {name: list(kept) for name, kept in made.reference.items()}
+    rows: dict[str, list[Any]] = {
+        name: list(kept) for name, kept in made.reference.items()
+    }
     for table, events in made.lake.items():
         copies = [
-            row | {"received_at": row["received_at"] + timedelta(seconds=rng.randint(1, 9)), "segment_id": "later", "body_hash": "later"}
+            row
+            | {
+                "received_at": row["received_at"]
+                + timedelta(seconds=rng.randint(1, 9)),
+                "segment_id": "later",
+                "body_hash": "later",
+            }
             for row in events
             if rng.random() < 0.15
         ]
@@ -82,11 +114,20 @@ def told(made: History, seed: int) -> dict[str, list[Any]]:
 
 def _reference(made: History, tenant: str, zone: str, rng: random.Random) -> None:
     early, late = START - timedelta(days=30), CHANGE
-    made.refer(Tenant(tenant_id=tenant, timezone=zone, default_region="IN", currency="INR"))
-    week = tuple((parse_shift("09:00-13:00"), parse_shift("14:00-18:30")) if day < 5 else () for day in range(6)) + (
-        (parse_shift("22:00-06:00"),),
+    made.refer(
+        Tenant(tenant_id=tenant, timezone=zone, default_region="IN", currency="INR")
     )
-    calendar = Calendar(calendar_id="office", timezone=zone, week=week, holidays=frozenset({date(2026, 3, 18)}), valid_from=early)
+    week = tuple(
+        (parse_shift("09:00-13:00"), parse_shift("14:00-18:30")) if day < 5 else ()
+        for day in range(6)
+    ) + ((parse_shift("22:00-06:00"),),)
+    calendar = Calendar(
+        calendar_id="office",
+        timezone=zone,
+        week=week,
+        holidays=frozenset({date(2026, 3, 18)}),
+        valid_from=early,
+    )
     made.refer(*intervals(tenant, [calendar], date(2026, 2, 1), date(2026, 6, 1)))
     for valid_from, valid_to, gap in ((early, late, 259200), (late, None, 172800)):
         made.refer(
@@ -104,11 +145,15 @@ def _reference(made: History, tenant: str, zone: str, rng: random.Random) -> Non
         )  # fmt: skip
     made.refer(
         *(
-            RecoveryStep(tenant_id=tenant, valid_from=early, attempt=attempt, wait_seconds=wait)
+            RecoveryStep(
+                tenant_id=tenant, valid_from=early, attempt=attempt, wait_seconds=wait
+            )
             for attempt, wait in ((1, 86400), (2, 259200), (3, 604800))
         ),
         *(
-            TokenThreshold(tenant_id=tenant, valid_from=early, percent=percent, action=action)
+            TokenThreshold(
+                tenant_id=tenant, valid_from=early, percent=percent, action=action
+            )
             for percent, action in ((20, "alert"), (10, "top_up_link"), (0, "pause"))
         ),
     )
@@ -133,22 +178,68 @@ def _step(rng: random.Random) -> timedelta:
         return timedelta(microseconds=rng.randint(0, 6 * 3600 * 10**6))
     if chance < 0.75:
         return timedelta(seconds=rng.randint(3600, 5 * 86400))
-    return max(rng.choice(_EXACT) + rng.choice((-_MICRO, timedelta(), timedelta(), _MICRO)), timedelta())
+    return max(
+        rng.choice(_EXACT) + rng.choice((-_MICRO, timedelta(), timedelta(), _MICRO)),
+        timedelta(),
+    )
 
 
 def _lead(made: History, tenant: str, lead: str, rng: random.Random) -> None:
     at = START + timedelta(seconds=rng.randint(0, 30 * 86400))
     old, new = f"cp_{lead}_a", f"cp_{lead}_b"
-    change = at + timedelta(seconds=rng.randint(0, 15 * 86400)) if rng.random() < 0.15 else None
-    made.refer(LeadPoint(tenant_id=tenant, valid_from=at, valid_to=change, point_id=old, lead_id=lead, kind="phone"))
+    change = (
+        at + timedelta(seconds=rng.randint(0, 15 * 86400))
+        if rng.random() < 0.15
+        else None
+    )
+    made.refer(
+        LeadPoint(
+            tenant_id=tenant,
+            valid_from=at,
+            valid_to=change,
+            point_id=old,
+            lead_id=lead,
+            kind="phone",
+        )
+    )
     if change:
-        made.refer(LeadPoint(tenant_id=tenant, valid_from=change, point_id=new, lead_id=lead, kind="phone"))
-        made.refer(LeadPoint(tenant_id=tenant, valid_from=change, point_id=old, lead_id=f"{lead}_next_owner", kind="phone"))
+        made.refer(
+            LeadPoint(
+                tenant_id=tenant,
+                valid_from=change,
+                point_id=new,
+                lead_id=lead,
+                kind="phone",
+            )
+        )
+        made.refer(
+            LeadPoint(
+                tenant_id=tenant,
+                valid_from=change,
+                point_id=old,
+                lead_id=f"{lead}_next_owner",
+                kind="phone",
+            )
+        )
         _talk(made, tenant, f"{lead}_next", lambda _: old, change + _step(rng), rng)
-    _talk(made, tenant, lead, lambda moment: new if change and moment >= change else old, at, rng)
+    _talk(
+        made,
+        tenant,
+        lead,
+        lambda moment: new if change and moment >= change else old,
+        at,
+        rng,
+    )
 
 
-def _talk(made: History, tenant: str, name: str, point_at: Any, at: datetime, rng: random.Random) -> None:
+def _talk(
+    made: History,
+    tenant: str,
+    name: str,
+    point_at: Any,
+    at: datetime,
+    rng: random.Random,
+) -> None:
     channel = "instagram" if rng.random() < 0.1 else "whatsapp"
     accounts = [f"{channel}_1", f"{channel}_2"][: 1 if rng.random() < 0.85 else 2]
     for number in range(rng.randint(1, 30)):
@@ -157,12 +248,24 @@ def _talk(made: History, tenant: str, name: str, point_at: Any, at: datetime, rn
         point = point_at(at)
         chance = rng.random()
         if chance < 0.66:
-            _message(made, tenant, event_id, at, point, channel, rng.choice(accounts), rng)
+            _message(
+                made, tenant, event_id, at, point, channel, rng.choice(accounts), rng
+            )
         elif chance < 0.82:
             _turn(made, tenant, event_id, at, point, channel, rng)
         elif chance < 0.95:
             kind = rng.choices(
-                ("assigned", "unassigned", "human_action", "next_step_set", "tier_overridden", "resolved", "won", "lost", "escalated"),
+                (
+                    "assigned",
+                    "unassigned",
+                    "human_action",
+                    "next_step_set",
+                    "tier_overridden",
+                    "resolved",
+                    "won",
+                    "lost",
+                    "escalated",
+                ),
                 (6, 2, 4, 3, 1, 5, 1, 1, 1),
             )[0]
             made.add(
@@ -171,14 +274,39 @@ def _talk(made: History, tenant: str, name: str, point_at: Any, at: datetime, rn
                 tier=rng.choice(("HOT", "WARM", "COLD")) if kind == "tier_overridden" else None,
             )  # fmt: skip
         elif chance < 0.99:
-            kind = rng.choice(("opted_out", "opted_in", "opted_in", "blocked", "profile_named"))
-            made.add("contact_events", tenant, event_id, at, kind=kind, contact_point_id=point)
+            kind = rng.choice(
+                ("opted_out", "opted_in", "opted_in", "blocked", "profile_named")
+            )
+            made.add(
+                "contact_events",
+                tenant,
+                event_id,
+                at,
+                kind=kind,
+                contact_point_id=point,
+            )
         elif rng.random() < 0.3:
-            made.add("privacy_requests", tenant, event_id, at, kind="erasure", contact_point_id=point)
+            made.add(
+                "privacy_requests",
+                tenant,
+                event_id,
+                at,
+                kind="erasure",
+                contact_point_id=point,
+            )
         at += _step(rng)
 
 
-def _message(made: History, tenant: str, event_id: str, at: datetime, point: str, channel: str, account: str, rng: random.Random) -> None:
+def _message(
+    made: History,
+    tenant: str,
+    event_id: str,
+    at: datetime,
+    point: str,
+    channel: str,
+    account: str,
+    rng: random.Random,
+) -> None:
     author = rng.choices(("lead", "ai", "human", "automation"), (52, 26, 12, 10))[0]
     is_template = author == "automation" or (author != "lead" and rng.random() < 0.1)
     made.add(
@@ -189,7 +317,9 @@ def _message(made: History, tenant: str, event_id: str, at: datetime, point: str
     )  # fmt: skip
     if author == "lead":
         return
-    for status in rng.sample(("sent", "delivered", "read", "failed", "warning"), rng.randint(0, 3)):
+    for status in rng.sample(
+        ("sent", "delivered", "read", "failed", "warning"), rng.randint(0, 3)
+    ):
         made.add(
             "message_statuses", tenant, f"{status}:{event_id}", at + timedelta(seconds=rng.randint(0, 99)), message_id=event_id,
             status=status, pricing_category=rng.choice((None, "utility")),
@@ -197,7 +327,15 @@ def _message(made: History, tenant: str, event_id: str, at: datetime, point: str
         )  # fmt: skip
 
 
-def _turn(made: History, tenant: str, event_id: str, at: datetime, point: str, channel: str, rng: random.Random) -> None:
+def _turn(
+    made: History,
+    tenant: str,
+    event_id: str,
+    at: datetime,
+    point: str,
+    channel: str,
+    rng: random.Random,
+) -> None:
     made.add(
         "ai_turns", tenant, event_id, at, contact_point_id=point, channel=channel,
         intent=rng.choice((None, "none", "support", "exploring", "comparing", "ready_to_buy", "ready_to_buy")),
@@ -213,9 +351,15 @@ def _turn(made: History, tenant: str, event_id: str, at: datetime, point: str, c
 def _tokens(made: History, tenant: str, rng: random.Random) -> None:
     for number in range(40):
         at = START + timedelta(seconds=rng.randint(0, 45 * 86400))
-        payment, amount = f"pay_{number}", rng.choice((99, 100, 33_333, 100_000, 250_001))
+        payment, amount = (
+            f"pay_{number}",
+            rng.choice((99, 100, 33_333, 100_000, 250_001)),
+        )
         currency = "INR" if rng.random() < 0.93 else "EUR"
-        for kind in rng.sample(("payment.captured", "order.paid", "payment_link.paid", "invoice.paid"), rng.randint(1, 3)):
+        for kind in rng.sample(
+            ("payment.captured", "order.paid", "payment_link.paid", "invoice.paid"),
+            rng.randint(1, 3),
+        ):
             made.add(
                 "payments", tenant, f"{kind}:{payment}", at + timedelta(seconds=rng.randint(0, 60)), kind=kind, payment_id=payment,
                 amount_minor=amount, currency=currency, captured_at=at if rng.random() < 0.5 else None,
@@ -234,7 +378,15 @@ def _tokens(made: History, tenant: str, rng: random.Random) -> None:
             begun = at + _step(rng)
             kinds = [("created", begun)] if rng.random() < 0.95 else []
             if rng.random() < 0.7:
-                kinds.append((rng.choice(("won", "lost")), begun + rng.choice((timedelta(), timedelta(days=3), -timedelta(seconds=1)))))
+                kinds.append(
+                    (
+                        rng.choice(("won", "lost")),
+                        begun
+                        + rng.choice(
+                            (timedelta(), timedelta(days=3), -timedelta(seconds=1))
+                        ),
+                    )
+                )
             for kind, moment in kinds:
                 made.add(
                     "payments", tenant, f"{kind}:{payment}:{dispute}", moment, kind=f"payment.dispute.{kind}", payment_id=payment,
@@ -249,7 +401,23 @@ def _tokens(made: History, tenant: str, rng: random.Random) -> None:
             channel=rng.choice((None, "whatsapp", "instagram")), category=rng.choice((None, "marketing", "utility")),
         )  # fmt: skip
     # A payment event without a payment, and changes of one that was never credited.
-    made.add("payments", tenant, "orphan", START, kind="payment.captured", amount_minor=1, currency="INR")
-    made.add("payments", tenant, "lone refund", START, kind="refund.processed", payment_id="pay_x", refund_id="r", amount_minor=1, currency="INR")
-
-
+    made.add(
+        "payments",
+        tenant,
+        "orphan",
+        START,
+        kind="payment.captured",
+        amount_minor=1,
+        currency="INR",
+    )
+    made.add(
+        "payments",
+        tenant,
+        "lone refund",
+        START,
+        kind="refund.processed",
+        payment_id="pay_x",
+        refund_id="r",
+        amount_minor=1,
+        currency="INR",
+    )

@@ -15,12 +15,19 @@ MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 
 def marts(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every mart, ordered."""
-    names = connection.execute("select table_name from information_schema.tables where table_schema = 'marts'").fetchall()
-    return {name: connection.execute(f"from marts.{name} order by all").fetchall() for (name,) in names}
+    names = connection.execute(
+        "select table_name from information_schema.tables where table_schema = 'marts'"
+    ).fetchall()
+    return {
+        name: connection.execute(f"from marts.{name} order by all").fetchall()
+        for (name,) in names
+    }
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[tuple[object, ...]]]]:
+def first(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, dict[str, list[tuple[object, ...]]]]:
     """A folder with a build of a small history, and its marts."""
     folder = tmp_path_factory.mktemp("laws")
     with build(folder, told(history(7, 12), 1), AS_OF) as connection:
@@ -37,7 +44,9 @@ def test_other_order_other_copies_same_marts(first) -> None:
 
 def test_time_alone_changes_nothing(first) -> None:
     folder, before = first
-    with build(folder, told(history(7, 12), 3), AS_OF + timedelta(microseconds=1)) as connection:
+    with build(
+        folder, told(history(7, 12), 3), AS_OF + timedelta(microseconds=1)
+    ) as connection:
         assert marts(connection) == before
 
 
@@ -62,7 +71,8 @@ def test_unit_tests(first) -> None:
 
 def test_models_know_neither_clock_nor_engine() -> None:
     forbidden = re.compile(
-        r"current_timestamp|current_date|\bnow\(|getdate|target\.|qualify|epoch_us|make_timestamptz|date_diff|strftime|asof|::", re.IGNORECASE
+        r"current_timestamp|current_date|\bnow\(|getdate|target\.|\bqualify\b|epoch_us|make_timestamptz|date_diff|strftime|asof|::",
+        re.IGNORECASE,
     )
     found = {model.name: forbidden.findall(model.read_text()) for model in MODELS}
     assert not {name: words for name, words in found.items() if words}

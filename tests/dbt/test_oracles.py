@@ -14,14 +14,20 @@ from tests.oracles.common import Holders, valid
 @pytest.fixture(scope="module")
 def known(made: History) -> dict[str, list[dict[str, Any]]]:
     """All events up to `AS_OF`, with every column that an oracle may ask for."""
-    blank = dict.fromkeys(("error_code", "model", "channel", "category", "action_id", "template_name"))
-    return {table: [blank | row for row in made.known(table, AS_OF)] for table in made.lake}
+    blank = dict.fromkeys(
+        ("error_code", "model", "channel", "category", "action_id", "template_name")
+    )
+    return {
+        table: [blank | row for row in made.known(table, AS_OF)] for table in made.lake
+    }
 
 
 @pytest.fixture(scope="module")
 def holders(made: History) -> Holders:
     """Who held which point."""
-    return Holders(row for row in made.reference["lead_points"] if row.valid_from <= AS_OF)
+    return Holders(
+        row for row in made.reference["lead_points"] if row.valid_from <= AS_OF
+    )
 
 
 def rows(built: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
@@ -31,9 +37,15 @@ def rows(built: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
 
 def test_conversations(built, made, known, holders) -> None:
     def gap(tenant: str, moment: datetime) -> timedelta:
-        return timedelta(seconds=valid(made.reference["policies"], tenant, moment).conversation_gap_seconds)
+        return timedelta(
+            seconds=valid(
+                made.reference["policies"], tenant, moment
+            ).conversation_gap_seconds
+        )
 
-    expected = conversations.conversations(known["messages"], known["lead_events"], holders, gap, AS_OF)
+    expected = conversations.conversations(
+        known["messages"], known["lead_events"], holders, gap, AS_OF
+    )
     found = rows(
         built,
         """
@@ -42,15 +54,25 @@ def test_conversations(built, made, known, holders) -> None:
         from marts.fct_conversations as c inner join marts.fct_messages as m using (tenant_id, conversation_id) group by all
         """,
     )
-    assert {(*row[:3], tuple(sorted(row[3])), *row[4:]) for row in expected} == {(*row[:3], tuple(row[3]), *row[4:8]) for row in found}
+    assert {(*row[:3], tuple(sorted(row[3])), *row[4:]) for row in expected} == {
+        (*row[:3], tuple(row[3]), *row[4:8]) for row in found
+    }
     assert all(len(row[3]) == row[8] + row[9] for row in found)
 
 
 def test_windows_and_violations(built, known, holders) -> None:
-    found = rows(built, "select tenant_id, contact_point_id, channel_account_id, kind, opened_at, expires_at from marts.fct_messaging_windows")
+    found = rows(
+        built,
+        "select tenant_id, contact_point_id, channel_account_id, kind, opened_at, expires_at from marts.fct_messaging_windows",
+    )
     assert sorted(found) == sorted(conversations.windows(known["messages"], holders))
-    violated = rows(built, "select tenant_id, message_id, reason, is_reported_by_provider from marts.fct_window_violations")
-    expected = conversations.violations(known["messages"], known["message_statuses"], holders)
+    violated = rows(
+        built,
+        "select tenant_id, message_id, reason, is_reported_by_provider from marts.fct_window_violations",
+    )
+    expected = conversations.violations(
+        known["messages"], known["message_statuses"], holders
+    )
     assert {row[:2]: row[2:] for row in violated} == expected
 
 
@@ -59,14 +81,23 @@ def test_statuses(built, known) -> None:
     for row in known["message_statuses"]:
         told.setdefault((row["tenant_id"], row["message_id"]), []).append(row)
     expected = {
-        (row["tenant_id"], row["message_id"]): conversations.status(row, told.get((row["tenant_id"], row["message_id"]), []))
+        (row["tenant_id"], row["message_id"]): conversations.status(
+            row, told.get((row["tenant_id"], row["message_id"]), [])
+        )
         for row in known["messages"]
     }
-    assert {row[:2]: row[2] for row in rows(built, "select tenant_id, message_id, status from marts.fct_messages")} == expected
+    assert {
+        row[:2]: row[2]
+        for row in rows(
+            built, "select tenant_id, message_id, status from marts.fct_messages"
+        )
+    } == expected
 
 
 def test_scores(built, made, known, holders) -> None:
-    expected = scores.scores(known["messages"], known["ai_turns"], holders, made.reference, AS_OF)
+    expected = scores.scores(
+        known["messages"], known["ai_turns"], holders, made.reference, AS_OF
+    )
     found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for tenant, lead, *row in rows(
         built,
@@ -76,25 +107,55 @@ def test_scores(built, made, known, holders) -> None:
         """,
     ):
         found.setdefault((tenant, lead), []).append(tuple(row))
-    assert found == {key: [row[:8] for row in kept] for key, kept in expected.items() if kept}
+    assert found == {
+        key: [row[:8] for row in kept] for key, kept in expected.items() if kept
+    }
 
 
 def test_leaks(built, made, known, holders) -> None:
-    closing = leads.closers(known["messages"], known["lead_events"], known["contact_events"], holders)
-    qualified = rows(built, "select tenant_id, lead_id, last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'qualified'")
+    closing = leads.closers(
+        known["messages"], known["lead_events"], known["contact_events"], holders
+    )
+    qualified = rows(
+        built,
+        "select tenant_id, lead_id, last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'qualified'",
+    )
     tiers: dict[tuple[str, str], list[tuple[datetime, str, str]]] = {}
-    for tenant, lead, *row in rows(built, "select tenant_id, lead_id, scored_at, tier, trigger_event_id from marts.fct_lead_scores"):
+    for tenant, lead, *row in rows(
+        built,
+        "select tenant_id, lead_id, scored_at, tier, trigger_event_id from marts.fct_lead_scores",
+    ):
         tiers.setdefault((tenant, lead), []).append(tuple(row))
     for key in leads.by_lead(known["lead_events"], holders):
         tiers.setdefault(key, [])
     expected = [
-        *leads.waiting_leaks(known["messages"], closing, holders, made.reference, AS_OF),
+        *leads.waiting_leaks(
+            known["messages"], closing, holders, made.reference, AS_OF
+        ),
         *leads.working_leaks(closing, qualified, made.reference, AS_OF),
-        *leads.hot_leaks(tiers, known["lead_events"], known["contact_events"], holders, made.reference, AS_OF),
+        *leads.hot_leaks(
+            tiers,
+            known["lead_events"],
+            known["contact_events"],
+            holders,
+            made.reference,
+            AS_OF,
+        ),
     ]
-    found = rows(built, "select tenant_id, lead_id, kind, trigger_event_id, since_at, closed_at, close_reason from marts.fct_lead_leaks")
-    for kind in ("no_reply", "window_closing", "assigned_idle", "no_next_step", "hot_unassigned"):
-        assert {row for row in found if row[2] == kind} == {row for row in expected if row[2] == kind}, kind
+    found = rows(
+        built,
+        "select tenant_id, lead_id, kind, trigger_event_id, since_at, closed_at, close_reason from marts.fct_lead_leaks",
+    )
+    for kind in (
+        "no_reply",
+        "window_closing",
+        "assigned_idle",
+        "no_next_step",
+        "hot_unassigned",
+    ):
+        assert {row for row in found if row[2] == kind} == {
+            row for row in expected if row[2] == kind
+        }, kind
         assert any(row[2] == kind for row in found)
 
 
@@ -103,29 +164,52 @@ def test_recovery(built, made, known, holders) -> None:
         return [
             row.point_id
             for row in made.reference["lead_points"]
-            if (row.tenant_id, row.lead_id) == (tenant, lead) and row.valid_from <= AS_OF and (row.valid_to is None or row.valid_to > AS_OF)
+            if (row.tenant_id, row.lead_id) == (tenant, lead)
+            and row.valid_from <= AS_OF
+            and (row.valid_to is None or row.valid_to > AS_OF)
         ]
 
     expected = leads.recovery(
-        known["messages"], known["lead_events"], known["contact_events"], known.get("privacy_requests", []), holders, made.reference, now_held
+        known["messages"],
+        known["lead_events"],
+        known["contact_events"],
+        known.get("privacy_requests", []),
+        holders,
+        made.reference,
+        now_held,
     )
-    found = rows(built, "select tenant_id, lead_id, attempt, trigger_event_id, due_at, expires_at, point_id from marts.fct_recovery_candidates")
+    found = rows(
+        built,
+        "select tenant_id, lead_id, attempt, trigger_event_id, due_at, expires_at, point_id from marts.fct_recovery_candidates",
+    )
     assert set(found) == expected
     assert {row[2] for row in found} == {1, 2, 3}
 
 
 def test_tokens(built, made, known) -> None:
     moves = tokens.bookings(known["payments"], known["token_usage"], made.reference)
-    found = rows(built, "select tenant_id, account, kind, occurred_at, amount_tokens from marts.fct_token_ledger where amount_tokens <> 0")
+    found = rows(
+        built,
+        "select tenant_id, account, kind, occurred_at, amount_tokens from marts.fct_token_ledger where amount_tokens <> 0",
+    )
     assert sorted(found) == sorted(move for move in moves if move[4])
     zones = {row.tenant_id: row.timezone for row in made.reference["tenants"]}
-    balances = {row[:2]: row[2] for row in rows(built, "select tenant_id, balance_date, balance_tokens from marts.fct_token_balances")}
+    balances = {
+        row[:2]: row[2]
+        for row in rows(
+            built,
+            "select tenant_id, balance_date, balance_tokens from marts.fct_token_balances",
+        )
+    }
     expected = tokens.balances(moves, zones)
     assert {day: balances[day] for day in expected} == expected
 
 
 def test_thresholds_ask_once_for_each_top_up(built, made, known) -> None:
-    asked = rows(built, "select tenant_id, trigger, due_at from marts.act_requests where rule = 'token_threshold' and kind = 'notify'")
+    asked = rows(
+        built,
+        "select tenant_id, trigger, due_at from marts.act_requests where rule = 'token_threshold' and kind = 'notify'",
+    )
     entries = rows(
         built,
         "select tenant_id, transaction_id, kind, amount_tokens, occurred_at from marts.fct_token_ledger "

@@ -8,10 +8,14 @@ Row = dict[str, Any]
 SECOND = timedelta(seconds=1)
 
 
-def valid(rows: Iterable[Any], tenant_id: str, moment: datetime, **equal: Any) -> Any | None:
+def valid(
+    rows: Iterable[Any], tenant_id: str, moment: datetime, **equal: Any
+) -> Any | None:
     """The one reference row that is valid at the moment, by walking all."""
     for row in rows:
-        if row.tenant_id != tenant_id or any(getattr(row, name) != value for name, value in equal.items()):
+        if row.tenant_id != tenant_id or any(
+            getattr(row, name) != value for name, value in equal.items()
+        ):
             continue
         if row.valid_from <= moment and (row.valid_to is None or moment < row.valid_to):
             return row
@@ -28,16 +32,29 @@ class Holders:
 
     def lead(self, row: Row) -> str | None:
         """The lead of an event at its time."""
-        found = valid(self._rows.get((row["tenant_id"], row["contact_point_id"]), ()), row["tenant_id"], row["occurred_at"])
+        found = valid(
+            self._rows.get((row["tenant_id"], row["contact_point_id"]), ()),
+            row["tenant_id"],
+            row["occurred_at"],
+        )
         return found.lead_id if found else None
 
 
 def in_order(messages: Iterable[Row]) -> list[Row]:
     """By time; at one instant the lead's messages come before ours, then by event id."""
-    return sorted(messages, key=lambda row: (row["occurred_at"], row["direction"] == "outbound", row["event_id"]))
+    return sorted(
+        messages,
+        key=lambda row: (
+            row["occurred_at"],
+            row["direction"] == "outbound",
+            row["event_id"],
+        ),
+    )
 
 
-def by_lead(events: Iterable[Row], holders: Holders) -> dict[tuple[str, str], list[Row]]:
+def by_lead(
+    events: Iterable[Row], holders: Holders
+) -> dict[tuple[str, str], list[Row]]:
     """Events of each lead, in the order given."""
     found: dict[tuple[str, str], list[Row]] = {}
     for event in events:

@@ -11,7 +11,7 @@ with messages as (
         channel,
         channel_account_id,
         person_id,
-        cast(null as {{ dbt.type_string() }}) as tier,
+        cast(null as {{ text_type() }}) as tier,
         direction = 'outbound' and author_type = 'human' as is_human_outbound,
         direction = 'outbound' and author_type = 'automation' and action_id is not null and template_name is not null
             as is_recovery_attempt
@@ -28,7 +28,7 @@ lead_events as (
         events.kind as event_kind,
         events.contact_point_id,
         events.channel,
-        cast(null as {{ dbt.type_string() }}) as channel_account_id,
+        cast(null as {{ text_type() }}) as channel_account_id,
         events.person_id,
         events.tier,
         false as is_human_outbound,
@@ -47,10 +47,10 @@ consents as (
         case when events.kind = 'opted_in' then 0 else 1 end as event_order,
         case when events.kind = 'opted_in' then 'opted_in' else 'opted_out' end as event_kind,
         events.contact_point_id,
-        cast(null as {{ dbt.type_string() }}) as channel,
-        cast(null as {{ dbt.type_string() }}) as channel_account_id,
-        cast(null as {{ dbt.type_string() }}) as person_id,
-        cast(null as {{ dbt.type_string() }}) as tier,
+        cast(null as {{ text_type() }}) as channel,
+        cast(null as {{ text_type() }}) as channel_account_id,
+        cast(null as {{ text_type() }}) as person_id,
+        cast(null as {{ text_type() }}) as tier,
         false as is_human_outbound,
         false as is_recovery_attempt
     from {{ ref('stg_lake__contact_events') }} as events

@@ -55,7 +55,7 @@ faded as (
         levels.valid_from,
         levels.valid_to,
         {{ add_seconds('followed.scored_at', 'levels.lower_bound') }} as scored_at,
-        followed.inbound_event_id || '+' || cast(levels.lower_bound as {{ dbt.type_string() }}) as fading_id
+        followed.inbound_event_id || '+' || cast(levels.lower_bound as {{ text_type() }}) as fading_id
     from followed
     inner join {{ ref('scoring_levels') }} as levels
         on levels.factor = 'recency' and levels.lower_bound > 0
@@ -63,16 +63,16 @@ faded as (
 
 fadings as (
     select
-        tenant_id,
-        lead_id,
-        scored_at,
-        max(fading_id) as fading_id
+        faded.tenant_id,
+        faded.lead_id,
+        faded.scored_at,
+        max(faded.fading_id) as fading_id
     from faded
     where
         {{ is_valid_at('faded', 'faded.scored_at') }}
-        and (next_inbound_at is null or scored_at < next_inbound_at)
-        and scored_at <= {{ as_of() }}
-    group by tenant_id, lead_id, scored_at
+        and (faded.next_inbound_at is null or faded.scored_at < faded.next_inbound_at)
+        and faded.scored_at <= {{ as_of() }}
+    group by faded.tenant_id, faded.lead_id, faded.scored_at
 ),
 
 instants as (

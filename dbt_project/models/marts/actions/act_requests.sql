@@ -10,9 +10,9 @@ leaks as (
         'notify' as kind,
         'webhook' as channel,
         leaks.lead_id,
-        cast(null as {{ dbt.type_string() }}) as point_id,
-        cast(null as {{ dbt.type_string() }}) as account_id,
-        cast(null as {{ dbt.type_string() }}) as template_name,
+        cast(null as {{ text_type() }}) as point_id,
+        cast(null as {{ text_type() }}) as account_id,
+        cast(null as {{ text_type() }}) as template_name,
         leaks.lead_id as subject,
         leaks.kind || ':' || leaks.trigger_event_id as trigger_id,
         {{ json_object({
@@ -66,18 +66,27 @@ crossings as (
             and {{ is_valid_at('thresholds', 'entries.occurred_at') }}
 ),
 
+top_ups as (
+    select
+        tenant_id,
+        transaction_id,
+        lead(occurred_at) over (partition by tenant_id order by entry_order) as next_top_up_at
+    from {{ ref('int_wallet_entries__balanced') }}
+    where kind = 'credit'
+),
+
 thresholds as (
     select
         crossings.tenant_id,
         'token_threshold' as rule,
         case crossings.action when 'alert' then 'notify' else crossings.action end as kind,
         'webhook' as channel,
-        cast(null as {{ dbt.type_string() }}) as lead_id,
-        cast(null as {{ dbt.type_string() }}) as point_id,
-        cast(null as {{ dbt.type_string() }}) as account_id,
-        cast(null as {{ dbt.type_string() }}) as template_name,
+        cast(null as {{ text_type() }}) as lead_id,
+        cast(null as {{ text_type() }}) as point_id,
+        cast(null as {{ text_type() }}) as account_id,
+        cast(null as {{ text_type() }}) as template_name,
         'wallet:' || crossings.action as subject,
-        crossings.top_up_transaction_id || ':' || cast(crossings.percent as {{ dbt.type_string() }}) as trigger_id,
+        crossings.top_up_transaction_id || ':' || cast(crossings.percent as {{ text_type() }}) as trigger_id,
         {{ json_object({
             'percent': json_number('crossings.percent'),
             'balance_tokens': json_number('crossings.balance_tokens'),
@@ -87,14 +96,7 @@ thresholds as (
         {{ add_seconds('crossings.occurred_at', 'lifetimes.seconds') }} as lapses_at,
         top_ups.next_top_up_at as settled_at
     from crossings
-    inner join (
-        select
-            tenant_id,
-            transaction_id,
-            lead(occurred_at) over (partition by tenant_id order by entry_order) as next_top_up_at
-        from {{ ref('int_wallet_entries__balanced') }}
-        where kind = 'credit'
-    ) as top_ups
+    inner join top_ups
         on
             crossings.tenant_id = top_ups.tenant_id
             and crossings.top_up_transaction_id = top_ups.transaction_id

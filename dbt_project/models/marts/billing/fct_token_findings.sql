@@ -8,7 +8,7 @@ with findings as (
     from {{ ref('stg_lake__payments') }}
     where kind in ('payment.captured', 'order.paid', 'payment_link.paid', 'invoice.paid') and payment_id is null
     union all
-    select tenant_id, event_id, cast(null as {{ dbt.type_string() }}), 'usage_without_rate', occurred_at
+    select tenant_id, event_id, cast(null as {{ text_type() }}), 'usage_without_rate', occurred_at
     from {{ ref('int_token_usages__rated') }}
     where debited_tokens is null
     union all

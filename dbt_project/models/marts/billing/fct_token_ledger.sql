@@ -18,7 +18,7 @@ usages as (
         tenant_id,
         {{ key_of(['tenant_id', "'usage'", 'event_id']) }} as transaction_id,
         'usage' as kind,
-        cast(null as {{ dbt.type_string() }}) as payment_id,
+        cast(null as {{ text_type() }}) as payment_id,
         event_id,
         debited_tokens as tokens,
         occurred_at,

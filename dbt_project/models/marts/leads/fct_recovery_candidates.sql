@@ -58,9 +58,9 @@ reachable as (
         row_number() over (
             partition by silent.tenant_id, silent.lead_id
             order by
-                case when held.contact_point_id = silent.contact_point_id then 0 else 1 end,
+                case when held.contact_point_id = silent.contact_point_id then 0 else 1 end asc,
                 held.valid_from_at desc,
-                held.contact_point_id
+                held.contact_point_id asc
         ) as choice_no
     from silent
     inner join {{ ref('dim_contact_points') }} as written
@@ -68,7 +68,7 @@ reachable as (
             silent.tenant_id = written.tenant_id
             and silent.contact_point_id = written.contact_point_id
             and silent.lead_id = written.lead_id
-            and written.valid_from_at <= silent.occurred_at
+            and silent.occurred_at >= written.valid_from_at
             and (written.valid_to_at is null or silent.occurred_at < written.valid_to_at)
     inner join {{ ref('dim_contact_points') }} as held
         on

@@ -11,7 +11,7 @@ candidates as (
         conversations.closed_at,
         row_number() over (
             partition by turns.tenant_id, turns.event_id
-            order by conversations.opened_at desc, conversations.conversation_id
+            order by conversations.opened_at desc, conversations.conversation_id asc
         ) as candidate_no
     from {{ ref('int_ai_turns__identified') }} as turns
     inner join conversations
@@ -19,7 +19,7 @@ candidates as (
             turns.tenant_id = conversations.tenant_id
             and turns.lead_id = conversations.lead_id
             and turns.channel = conversations.channel
-            and conversations.opened_at <= turns.occurred_at
+            and turns.occurred_at >= conversations.opened_at
 ),
 
 numbered as (

@@ -35,7 +35,7 @@ allowed as (
             and messages.contact_point_id = windows.contact_point_id
             and messages.channel_account_id = windows.channel_account_id
             and messages.channel = windows.channel
-            and windows.opened_at <= messages.occurred_at
+            and messages.occurred_at >= windows.opened_at
             and messages.occurred_at < windows.expires_at
     where messages.author_type = 'human' or not windows.is_human_only
 ),
