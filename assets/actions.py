@@ -34,14 +34,14 @@ PUBLISHED = (
 )
 def serving_marts(
     publisher: dg.ResourceParam[Publisher], clock: dg.ResourceParam[Clock], run_lock: dg.ResourceParam[None]
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """The marts that operations read, in Postgres schema `serving`, swapped in together, apart by tenant."""
     rows = publisher.publish(PUBLISHED, clock.now())
     return dg.MaterializeResult(metadata={f"rows_{mart}": count for mart, count in rows.items()})
 
 
 @dg.asset(key=dg.AssetKey(["ops", "outbox"]), deps=[serving_marts], group_name="actions", kinds={"postgres"}, owners=_OWNERS)
-def outbox_actions(outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.MaterializeResult:
+def outbox_actions(outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.MaterializeResult[None]:
     """Every wanted action that is due, once. The sensors do the same between runs; whoever comes first wins."""
     new = {rule: decide(outbox, rule, "", clock)[0] for rule in RULES}
     return dg.MaterializeResult(metadata={f"new_{rule}": count for rule, count in new.items()})
@@ -54,7 +54,7 @@ def deliveries(
     senders: dg.ResourceParam[Senders],
     receipts: dg.ResourceParam[Receipts],
     clock: dg.ResourceParam[Clock],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """What was due is sent, refused with a reason, or shown as unknown; what we sent comes back through the inbox."""
     worker = f"{context.run_id}/{os.getpid()}"
     done = deliver(outbox, senders, receipts, clock, worker)

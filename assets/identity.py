@@ -38,7 +38,7 @@ def reference_assets(
     reference: dg.ResourceParam[Reference],
     vault: dg.ResourceParam[Vault],
     run_lock: dg.ResourceParam[None],
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Write every reference table, if it changed; the build speaks of the clock's moment."""
     as_of = clock.now()
     lead_points = resolve(lake.sightings(), lake.links(), vault.kinds())

@@ -5,6 +5,7 @@ Here belongs the asset; what taking in means is `assets.intake`. Not here: readi
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -39,7 +40,7 @@ def take_in_all(inbox: Inbox, lake: Lake, ledger: Ledger, vault: Vault, progress
 
 
 @dg.multi_asset(specs=LAKE_SPECS, name="lake")
-def lake_assets(  # noqa: PLR0913 — one parameter a store
+def lake_assets(
     context: dg.AssetExecutionContext,
     inbox: dg.ResourceParam[Inbox],
     lake: dg.ResourceParam[Lake],
@@ -47,13 +48,13 @@ def lake_assets(  # noqa: PLR0913 — one parameter a store
     vault: dg.ResourceParam[Vault],
     progress: dg.ResourceParam[Progress],
     run_lock: dg.ResourceParam[None],
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Take in everything pending; a rerun overwrites and never doubles."""
     lake.prepare()
     taken, repeated = take_in_all(inbox, lake, ledger, vault, progress)
     reasons: Counter[str] = sum((each.reasons for each in taken), Counter())
     counts = [count for each in taken for count in each.counts]
-    metadata = {
+    metadata: dict[str, Any] = {
         "segments": len(taken),
         "segments_repeated": repeated,
         "lines": sum(each.line_count for each in taken),

@@ -54,7 +54,7 @@ class _Tally:
         return [Count(*key, self.received[key], self.accepted[key], self.rejected[key]) for key in keys]
 
 
-def take_in(segment: Segment, lines: Iterable[Line], directory: Directory, lake: Lake, ledger: Ledger, vault: Vault) -> Taken:  # noqa: PLR0913 — the four stores that an intake touches
+def take_in(segment: Segment, lines: Iterable[Line], directory: Directory, lake: Lake, ledger: Ledger, vault: Vault) -> Taken:
     """One segment into lake and quarantine. Nothing is visible before all of it is written; a rerun gives the same files."""
     tally = _Tally()
     with lake.replace(segment.segment_id) as writer:
@@ -67,7 +67,7 @@ def take_in(segment: Segment, lines: Iterable[Line], directory: Directory, lake:
     return Taken(segment, tally.lines, counts, tally.reasons)
 
 
-def _take_chunk(  # noqa: PLR0913 — as above
+def _take_chunk(
     segment: Segment, chunk: list[Line], directory: Directory, writer: LakeWriter, vault: Vault, tally: _Tally
 ) -> None:
     items = [item for line in chunk for item in _items(line, directory)]

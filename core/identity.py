@@ -48,6 +48,11 @@ class _Node(NamedTuple):
     valid_to: datetime | None
 
     @property
+    def age(self) -> tuple[datetime, str, int]:
+        """What makes a node the oldest of its component; a total order."""
+        return self.valid_from, self.point_id, self.generation
+
+    @property
     def lead_id(self) -> str:
         suffix = f"_{self.generation}" if self.generation else ""
         return f"lead_{self.point_id.removeprefix('cp_')}{suffix}"
@@ -131,6 +136,6 @@ def _oldest_of_component(nodes: list[_Node], edges: list[tuple[int, int]]) -> li
     oldest: dict[int, _Node] = {}
     for node, label in zip(nodes, labels, strict=True):
         known = oldest.get(label)
-        if known is None or (node.valid_from, node.point_id, node.generation) < (known.valid_from, known.point_id, known.generation):
+        if known is None or node.age < known.age:
             oldest[label] = node
     return [oldest[label] for label in labels]

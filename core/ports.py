@@ -16,7 +16,6 @@ from core.intake import Directory
 from core.reference import LeadPoint
 from core.rows import PointKey
 
-
 T = TypeVar("T")
 
 

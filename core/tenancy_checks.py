@@ -61,7 +61,7 @@ def check(reading: Reading) -> Iterator[Finding]:
         if tenant.id in seen:
             yield Finding((*path, "id"), f"tenants[{seen[tenant.id]}] is {tenant.id} already")
         seen.setdefault(tenant.id, index)
-        partial = {str(section[2]) for section in reading.partial if section[:2] == path and len(section) > 2}  # noqa: PLR2004
+        partial = {str(section[2]) for section in reading.partial if section[:2] == path and len(section) > 2}
         for finding in _tenant(tenant, partial):
             yield Finding((*path, *finding.path), finding.reason)
     yield from overlapping_claims(claims(reading.tenants))

@@ -37,9 +37,7 @@ class Format(StrEnum):
     json = "json"
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -61,9 +59,9 @@ def run(
     from orchestration.resources.platform import open_platform
     from orchestration.resources.progress import TerminalProgress
 
-    moment = _moment(as_of)
+    moment = SystemClock().now() if as_of is None else _moment(as_of)
     settings = Settings.load(home)
-    clock = FixedClock(moment) if moment else FixedClock(SystemClock().now())  # one run speaks of one moment
+    clock = FixedClock(moment)  # one run speaks of one moment
     with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
         prepare_dagster(settings, platform.state.libpq_url)
         platform.dbt.warm()
@@ -77,7 +75,7 @@ def run(
 @app.command(epilog='Example: flexoraa sql "select tier, count(*) from marts.dim_leads group by 1" --format csv')
 def sql(
     statement: Annotated[str, typer.Argument(help="One query; tables are marts.*, lake.*, reference.*")],
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,  # noqa: A002 — the option's name
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     home: Home = None,
 ) -> None:
     """Ask the warehouse; reading only."""
@@ -107,20 +105,32 @@ def apply(
 
 
 @app.command(epilog="Example: flexoraa simulate --tenants 3 --leads 60 --days 14 --seed 7 --out traffic")
-def simulate(
+def simulate(  # noqa: PLR0913 — one parameter an option
     out: Annotated[Path, typer.Option(help="Folder for tenants.yaml, secrets, inbox segments and truth.json.")],
     tenants: Annotated[int, typer.Option(min=1)] = 3,
     leads: Annotated[int, typer.Option(min=1, help="Leads of each tenant.")] = 60,
-    days: Annotated[int, typer.Option(min=1)] = 14,
+    days: Annotated[int, typer.Option(min=7, help="From 12 on, every story has room.")] = 14,
     seed: int = 1,
     end_at: Annotated[str, typer.Option(help="The last moment of the traffic.")] = "2026-11-20T12:00:00Z",
-    receiver_url: Annotated[str | None, typer.Option(help="Where tenants want their alerts; else a closed loopback port.")] = None,
+    receiver_url: Annotated[str | None, typer.Option(help="Where tenants want their alerts; else they have no destination.")] = None,
+    huge_body: Annotated[bool, typer.Option("--huge-body", help="Plant one body of more than 10 MB.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write signed traffic of several tenants in the vendors' shapes, with the truth that was planted in it."""
+    from orchestration.resources.progress import TerminalProgress
     from orchestration.simulator import simulate as write
 
-    moment = _moment(end_at)
-    manifest = write(out, tenants=tenants, leads=leads, days=days, seed=seed, end_at=moment, receiver_url=receiver_url)  # type: ignore[arg-type]
+    manifest = write(
+        out,
+        tenants=tenants,
+        leads=leads,
+        days=days,
+        seed=seed,
+        end_at=_moment(end_at),
+        receiver_url=receiver_url,
+        is_huge_body_planted=huge_body,
+        progress=TerminalProgress(quiet=quiet),
+    )
     typer.echo(f"{out}: {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks; truth in truth.json")
 
 

@@ -11,9 +11,9 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, identity, ingest, warehouse  # noqa: E402 — see above
-from orchestration import automation, sensors  # noqa: E402 — see above
-from orchestration.resources.lazy import lazy_ports, run_lock  # noqa: E402 — see above
+from assets import actions, checks, identity, ingest, warehouse
+from orchestration import automation, sensors
+from orchestration.resources.lazy import lazy_ports, run_lock
 
 
 def build_defs(**overrides: Any) -> dg.Definitions:

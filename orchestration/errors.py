@@ -3,14 +3,16 @@
 Here belongs the list; each class lies beside what raises it. Anything else is a fault of ours and shows its traceback.
 """
 
+from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
 from orchestration.resources.postgres import PostgresError
 from orchestration.resources.settings import SettingsError
 from orchestration.resources.tenants import TenantsFileError
 from orchestration.resources.vault import VaultError
 from orchestration.resources.warehouse import WarehouseError
+from orchestration.simulator import SimulationError
 
-USAGE_ERRORS = (SettingsError, TenantsFileError)
+USAGE_ERRORS = (ReplayError, SettingsError, SimulationError, TenantsFileError)
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (DbtError, OSError, PostgresError, VaultError, WarehouseError)

@@ -148,12 +148,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
-    def do_GET(self) -> None:  # noqa: N802 — the name that http.server calls
+    def do_GET(self) -> None:
         """Answer `/health`; all else is not found."""
         status = HTTPStatus.OK if self.path == "/health" else HTTPStatus.NOT_FOUND
         self._answer(status, {"is_up": True} if status == HTTPStatus.OK else {"error": "no such page"})
 
-    def do_POST(self) -> None:  # noqa: N802 — the name that http.server calls
+    def do_POST(self) -> None:
         """Take a message or an alert, note it, and answer as the mood says."""
         length = int(self.headers.get("content-length") or 0)
         if length > _LARGEST:
@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(status, answer, mood.headers)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 — the name that http.server gives it
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing on the terminal: the record holds it."""
 
     def _good(self, body: str) -> tuple[int, dict[str, Any] | None]:

@@ -27,7 +27,7 @@ def serve(settings: Settings, port: int) -> int:
         prepare_dagster(settings, state.libpq_url)
         typer.echo(f"Dagster UI: http://127.0.0.1:{port} · inbox: {settings.inbox} · stop with Ctrl-C", err=True)
         command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1"]
-        with subprocess.Popen([*command, "-p", str(port)], cwd=ROOT) as process:  # noqa: S603 — our own program and paths
+        with subprocess.Popen([*command, "-p", str(port)], cwd=ROOT) as process:
             for stop in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(stop, lambda number, _frame: process.send_signal(number))
             return process.wait()

@@ -12,8 +12,6 @@ from typing import Protocol, cast
 from core.events import Event, Reject
 
 
-
-
 class Source(Protocol):
     """What each module of this package offers."""
 

@@ -51,8 +51,8 @@ def utc(moment: datetime) -> datetime:
 def epoch(value: str | int | float | None) -> datetime | None:
     """Seconds or milliseconds since 1970, told apart by magnitude; None where it is no such number or outside 2000 to 2100.
 
-    >>> epoch("1749416383"), epoch(1749416383123)
-    (datetime.datetime(2025, 6, 8, 20, 59, 43, tzinfo=datetime.timezone.utc), datetime.datetime(2025, 6, 8, 20, 59, 43, 123000, tzinfo=datetime.timezone.utc))
+    >>> [str(epoch(value)) for value in ("1749416383", 1749416383123, "TIMESTAMP")]
+    ['2025-06-08 20:59:43+00:00', '2025-06-08 20:59:43.123000+00:00', 'None']
     """
     try:
         number = int(value)  # type: ignore[arg-type]  # None and text are what the except is for

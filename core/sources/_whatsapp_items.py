@@ -5,7 +5,7 @@ Here belongs what one message, status, echo, preference or user-id update says. 
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -229,7 +229,7 @@ def echo(scope: Scope, raw: Raw, place: str) -> Iterator[Event | Reject]:
     yield from _message(scope, item, place, item.to, item.to_user_id, scope.profile(item.to, item.to_user_id), is_echo=True)
 
 
-def _message(  # noqa: PLR0913 — one call a direction, named here once
+def _message(
     scope: Scope, item: _Message, place: str, wa_id: str | None, user_id: str | None, profile: Profile | None, *, is_echo: bool
 ) -> Iterator[Event | Reject]:
     occurred_at, contact = _moment(scope, item.timestamp, place), _point(wa_id, user_id)
@@ -286,9 +286,11 @@ def _system(scope: Scope, item: _Message, place: str) -> Event | Reject:
         return occurred_at
     new_number = system.wa_id or system.new_wa_id
     if system.type in {"user_changed_number", "customer_changed_number"} and item.sender and new_number:
-        kind, old, new = "number_changed", _phone(item.sender), _phone(new_number)
+        kind: Literal["number_changed", "user_id_changed"] = "number_changed"
+        old, new = _phone(item.sender), _phone(new_number)
     elif system.type == "user_changed_user_id" and item.from_user_id and system.user_id:
-        kind, old, new = "user_id_changed", Point("wa_user_id", item.from_user_id), Point("wa_user_id", system.user_id)
+        kind = "user_id_changed"
+        old, new = Point("wa_user_id", item.from_user_id), Point("wa_user_id", system.user_id)
     else:
         return Reject("unknown_event_type", f"{place}.system.type", f"no such system message: {system.type!r}", scope.account_id)
     return ContactEvent(
@@ -334,7 +336,7 @@ def preference(scope: Scope, raw: Raw, place: str) -> Iterator[Event | Reject]:
         yield _within(item, place)
         return
     occurred_at, contact = _moment(scope, item.timestamp, place), _point(item.wa_id, item.user_id)
-    kinds = {"stop": "opted_out", "resume": "opted_in", "signup": "opted_in"}
+    kinds: dict[str, Literal["opted_out", "opted_in"]] = {"stop": "opted_out", "resume": "opted_in", "signup": "opted_in"}
     if isinstance(occurred_at, Reject):
         yield occurred_at
     elif contact is None:
@@ -347,7 +349,7 @@ def preference(scope: Scope, raw: Raw, place: str) -> Iterator[Event | Reject]:
             account_id=scope.account_id,
             event_id=f"whatsapp:preference:{contact.value}:{item.timestamp}:{item.category}:{item.value}",
             occurred_at=occurred_at,
-            kind=kinds[item.value],  # type: ignore[arg-type]  # the dict holds just these two kinds
+            kind=kinds[item.value],
             contact=contact,
         )
 

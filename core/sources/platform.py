@@ -6,7 +6,7 @@ The shapes below are the published schema (`docs/platform-events.schema.json`). 
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -208,14 +208,14 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
     yield _canonical(body)
 
 
-def _canonical(body: PlatformEvent) -> Event:  # noqa: PLR0911 — one return a shape, nothing else
-    common = {
+def _canonical(body: PlatformEvent) -> Event:
+    common: dict[str, Any] = {
         "source": "platform",
         "account_id": body.account_id,
         "event_id": f"platform:{body.id}",
         "occurred_at": utc(body.occurred_at),
     }
-    own = {name: getattr(body, name) for name in body.__struct_fields__ if name not in {"id", "account_id", "occurred_at"}}
+    own: dict[str, Any] = {name: getattr(body, name) for name in body.__struct_fields__ if name not in {"id", "account_id", "occurred_at"}}
     contact = own.pop("contact", None)
     if contact is not None:
         own["contact"] = contact.point()

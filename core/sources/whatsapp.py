@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from core.events import AccountEvent, Event, Reject
-from core.sources._whatsapp_items import ITEM_LISTS, Profile, Scope
 from core.sources._common import decode_json, epoch, hmac_hex_matches
+from core.sources._whatsapp_items import ITEM_LISTS, Profile, Scope
 
 ACCOUNT_FIELDS = frozenset(
     {

@@ -77,7 +77,7 @@ def write(tenant_id: str, dialogues: Sequence[Dialogue], inbox: Path, out_tenant
     tenants_file.write_text(yaml.safe_dump(document, sort_keys=False, width=120), encoding="utf-8")
     first_at = min(each.started_at for each in dialogues)
     place = Place(inbox, inbox / f".{tenant_id}-spool", f"replay-{tenant_id}-")
-    segments = Segments(place, chance(0, tenant_id, "segments"), first_at, _LINES_EACH)
+    segments = Segments(place, chance(0, tenant_id, "segments"), first_at, _LINES_EACH, timedelta(days=7))
     last_at = first_at
     for index, dialogue in enumerate(dialogues):
         for sent in _webhooks(business, dialogue, index):

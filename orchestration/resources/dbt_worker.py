@@ -48,7 +48,7 @@ def _close_duckdb() -> None:
     """Let go of the file: dbt-duckdb keeps it open until its process ends, and others want to read it next."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # here: only once dbt has an adapter
 
-    environment = DuckDBConnectionManager._ENV  # noqa: SLF001 — `env()` raises where nothing was opened
+    environment: Any = DuckDBConnectionManager._ENV
     if environment is not None:
         environment.close()
         DuckDBConnectionManager.close_all_connections()

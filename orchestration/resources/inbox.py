@@ -79,7 +79,7 @@ def _unpacked(file: io.BufferedReader, name: str) -> io.BufferedIOBase:
     if name.endswith(".gz"):
         return io.BufferedReader(gzip.GzipFile(fileobj=file), _BLOCK)
     if name.endswith(".zst"):
-        return io.BufferedReader(_Zst(file), _BLOCK)
+        return io.BufferedReader(_Zst(file), _BLOCK)  # type: ignore[type-var]  # typeshed wants a file's mode and name; the reader does not
     return file
 
 

@@ -6,6 +6,7 @@ Here belongs the state that ingestion keeps in schema `ops`. Not here: how a seg
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -77,7 +78,7 @@ class PostgresLedger:
         """Held items of the quarantine by reason."""
         query = text("select reason, count(*) from ops.quarantine where state = 'held' group by reason order by reason")
         with self._state.begin() as connection:
-            return {reason: count for reason, count in connection.execute(query)}
+            return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
     def directory(self) -> Directory:
         """All connections of all tenants, with the secrets that sign for them."""
@@ -87,7 +88,7 @@ class PostgresLedger:
             "on t.tenant_id = r.tenant_id and t.section = 'tenants' where r.section = 'connections' order by 1, r.row_key"
         )
         with self._state.begin() as connection:
-            rows = connection.execute(query).all()
+            rows: Sequence[Any] = connection.execute(query).all()
         secrets_of = self._vault.secrets.all_verify_secrets()
         for tenant_id, body, region in rows:
             valid_from = datetime.fromisoformat(body["valid_from"])

@@ -56,7 +56,7 @@ class VaultLookup:
         secrets = self._vault.secrets.verify_secrets(connection_id, tenant_id, self._clock.now())
         with self._state.begin() as connection:
             values = {"tenant_id": tenant_id, "connection_id": connection_id}
-            account_id = connection.execute(_ACCOUNT, values).scalar_one()
+            account_id: str = connection.execute(_ACCOUNT, values).scalar_one()
         return (account_id, secrets[0]) if secrets else None
 
     def _connection(self, tenant_id: str, source: str, account_id: str | None) -> str | None:

@@ -18,7 +18,7 @@ Leases run by the database's own clock, whatever moment the platform speaks of (
 
 _ACTION = ", ".join(field if field != "details" else "details::text as details" for field in Action._fields)
 _INSERT = text(
-    f"insert into ops.outbox ({', '.join(Action._fields)}, state, requested_at, updated_at) values "  # noqa: S608 — names of a type
+    f"insert into ops.outbox ({', '.join(Action._fields)}, state, requested_at, updated_at) values "
     f"({', '.join(f':{field}' if field != 'details' else 'cast(:details as jsonb)' for field in Action._fields)}, "
     "'requested', :now, :now) on conflict (action_id) do nothing"
 )
@@ -30,7 +30,7 @@ _ABANDONED = text(
 _CLAIM = text(
     "update ops.outbox set state = 'claimed', lease_owner = :worker, lease_until = clock_timestamp() + cast(:lease as interval), fence = fence + 1, "
     "attempts = attempts + 1, updated_at = :now where action_id in (select action_id from ops.outbox where state = 'requested' "
-    f"and due_at <= :now order by due_at, action_id limit :limit for update skip locked) returning {_ACTION}, attempts, fence"  # noqa: S608
+    f"and due_at <= :now order by due_at, action_id limit :limit for update skip locked) returning {_ACTION}, attempts, fence"
 )
 _ATTEMPT = text(
     "insert into ops.delivery_attempts (action_id, attempt, tenant_id, started_at) values (:action_id, :attempt, :tenant_id, :now)"
@@ -62,7 +62,7 @@ class PostgresOutbox:
 
     def published(self, rule: str, as_of: datetime) -> Sequence[Action]:
         """Published requests of a rule that are due."""
-        query = text(f"select {_ACTION} from serving.act_requests where rule = :rule and due_at <= :as_of")  # noqa: S608
+        query = text(f"select {_ACTION} from serving.act_requests where rule = :rule and due_at <= :as_of")
         with self._state.begin() as connection:
             if connection.execute(text("select to_regclass('serving.act_requests')")).scalar() is None:
                 return []
@@ -80,7 +80,7 @@ class PostgresOutbox:
         count = text("select count(*) from ops.outbox where action_id = any(:ids)")
         ids = {"ids": [each.action_id for each in actions]}
         with self._state.begin() as connection:
-            before = connection.execute(count, ids).scalar_one()
+            before: int = connection.execute(count, ids).scalar_one()
             connection.execute(_INSERT, [{**each._asdict(), "now": now} for each in actions])
             return int(connection.execute(count, ids).scalar_one() - before)
 

@@ -31,7 +31,7 @@ class ServerUser:
         """Run a program of PostgreSQL as this user, without any `PG*` variable of ours, which would move its port or data."""
         identity: dict[str, Any] = {"user": self.uid, "group": self.gid, "extra_groups": ()} if self.is_other else {}
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-        done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 — our own argument list, no shell
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             command, env=environment, cwd="/", text=True, capture_output=True, timeout=seconds, check=False, **identity
         )
         return done
@@ -102,7 +102,7 @@ def _make_account() -> pwd.struct_passwd:
         message = f"PostgreSQL does not run as root and useradd is missing: make a system user {NAME}, or set DATABASE_URL"
         raise ServerUserError(message)
     command = [useradd, "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME]
-    done = subprocess.run(command, text=True, capture_output=True, check=False)  # noqa: S603 — found by which(), fixed arguments
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
     try:
         return pwd.getpwnam(NAME)  # two first starts at once: one useradd fails, and the account is there all the same
     except KeyError:

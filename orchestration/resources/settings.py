@@ -173,7 +173,7 @@ def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= 600:  # noqa: PLR2004 — the message names the limit
+    if not 0 < seconds <= 600:
         message = f"{name} must be a number of seconds above 0 and up to 600, not {text!r}"
         raise SettingsError(message)
     return seconds

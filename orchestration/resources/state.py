@@ -68,8 +68,8 @@ class State:
         with self.owner() as connection:
             if _version(connection) == head():
                 return False
-        from alembic.command import upgrade  # noqa: PLC0415 — not paid for where there is nothing to do
-        from alembic.config import Config  # noqa: PLC0415
+        from alembic.command import upgrade
+        from alembic.config import Config
 
         engine = sqlalchemy.create_engine(_sqlalchemy_url(self._url), poolclass=sqlalchemy.NullPool)
         with engine.begin() as connection:

@@ -44,9 +44,7 @@ class Warehouse:
             for schema in ("lake", "reference"):
                 connection.execute(f"create schema if not exists {schema}")
             for event in EVENT_TYPES:
-                files = _quote(self._lake / event.table / "*" / "*.parquet")
-                source = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
-                connection.execute(f"create or replace view lake.{event.table} as from {source}")
+                connection.execute(f"create or replace view lake.{event.table} as from {self._lake_table(event.table)}")
             for row in REFERENCE_TYPES:
                 table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
                 files = _quote(self._reference / f"{table}.parquet")
@@ -88,7 +86,7 @@ class Warehouse:
         """Rows of every mart."""
         names = self.names()
         with self._open(read_only=True) as connection:
-            return {name: connection.execute(f'select count(*) from marts."{name}"').fetchall()[0][0] for name in names}  # noqa: S608
+            return {name: connection.execute(f'select count(*) from marts."{name}"').fetchall()[0][0] for name in names}
 
     def fingerprints(self) -> Mapping[str, Mart]:
         """Ordered checksum of every mart: rows as JSON text, sorted, hashed."""
@@ -120,16 +118,21 @@ class Warehouse:
     def _lake_rows(self) -> dict[tuple[str, str, str], tuple[int, int]]:
         """Rows, and those of them that repeat an earlier one, by (segment, tenant, source)."""
         events = " union all ".join(
-            f"select tenant_id, source, event_id, received_at, body_hash, segment_id, '{event.table}' as kind from lake.{event.table}"  # noqa: S608 — names of our own types
+            f"select tenant_id, source, event_id, received_at, body_hash, segment_id, '{event.table}' as kind "
+            f"from {self._lake_table(event.table)}"
             for event in EVENT_TYPES
         )
         query = (
-            "select segment_id, tenant_id, source, count(*), count(*) filter (where nth > 1) from ("  # noqa: S608 — as above
+            "select segment_id, tenant_id, source, count(*), count(*) filter (where nth > 1) from ("
             "select segment_id, tenant_id, source, row_number() over (partition by tenant_id, kind, event_id "
             f"order by received_at, body_hash, source, segment_id) as nth from ({events})) group by all"
         )
-        with self._open(read_only=True) as connection:
+        with duckdb.connect() as connection:  # not the warehouse: its file may be in use, or not be there yet
             return {(row[0], row[1], row[2]): (row[3], row[4]) for row in connection.execute(query).fetchall()}
+
+    def _lake_table(self, table: str) -> str:
+        files = _quote(self._lake / table / "*" / "*.parquet")
+        return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
 
     @contextlib.contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:

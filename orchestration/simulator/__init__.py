@@ -4,7 +4,7 @@ Here belongs everything that makes such traffic; it runs without a clock and rep
 rules. A story says what is true because its script makes it so, never by computing the rule that it tests.
 """
 
-from orchestration.simulator.run import simulate
+from orchestration.simulator.run import SimulationError, simulate
 from orchestration.simulator.truth import Manifest
 
-__all__ = ["Manifest", "simulate"]
+__all__ = ["Manifest", "SimulationError", "simulate"]

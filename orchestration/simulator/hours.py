@@ -15,9 +15,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 class Hours:
     """Open stretches of one calendar between two moments."""
 
-    def __init__(
-        self, timezone: str, week: Mapping[str, Iterable[str]], holidays: Iterable[date], start: datetime, end: datetime
-    ) -> None:
+    def __init__(self, timezone: str, week: Mapping[str, Iterable[str]], holidays: Iterable[date], start: datetime, end: datetime) -> None:
         """Lay the week out over [`start`, `end`], in the time zone's own wall time."""
         zone, closed = ZoneInfo(timezone), set(holidays)
         self.stretches: list[tuple[datetime, datetime]] = []
@@ -60,9 +58,7 @@ class Hours:
     def pick(self, rng: Random, low: datetime, high: datetime, room: timedelta) -> datetime:
         """A moment in [`low`, `high`) after which the business stays open for at least `room`."""
         fitting = [
-            (max(opened, low), min(shut - room, high))
-            for opened, shut in self.stretches
-            if min(shut - room, high) > max(opened, low)
+            (max(opened, low), min(shut - room, high)) for opened, shut in self.stretches if min(shut - room, high) > max(opened, low)
         ]
         if not fitting:
             message = f"the calendar has no open {room} between {low} and {high}: simulate more days"

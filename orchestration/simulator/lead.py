@@ -198,9 +198,7 @@ class Lead:
         own: dict[str, Any] = {"person_id": person_id, "template_name": template, "action_id": action_id, "text": words}
         place: dict[str, Any] = {"channel": "whatsapp", "channel_account_id": self.business.number_id, "message_id": message_id}
         kind = "template" if template else "text"
-        sent = MessageSent(
-            **self._about("sent"), contact=self._contact(), author_type=author, message_type=kind, **place, **own
-        )
+        sent = MessageSent(**self._about("sent"), contact=self._contact(), author_type=author, message_type=kind, **place, **own)
         self.post.platform(sent)
         self._use("message", 1, category=category)
         self._statuses(message_id, category)

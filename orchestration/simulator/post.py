@@ -153,4 +153,3 @@ def _tables(items: tuple[Item, ...]) -> list[str]:
 
 def _between(rng: Random, low: datetime, high: datetime) -> datetime:
     return low + timedelta(milliseconds=int(rng.random() * ((high - low) // timedelta(milliseconds=1))))
-

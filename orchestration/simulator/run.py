@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from core.ports import Progress
+from orchestration.resources.progress import TerminalProgress
 from orchestration.simulator.billing import THRESHOLDS, Billing, heartbeats
 from orchestration.simulator.broken import Breaker
 from orchestration.simulator.business import (
@@ -26,7 +28,12 @@ from orchestration.simulator.truth import Manifest, TenantTruth, WantedAction
 
 MIN_DAYS = 7
 _LINES_A_LEAD = 21  # measured over all stories
+_LINES_IN_MEMORY = 50_000  # about 60 MB while they are sorted
 _CANARY = 1  # the lead of each tenant whose name, phone and words are to be searched for
+
+
+class SimulationError(ValueError):
+    """Arguments that no simulation can be made of; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ def simulate(  # noqa: PLR0913 — these are the command's options
     end_at: datetime,
     receiver_url: str | None,
     is_huge_body_planted: bool = False,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write `tenants.yaml`, `secrets/`, `inbox/` and `truth.json` into `out`, and return what is planted.
 
@@ -62,30 +70,33 @@ def simulate(  # noqa: PLR0913 — these are the command's options
         end_at: the moment of which the truth speaks; nothing arrives after it.
         receiver_url: where alerts and sends go, as `http://host:port`; None leaves destinations out.
         is_huge_body_planted: add one body of more than 10 MB.
+        progress: shows how far it is.
 
     Returns:
         The manifest, as `truth.json` holds it.
 
     Raises:
-        ValueError: fewer than 7 days, or an `end_at` without an offset.
+        SimulationError: fewer than 7 days, or an `end_at` without an offset.
     """
     if days < MIN_DAYS:
         message = f"simulate at least {MIN_DAYS} days, not {days}: shorter ones hold no story that is over"
-        raise ValueError(message)
+        raise SimulationError(message)
     if end_at.tzinfo is None:
         message = f"end_at needs an offset: {end_at}"
-        raise ValueError(message)
+        raise SimulationError(message)
     end = end_at.astimezone(UTC).replace(microsecond=0)
     start = end - timedelta(days=days)
-    lines_each = max(200, min(20_000, tenants * leads * _LINES_A_LEAD // 24))
-    segments = Segments(Place(out / "inbox", out / ".spool", "sim-", 0.3), chance(seed, "segments"), start, lines_each)
+    expected = tenants * leads * _LINES_A_LEAD
+    lines_each = max(200, min(20_000, expected // 24))
+    time_slice = timedelta(days=days) / max(1, expected // _LINES_IN_MEMORY)
+    segments = Segments(Place(out / "inbox", out / ".spool", "sim-", 0.3), chance(seed, "segments"), start, lines_each, time_slice)
     manifest = Manifest(seed=seed, end_at=end, days=days)
     world = _World(seed, start, end, leads, days, manifest, segments)
     businesses = [make_business(index, seed, start, end) for index in range(tenants)]
     write_tenants(out, businesses, receiver_url)
     manifest.tenants[""] = TenantTruth()
     for business in businesses:
-        _tenant(world, business)
+        _tenant(world, business, progress or TerminalProgress(quiet=True))
     segments.close()
     if is_huge_body_planted and businesses:
         _huge(world, businesses[0])
@@ -95,12 +106,12 @@ def simulate(  # noqa: PLR0913 — these are the command's options
     return manifest
 
 
-def _tenant(world: _World, business: Business) -> None:
+def _tenant(world: _World, business: Business, progress: Progress) -> None:
     truth = world.manifest.tenants[business.id] = TenantTruth(leads=world.leads)
     post = Post(business, world.end, world.segments, truth, chance(world.seed, "post", business.index))
-    stories = choose(world.leads, world.days, chance(world.seed, "stories", business.index))
-    for index, story in enumerate(stories):
-        story.tell(_lead(world, business, post, truth, index))
+    stories = list(choose(world.leads, world.days, chance(world.seed, "stories", business.index)))
+    for index in progress.over(f"simulating {business.id}", range(len(stories))):
+        stories[index].tell(_lead(world, business, post, truth, index))
     canaries, number = world.manifest.canaries, business.index
     email, contact = f"quokka.payer{number}@canary.example", f"+{phone(business.profile.region, world.leads + 7, number)}"
     canaries.emails.append(email)
@@ -177,9 +188,6 @@ def _huge(world: _World, business: Business) -> None:
 
 def _wanted(tenant: str, truth: TenantTruth) -> list[WantedAction]:
     leaks = [WantedAction(tenant, "lead_leak", "notify", each.phone, leak=each.kind) for each in sorted(truth.leaks_open)]
-    due = [
-        WantedAction(tenant, "cold_recovery", "send_template", each.phone, attempt=each.attempt)
-        for each in sorted(truth.recovery_due)
-    ]
+    due = [WantedAction(tenant, "cold_recovery", "send_template", each.phone, attempt=each.attempt) for each in sorted(truth.recovery_due)]
     crossed = [WantedAction(tenant, "token_threshold", THRESHOLDS[each], percent=each) for each in truth.thresholds_crossed]
     return leaks + due + crossed

@@ -15,7 +15,6 @@ from random import Random
 
 import zstandard
 
-_SLICE = timedelta(hours=12)
 _WAITING = 64 << 20  # bytes in memory before all goes to the spool: about 60,000 webhooks
 _STAMP = 21  # width of "<microseconds> " in front of a waiting line
 _SHUFFLE_WINDOW = 40
@@ -37,8 +36,9 @@ class Place:
 class Segments:
     """Takes lines, and writes the segments when all are in."""
 
-    def __init__(self, place: Place, rng: Random, start: datetime, lines_each: int) -> None:
-        """Write about `lines_each` lines a segment; nothing may be received before `start`."""
+    def __init__(self, place: Place, rng: Random, start: datetime, lines_each: int, time_slice: timedelta) -> None:
+        """Write about `lines_each` lines a segment; nothing may be received before `start`; one `time_slice` must fit in memory."""
+        self._slice = time_slice
         self._place, self._rng, self._start, self._lines_each = place, rng, start, lines_each
         self._waiting: dict[int, list[bytes]] = defaultdict(list)
         self._size = 0
@@ -52,7 +52,7 @@ class Segments:
     def add(self, received_at: datetime, line: bytes) -> None:
         """Take one line, without its newline."""
         micros = (received_at - self._start) // timedelta(microseconds=1)
-        self._waiting[(received_at - self._start) // _SLICE].append(b"%020d " % micros + line)
+        self._waiting[(received_at - self._start) // self._slice].append(b"%020d " % micros + line)
         self._size += len(line)
         self.lines += 1
         if self._size > _WAITING:

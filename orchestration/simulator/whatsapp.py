@@ -65,7 +65,8 @@ def media(kind: str, rng: Random) -> dict[str, Any]:
     """Content of an image or a voice message."""
     mime = "image/jpeg" if kind == "image" else "audio/ogg; codecs=opus"
     own: dict[str, Any] = {"mime_type": mime, "sha256": f"{rng.getrandbits(256):064x}", "id": str(rng.randrange(10**14, 10**15))}
-    return {"type": kind, kind: own | ({"caption": "📷"} if kind == "image" else {"voice": True})}
+    more: dict[str, Any] = {"caption": "📷"} if kind == "image" else {"voice": True}
+    return {"type": kind, kind: own | more}
 
 
 def button(title: str, rng: Random) -> dict[str, Any]:

@@ -25,9 +25,7 @@ class Wire:
 
     def line(self, received_at: datetime) -> bytes:
         """As one line of an inbox segment, without the newline."""
-        return msgspec.json.encode(
-            {"source": self.source, "received_at": received_at, "headers": self.headers, "body": self.raw}
-        )
+        return msgspec.json.encode({"source": self.source, "received_at": received_at, "headers": self.headers, "body": self.raw})
 
 
 def sign(raw: str, secret: str) -> str:

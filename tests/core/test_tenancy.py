@@ -112,11 +112,11 @@ def test_no_row_holds_a_name_an_address_or_a_secret() -> None:
     [
         ("source: razorpay", "source: razorpai", "f.yaml:10: tenants[0].connections[1].source: 'razorpai' is none of"),
         ("source: razorpay", "source: razorpai", "did you mean razorpay?"),
-        ("currency: INR\n", "currency: INR\n    curency: INR\n", "f.yaml:8: tenants[0].curency: no such field; did you mean currency?"),  # noqa: E501
+        ("currency: INR\n", "currency: INR\n    curency: INR\n", "f.yaml:8: tenants[0].curency: no such field; did you mean currency?"),
         ("name: Acme", "# none", "f.yaml:3: tenants[0]: the field name is missing"),
-        ('account_id: "1"', "account_id: 1", "f.yaml:9: tenants[0].connections[0].account_id: Expected `str`, got `int`: put it in quotes"),  # noqa: E501
+        ('account_id: "1"', "account_id: 1", "f.yaml:9: tenants[0].connections[0].account_id: Expected `str`, got `int`: put it in quotes"),
         ("id: acme", "id: Acme", "f.yaml:3: tenants[0].id: Expected `str` matching regex"),
-        ("timezone: Asia/Kolkata\n", "timezone: Asia/Kolkatta\n", "f.yaml:5: tenants[0].timezone: no such time zone: 'Asia/Kolkatta'; did you mean"),  # noqa: E501
+        ("timezone: Asia/Kolkata\n", "timezone: Asia/Kolkatta\n", "f.yaml:5: tenants[0].timezone: no such time zone: 'Asia/Kolkatta'; did you mean"),
         ("timezone: Asia/Kolkata,", "timezone: Mars,", "f.yaml:12: tenants[0].calendars[0].timezone: no such time zone"),
         ("default_region: IN", "default_region: XX", "f.yaml:6: tenants[0].default_region: XX is no region"),
         ("numbers: [\"2\"], ", "", "f.yaml:9: tenants[0].connections[0]: a WhatsApp connection needs numbers"),
@@ -126,21 +126,21 @@ def test_no_row_holds_a_name_an_address_or_a_secret() -> None:
         ("[{env: A}]", "[hunter2]", "f.yaml:9: tenants[0].connections[0].verify_secrets[0]: a secret is never written here"),
         ("[{env: A}]", "[{env: A, file: b}]", "verify_secrets[0]: a secret is either {env: NAME} or {file: PATH}"),
         ("[{env: A}]", "[{env: A}, {env: B}, {env: C}]", "verify_secrets: Expected `array` of length <= 2"),
-        ("calendar: office", "calendar: ofice", "f.yaml:14: tenants[0].policies[0].calendar: there is no calendar ofice; did you mean office?"),  # noqa: E501
+        ("calendar: office", "calendar: ofice", "f.yaml:14: tenants[0].policies[0].calendar: there is no calendar ofice; did you mean office?"),
         ('"09:00-18:00"', '"9-18"', "f.yaml:12: tenants[0].calendars[0].week.mon[0]: '9-18' is no shift"),
         ("id: rzp", "id: wa", "f.yaml:10: tenants[0].connections[1]: wa: the range overlaps that of connections[0]"),
         ('["2"]', '["2"', "f.yaml:9: not YAML: "),
         ("version: 1", "version: 2", "f.yaml:1: version: 2 is none of 1"),
-        ("tokens_per_major: 10", "tokens_per_major: ten", "f.yaml:18: tenants[0].credit_rates[0].tokens_per_major: Expected `int`, got `str`"),  # noqa: E501
-        ("currency: INR,", "currency: EUR,", "tenants[0].connections[0]: credit_rates in INR do not cover the time from 2026-01-01T00:00:00+00:00 on"),  # noqa: E501
+        ("tokens_per_major: 10", "tokens_per_major: ten", "f.yaml:18: tenants[0].credit_rates[0].tokens_per_major: Expected `int`, got `str`"),
+        ("currency: INR,", "currency: EUR,", "tenants[0].connections[0]: credit_rates in INR do not cover the time from 2026-01-01T00:00:00+00:00 on"),
         ("100, valid_from: 2026-01-01T00:00:00Z", "100, valid_from: 2026-01-01T00:00:01Z",
          "scoring_weights do not cover the time from 2026-01-01T00:00:00+00:00 to 2026-01-01T00:00:01+00:00"),
         ("typical_deal_minor: 100", "typical_deal_minor: 100, hot_at: 40", "hot_at (40) must be above warm_at (40)"),
-        ("typical_deal_minor: 100", "typical_deal_minor: 100, intent_points: 31", "the points of the five factors add up to 101, not 100"),  # noqa: E501
-        ("office, valid_from: 2026-01-01T00:00:00Z", "office, valid_from: 2026-01-01", "valid_from: Invalid RFC3339 encoded datetime: write it like"),  # noqa: E501
+        ("typical_deal_minor: 100", "typical_deal_minor: 100, intent_points: 31", "the points of the five factors add up to 101, not 100"),
+        ("office, valid_from: 2026-01-01T00:00:00Z", "office, valid_from: 2026-01-01", "valid_from: Invalid RFC3339 encoded datetime: write it like"),
         ("office, valid_from: 2026-01-01T00:00:00Z", "office, valid_from: 2026-01-01T00:00:00Z, valid_to: 2026-01-01T00:00:00Z",
          "f.yaml:14: tenants[0].policies[0].valid_to: the range ends before it begins"),
-        ("{currency: INR", "{currency: INR, currency: INR", "f.yaml:18: tenants[0].credit_rates[0].currency: this field is here twice"),  # noqa: E501
+        ("{currency: INR", "{currency: INR, currency: INR", "f.yaml:18: tenants[0].credit_rates[0].currency: this field is here twice"),
     ],
 )  # fmt: skip
 def test_one_mistake(old: str, new: str, expected: str) -> None:

@@ -19,11 +19,7 @@ def made() -> History:
 
 
 @pytest.fixture(scope="session")
-def built(
-    made: History, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def built(made: History, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse at `AS_OF`."""
-    with build(
-        tmp_path_factory.mktemp("warehouse"), told(made, SEED), AS_OF
-    ) as connection:
+    with build(tmp_path_factory.mktemp("warehouse"), told(made, SEED), AS_OF) as connection:
         yield connection

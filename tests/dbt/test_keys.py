@@ -23,16 +23,12 @@ def test_encoding_in_sql() -> None:
     part = "coalesce(cast(strlen(p[{0}]) as text) || ':' || p[{0}], '-')"
     for parts, expected in VECTORS.items():
         encoded = " || ".join(part.format(number + 1) for number in range(len(parts)))
-        found = duckdb.execute(
-            f"select sha256({encoded}) from (select ? as p)", [list(parts)]
-        ).fetchone()
+        found = duckdb.execute(f"select sha256({encoded}) from (select ? as p)", [list(parts)]).fetchone()
         assert found == (expected,)
 
 
 def test_ids_of_the_marts(built: duckdb.DuckDBPyConnection) -> None:
-    rows = built.execute(
-        "select action_id, tenant_id, rule, subject, trigger from marts.act_requests"
-    ).fetchall()
+    rows = built.execute("select action_id, tenant_id, rule, subject, trigger from marts.act_requests").fetchall()
     assert rows
     assert all(row[0] == key_of(*row[1:]) for row in rows)
     for transaction, tenant, payment in built.execute(

@@ -15,13 +15,8 @@ MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 
 def marts(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every mart, ordered."""
-    names = connection.execute(
-        "select table_name from information_schema.tables where table_schema = 'marts'"
-    ).fetchall()
-    return {
-        name: connection.execute(f"from marts.{name} order by all").fetchall()
-        for (name,) in names
-    }
+    names = connection.execute("select table_name from information_schema.tables where table_schema = 'marts'").fetchall()
+    return {name: connection.execute(f"from marts.{name} order by all").fetchall() for (name,) in names}
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +39,7 @@ def test_other_order_other_copies_same_marts(first) -> None:
 
 def test_time_alone_changes_nothing(first) -> None:
     folder, before = first
-    with build(
-        folder, told(history(7, 12), 3), AS_OF + timedelta(microseconds=1)
-    ) as connection:
+    with build(folder, told(history(7, 12), 3), AS_OF + timedelta(microseconds=1)) as connection:
         assert marts(connection) == before
 
 

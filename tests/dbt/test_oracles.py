@@ -7,27 +7,21 @@ import duckdb
 import pytest
 
 from tests.dbt.histories import AS_OF, History
-from tests.oracles import conversations, leads, scores, tokens
+from tests.oracles import conversations, leads, recovery, scores, tokens
 from tests.oracles.common import Holders, valid
 
 
 @pytest.fixture(scope="module")
 def known(made: History) -> dict[str, list[dict[str, Any]]]:
     """All events up to `AS_OF`, with every column that an oracle may ask for."""
-    blank = dict.fromkeys(
-        ("error_code", "model", "channel", "category", "action_id", "template_name")
-    )
-    return {
-        table: [blank | row for row in made.known(table, AS_OF)] for table in made.lake
-    }
+    blank = dict.fromkeys(("error_code", "model", "channel", "category", "action_id", "template_name"))
+    return {table: [blank | row for row in made.known(table, AS_OF)] for table in made.lake}
 
 
 @pytest.fixture(scope="module")
 def holders(made: History) -> Holders:
     """Who held which point."""
-    return Holders(
-        row for row in made.reference["lead_points"] if row.valid_from <= AS_OF
-    )
+    return Holders(row for row in made.reference["lead_points"] if row.valid_from <= AS_OF)
 
 
 def rows(built: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
@@ -37,15 +31,9 @@ def rows(built: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
 
 def test_conversations(built, made, known, holders) -> None:
     def gap(tenant: str, moment: datetime) -> timedelta:
-        return timedelta(
-            seconds=valid(
-                made.reference["policies"], tenant, moment
-            ).conversation_gap_seconds
-        )
+        return timedelta(seconds=valid(made.reference["policies"], tenant, moment).conversation_gap_seconds)
 
-    expected = conversations.conversations(
-        known["messages"], known["lead_events"], holders, gap, AS_OF
-    )
+    expected = conversations.conversations(known["messages"], known["lead_events"], holders, gap, AS_OF)
     found = rows(
         built,
         """
@@ -54,9 +42,7 @@ def test_conversations(built, made, known, holders) -> None:
         from marts.fct_conversations as c inner join marts.fct_messages as m using (tenant_id, conversation_id) group by all
         """,
     )
-    assert {(*row[:3], tuple(sorted(row[3])), *row[4:]) for row in expected} == {
-        (*row[:3], tuple(row[3]), *row[4:8]) for row in found
-    }
+    assert {(*row[:3], tuple(sorted(row[3])), *row[4:]) for row in expected} == {(*row[:3], tuple(row[3]), *row[4:8]) for row in found}
     assert all(len(row[3]) == row[8] + row[9] for row in found)
 
 
@@ -70,9 +56,7 @@ def test_windows_and_violations(built, known, holders) -> None:
         built,
         "select tenant_id, message_id, reason, is_reported_by_provider from marts.fct_window_violations",
     )
-    expected = conversations.violations(
-        known["messages"], known["message_statuses"], holders
-    )
+    expected = conversations.violations(known["messages"], known["message_statuses"], holders)
     assert {row[:2]: row[2:] for row in violated} == expected
 
 
@@ -81,23 +65,14 @@ def test_statuses(built, known) -> None:
     for row in known["message_statuses"]:
         told.setdefault((row["tenant_id"], row["message_id"]), []).append(row)
     expected = {
-        (row["tenant_id"], row["message_id"]): conversations.status(
-            row, told.get((row["tenant_id"], row["message_id"]), [])
-        )
+        (row["tenant_id"], row["message_id"]): conversations.status(row, told.get((row["tenant_id"], row["message_id"]), []))
         for row in known["messages"]
     }
-    assert {
-        row[:2]: row[2]
-        for row in rows(
-            built, "select tenant_id, message_id, status from marts.fct_messages"
-        )
-    } == expected
+    assert {row[:2]: row[2] for row in rows(built, "select tenant_id, message_id, status from marts.fct_messages")} == expected
 
 
 def test_scores(built, made, known, holders) -> None:
-    expected = scores.scores(
-        known["messages"], known["ai_turns"], holders, made.reference, AS_OF
-    )
+    expected = scores.scores(known["messages"], known["ai_turns"], holders, made.reference, AS_OF)
     found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for tenant, lead, *row in rows(
         built,
@@ -107,15 +82,11 @@ def test_scores(built, made, known, holders) -> None:
         """,
     ):
         found.setdefault((tenant, lead), []).append(tuple(row))
-    assert found == {
-        key: [row[:8] for row in kept] for key, kept in expected.items() if kept
-    }
+    assert found == {key: [row[:8] for row in kept] for key, kept in expected.items() if kept}
 
 
 def test_leaks(built, made, known, holders) -> None:
-    closing = leads.closers(
-        known["messages"], known["lead_events"], known["contact_events"], holders
-    )
+    closing = leads.closers(known["messages"], known["lead_events"], known["contact_events"], holders)
     qualified = rows(
         built,
         "select tenant_id, lead_id, last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'qualified'",
@@ -129,9 +100,7 @@ def test_leaks(built, made, known, holders) -> None:
     for key in leads.by_lead(known["lead_events"], holders):
         tiers.setdefault(key, [])
     expected = [
-        *leads.waiting_leaks(
-            known["messages"], closing, holders, made.reference, AS_OF
-        ),
+        *leads.waiting_leaks(known["messages"], closing, holders, made.reference, AS_OF),
         *leads.working_leaks(closing, qualified, made.reference, AS_OF),
         *leads.hot_leaks(
             tiers,
@@ -153,9 +122,7 @@ def test_leaks(built, made, known, holders) -> None:
         "no_next_step",
         "hot_unassigned",
     ):
-        assert {row for row in found if row[2] == kind} == {
-            row for row in expected if row[2] == kind
-        }, kind
+        assert {row for row in found if row[2] == kind} == {row for row in expected if row[2] == kind}, kind
         assert any(row[2] == kind for row in found)
 
 
@@ -164,12 +131,10 @@ def test_recovery(built, made, known, holders) -> None:
         return [
             row.point_id
             for row in made.reference["lead_points"]
-            if (row.tenant_id, row.lead_id) == (tenant, lead)
-            and row.valid_from <= AS_OF
-            and (row.valid_to is None or row.valid_to > AS_OF)
+            if (row.tenant_id, row.lead_id) == (tenant, lead) and row.valid_from <= AS_OF and (row.valid_to is None or row.valid_to > AS_OF)
         ]
 
-    expected = leads.recovery(
+    expected = recovery.recovery(
         known["messages"],
         known["lead_events"],
         known["contact_events"],

@@ -31,15 +31,11 @@ _ARROW = {
     "date": pa.date32(),
     "binary": pa.binary(),
 }
-_STRUCTS = {("lake", each.table): each for each in EVENT_TYPES} | {
-    ("reference", each.table): each for each in REFERENCE_TYPES
-}
+_STRUCTS = {("lake", each.table): each for each in EVENT_TYPES} | {("reference", each.table): each for each in REFERENCE_TYPES}
 Rows = Mapping[str, Iterable[Any]]
 
 
-def build(
-    folder: Path, rows: Rows, as_of: datetime, *arguments: str
-) -> duckdb.DuckDBPyConnection:
+def build(folder: Path, rows: Rows, as_of: datetime, *arguments: str) -> duckdb.DuckDBPyConnection:
     """Write the rows, run `dbt build`, and open the result for reading.
 
     Args:
@@ -71,9 +67,7 @@ def run_dbt(folder: Path, *arguments: str) -> str:
         "--project-dir",
         str(PROJECT),
     ]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         message = f"dbt failed:\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
         raise AssertionError(message)
@@ -92,35 +86,21 @@ def write(folder: Path, warehouse: Path, rows: Rows) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(_arrow(struct, rows.get(table, ())), path)
             connection.execute(f"create schema if not exists {schema}")
-            connection.execute(
-                f"create or replace view {schema}.{table} as select * from read_parquet('{path}')"
-            )
+            connection.execute(f"create or replace view {schema}.{table} as select * from read_parquet('{path}')")
 
 
 def _arrow(struct: type[msgspec.Struct], rows: Iterable[Any]) -> pa.Table:
-    dicts = [
-        msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row
-        for row in rows
-    ]
+    dicts = [msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row for row in rows]
     kept = columns(struct)
     names = {column.name for column in kept}
     for row in dicts:
         if not row.keys() <= names:
             message = f"{struct.__name__} has no columns {row.keys() - names}"
             raise KeyError(message)
-    return pa.table(
-        {
-            column.name: pa.array(
-                [row.get(column.name) for row in dicts], _ARROW[column.type]
-            )
-            for column in kept
-        }
-    )
+    return pa.table({column.name: pa.array([row.get(column.name) for row in dicts], _ARROW[column.type]) for column in kept})
 
 
-def lake_row(
-    table: str, tenant_id: str, event_id: str, occurred_at: datetime, **fields: Any
-) -> dict[str, Any]:
+def lake_row(table: str, tenant_id: str, event_id: str, occurred_at: datetime, **fields: Any) -> dict[str, Any]:
     """One row of the lake, with what ingestion would add."""
     common = {
         "tenant_id": tenant_id,

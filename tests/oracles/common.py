@@ -8,14 +8,10 @@ Row = dict[str, Any]
 SECOND = timedelta(seconds=1)
 
 
-def valid(
-    rows: Iterable[Any], tenant_id: str, moment: datetime, **equal: Any
-) -> Any | None:
+def valid(rows: Iterable[Any], tenant_id: str, moment: datetime, **equal: Any) -> Any | None:
     """The one reference row that is valid at the moment, by walking all."""
     for row in rows:
-        if row.tenant_id != tenant_id or any(
-            getattr(row, name) != value for name, value in equal.items()
-        ):
+        if row.tenant_id != tenant_id or any(getattr(row, name) != value for name, value in equal.items()):
             continue
         if row.valid_from <= moment and (row.valid_to is None or moment < row.valid_to):
             return row
@@ -52,9 +48,7 @@ def in_order(messages: Iterable[Row]) -> list[Row]:
     )
 
 
-def by_lead(
-    events: Iterable[Row], holders: Holders
-) -> dict[tuple[str, str], list[Row]]:
+def by_lead(events: Iterable[Row], holders: Holders) -> dict[tuple[str, str], list[Row]]:
     """Events of each lead, in the order given."""
     found: dict[tuple[str, str], list[Row]] = {}
     for event in events:

@@ -33,9 +33,7 @@ def conversations(
 ) -> list[tuple[Any, ...]]:
     """(tenant, point, account, ids of its messages, opened, closed, reason, first response in seconds) of each."""
     found = []
-    for (tenant, _, point, channel, account), thread in threads(
-        messages, holders
-    ).items():
+    for (tenant, _, point, channel, account), thread in threads(messages, holders).items():
         resolves = [
             row["occurred_at"]
             for row in lead_events
@@ -43,58 +41,36 @@ def conversations(
             and (row["tenant_id"], row["contact_point_id"]) == (tenant, point)
             and row["channel"] in (None, channel)
         ]
-        events: list[tuple[datetime, int, int, Row | None]] = [
-            (moment, 0, 0, None) for moment in resolves
-        ]
-        events += [
-            (row["occurred_at"], 1, number, row) for number, row in enumerate(thread)
-        ]
+        events: list[tuple[datetime, int, int, Row | None]] = [(moment, 0, 0, None) for moment in resolves]
+        events += [(row["occurred_at"], 1, number, row) for number, row in enumerate(thread)]
         events.sort(key=lambda event: event[:3])
         current: list[Row] = []
         deadline = as_of
 
-        def close(at: datetime | None, reason: str | None) -> None:
-            inbound = [
-                row["occurred_at"] for row in current if row["direction"] == "inbound"
-            ]  # noqa: B023 — called at once
-            answers = [
-                row["occurred_at"]
-                for row in current  # noqa: B023
-                if inbound
-                and row["author_type"] in ("ai", "human")
-                and row["occurred_at"] >= inbound[0]
-            ]
-            seconds = (
-                (answers[0] - inbound[0]) // timedelta(seconds=1) if answers else None
-            )
-            ids = tuple(row["event_id"] for row in current)  # noqa: B023
-            found.append(
-                (
-                    tenant,
-                    point,
-                    account,
-                    ids,
-                    current[0]["occurred_at"],
-                    at,
-                    reason,
-                    seconds,
-                )
-            )  # noqa: B023
-
         for moment, _, _, row in events:
             if current and moment >= deadline:
-                close(deadline, "inactive")
+                found.append(_closed(tenant, point, account, current, deadline, "inactive"))
                 current = []
             if row is None:
                 if current:
-                    close(moment, "resolved")
+                    found.append(_closed(tenant, point, account, current, moment, "resolved"))
                     current = []
                 continue
             current.append(row)
             deadline = moment + gap_at(tenant, moment)
         if current:
-            close(*((deadline, "inactive") if deadline <= as_of else (None, None)))
+            end = (deadline, "inactive") if deadline <= as_of else (None, None)
+            found.append(_closed(tenant, point, account, current, *end))
     return found
+
+
+def _closed(tenant: str, point: str, account: str, current: list[Row], at: datetime | None, reason: str | None) -> tuple[Any, ...]:
+    inbound = [row["occurred_at"] for row in current if row["direction"] == "inbound"]
+    answers = [
+        row["occurred_at"] for row in current if inbound and row["author_type"] in ("ai", "human") and row["occurred_at"] >= inbound[0]
+    ]
+    seconds = (answers[0] - inbound[0]) // timedelta(seconds=1) if answers else None
+    return (tenant, point, account, tuple(row["event_id"] for row in current), current[0]["occurred_at"], at, reason, seconds)
 
 
 LENGTHS = {
@@ -107,9 +83,7 @@ LENGTHS = {
 def windows(messages: list[Row], holders: Holders) -> list[tuple[Any, ...]]:
     """(tenant, point, account, kind, opened, expires) of each window."""
     found = []
-    for (tenant, _, point, channel, account), thread in threads(
-        messages, holders
-    ).items():
+    for (tenant, _, point, channel, account), thread in threads(messages, holders).items():
         for (of_channel, kind), length in LENGTHS.items():
             if of_channel != channel:
                 continue
@@ -127,15 +101,9 @@ def windows(messages: list[Row], holders: Holders) -> list[tuple[Any, ...]]:
     return found
 
 
-def violations(
-    messages: list[Row], statuses: list[Row], holders: Holders
-) -> dict[tuple[str, str], tuple[str, bool]]:
+def violations(messages: list[Row], statuses: list[Row], holders: Holders) -> dict[tuple[str, str], tuple[str, bool]]:
     """By message: the reason, and whether the provider said so."""
-    refused = {
-        (row["tenant_id"], row["message_id"])
-        for row in statuses
-        if row["error_code"] == 131047
-    }
+    refused = {(row["tenant_id"], row["message_id"]) for row in statuses if row["error_code"] == 131047}
     found = {}
     all_windows = windows(messages, holders)
     for row in messages:
@@ -143,17 +111,12 @@ def violations(
             continue
         key = (row["tenant_id"], row["message_id"])
         may = any(
-            (tenant, point, account)
-            == (row["tenant_id"], row["contact_point_id"], row["channel_account_id"])
+            (tenant, point, account) == (row["tenant_id"], row["contact_point_id"], row["channel_account_id"])
             and opened <= row["occurred_at"] < expires
             and (kind == "service" or row["author_type"] == "human")
             for tenant, point, account, kind, opened, expires in all_windows
         )
-        is_outside = (
-            row["template_name"] is None
-            and row["message_type"] != "template"
-            and not may
-        )
+        is_outside = row["template_name"] is None and row["message_type"] != "template" and not may
         if is_outside or key in refused:
             found[key] = (
                 "outside_window" if is_outside else "provider_error_131047",

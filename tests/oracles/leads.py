@@ -1,6 +1,6 @@
-"""Leaks and recovery by walking each lead's events in time."""
+"""Leaks by walking each lead's events in time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,17 +30,9 @@ def closers(
     holders: Holders,
 ) -> dict[tuple[str, str], list[Row]]:
     """All that may end a lead's waiting or our own, of each lead."""
-    rows = [
-        row | {"closes": "outbound"}
-        for row in messages
-        if row["direction"] == "outbound"
-    ]
+    rows = [row | {"closes": "outbound"} for row in messages if row["direction"] == "outbound"]
     rows += [row | {"closes": row["kind"]} for row in lead_events]
-    rows += [
-        row | {"closes": "opted_out"}
-        for row in contact_events
-        if row["kind"] in ("opted_out", "blocked")
-    ]
+    rows += [row | {"closes": "opted_out"} for row in contact_events if row["kind"] in ("opted_out", "blocked")]
     return by_lead(rows, holders)
 
 
@@ -73,15 +65,9 @@ def waiting_leaks(
             policy = valid(reference["policies"], tenant, at)
             end = next((each for each in ends if each[0] >= at), None)
             # A new run begins where something ended the waiting since the last run began.
-            if waiting_since is None or any(
-                waiting_since <= moment < at for moment, _ in ends
-            ):
+            if waiting_since is None or any(waiting_since <= moment < at for moment, _ in ends):
                 waiting_since = at
-                calendar = [
-                    each
-                    for each in reference["business_intervals"]
-                    if each.tenant_id == tenant
-                ]
+                calendar = [each for each in reference["business_intervals"] if each.tenant_id == tenant]
                 found += _leak(
                     tenant,
                     lead,
@@ -110,9 +96,7 @@ def waiting_leaks(
             expires = at + timedelta(hours=24)
             ways = [end] if end else []
             if following:
-                ways.append(
-                    (following, " window_renewed")
-                )  # the blank: at one instant the renewal counts first
+                ways.append((following, " window_renewed"))  # the blank: at one instant the renewal counts first
             if expires <= as_of:
                 ways.append((expires, "  window_expired"))  # and the expiry before that
             first = min(ways, default=None)
@@ -146,11 +130,7 @@ def working_leaks(
             for other in rows:
                 if (other["occurred_at"], 0) < (at, 0):
                     continue
-                reason = _work(other) or (
-                    other["closes"]
-                    if other["closes"] in ("unassigned", *ENDS)
-                    else None
-                )
+                reason = _work(other) or (other["closes"] if other["closes"] in ("unassigned", *ENDS) else None)
                 if other["closes"] == "assigned" and (
                     other["occurred_at"],
                     other["event_id"],
@@ -159,11 +139,7 @@ def working_leaks(
                 if reason:
                     ends.append((other["occurred_at"], reason))
             policy = valid(reference["policies"], tenant, at)
-            calendar = [
-                each
-                for each in reference["business_intervals"]
-                if each.tenant_id == tenant
-            ]
+            calendar = [each for each in reference["business_intervals"] if each.tenant_id == tenant]
             limit = due(calendar, at, policy.assigned_idle_business_seconds)
             found += _leak(
                 tenant,
@@ -177,11 +153,7 @@ def working_leaks(
     for tenant, lead, event_id, at in qualified:
         ends = []
         for other in closing.get((tenant, lead), []):
-            reason = _work(other) or (
-                other["closes"]
-                if other["closes"] in ("next_step_set", "assigned", *ENDS)
-                else None
-            )
+            reason = _work(other) or (other["closes"] if other["closes"] in ("next_step_set", "assigned", *ENDS) else None)
             if reason and other["occurred_at"] >= at:
                 ends.append((other["occurred_at"], reason))
         limit = at + valid(reference["policies"], tenant, at).next_step_seconds * SECOND
@@ -213,30 +185,17 @@ def hot_leaks(
 ) -> list[Leak]:
     """Leaks `hot_unassigned`; `tiers` has, of each lead, the moment, the tier and the event of each computed score."""
     rows = by_lead(
-        lead_events
-        + [
-            row
-            for row in contact_events
-            if row["kind"] in ("opted_in", "opted_out", "blocked")
-        ],
+        lead_events + [row for row in contact_events if row["kind"] in ("opted_in", "opted_out", "blocked")],
         holders,
     )
     found: list[Leak] = []
     for (tenant, lead), scores in tiers.items():
         events: list[tuple[datetime, int, str, str, str | None]] = []
         overridden = min(
-            (
-                row["occurred_at"]
-                for row in rows.get((tenant, lead), [])
-                if row["kind"] == "tier_overridden"
-            ),
+            (row["occurred_at"] for row in rows.get((tenant, lead), []) if row["kind"] == "tier_overridden"),
             default=None,
         )
-        events += [
-            (at, 0, "tier_left_hot", event_id, tier)
-            for at, tier, event_id in scores
-            if overridden is None or at < overridden
-        ]
+        events += [(at, 0, "tier_left_hot", event_id, tier) for at, tier, event_id in scores if overridden is None or at < overridden]
         last_override: dict[datetime, Row] = {}
         for row in rows.get((tenant, lead), []):
             kind = "opted_out" if row["kind"] == "blocked" else row["kind"]
@@ -246,23 +205,14 @@ def hot_leaks(
                     last_override[row["occurred_at"]] = row
             else:
                 events.append((row["occurred_at"], 1, kind, row["event_id"], None))
-        events += [
-            (at, 0, "tier_left_hot", row["event_id"], row["tier"])
-            for at, row in last_override.items()
-        ]
+        events += [(at, 0, "tier_left_hot", row["event_id"], row["tier"]) for at, row in last_override.items()]
         is_hot = is_assigned = is_done = is_out = False
         start: tuple[datetime, str] | None = None
         for at, _, kind, event_id, tier in sorted(events, key=lambda event: event[:4]):
             is_hot = tier == "HOT" if kind == "tier_left_hot" else is_hot
-            is_assigned = (
-                kind == "assigned"
-                if kind in ("assigned", "unassigned")
-                else is_assigned
-            )
+            is_assigned = kind == "assigned" if kind in ("assigned", "unassigned") else is_assigned
             is_done = is_done or kind in ("won", "lost")
-            is_out = (
-                kind == "opted_out" if kind in ("opted_out", "opted_in") else is_out
-            )
+            is_out = kind == "opted_out" if kind in ("opted_out", "opted_in") else is_out
             is_open = is_hot and not is_assigned and not is_done and not is_out
             if is_open and start is None:
                 start = (at, event_id)
@@ -282,13 +232,8 @@ def _hot(
     reference: dict[str, list[Any]],
     as_of: datetime,
 ) -> list[Leak]:
-    limit = (
-        start[0]
-        + valid(reference["policies"], tenant, start[0]).hot_unassigned_seconds * SECOND
-    )
-    return _leak(
-        tenant, lead, "hot_unassigned", {"event_id": start[1]}, limit, end, as_of
-    )
+    limit = start[0] + valid(reference["policies"], tenant, start[0]).hot_unassigned_seconds * SECOND
+    return _leak(tenant, lead, "hot_unassigned", {"event_id": start[1]}, limit, end, as_of)
 
 
 def _leak(
@@ -303,62 +248,3 @@ def _leak(
     if since is None or since > as_of or (end and end[0] <= since):
         return []
     return [(tenant, lead, kind, row["event_id"], since, *(end or (None, None)))]
-
-
-def recovery(
-    messages: list[Row],
-    lead_events: list[Row],
-    contact_events: list[Row],
-    privacy_requests: list[Row],
-    holders: Holders,
-    reference: dict[str, list[Any]],
-    now_held: Callable[[str, str], list[str]],
-) -> set[tuple[Any, ...]]:
-    """(tenant, lead, attempt, trigger, due, expires, point) of each lead that owes us an answer."""
-    done = set(
-        by_lead([row for row in lead_events if row["kind"] in ("won", "lost")], holders)
-    )
-    done |= set(by_lead(privacy_requests, holders))
-    for key, rows in by_lead(contact_events, holders).items():
-        words = sorted(
-            (row["occurred_at"], row["kind"] != "opted_in")
-            for row in rows
-            if row["kind"] in ("opted_in", "opted_out", "blocked")
-        )
-        if words and words[-1][1]:
-            done.add(key)
-    found = set()
-    for (tenant, lead), thread in by_lead(in_order(messages), holders).items():
-        attempts, has_written = 0, False
-        for row in thread:
-            if row["direction"] == "inbound":
-                attempts, has_written = 0, True
-            elif (
-                row["author_type"] == "automation"
-                and row["action_id"]
-                and row["template_name"]
-            ):
-                attempts += 1
-        last = thread[-1]
-        at = last["occurred_at"]
-        step = valid(reference["recovery_steps"], tenant, at, attempt=attempts + 1)
-        if (
-            last["direction"] == "inbound"
-            or not has_written
-            or (tenant, lead) in done
-            or step is None
-        ):
-            continue
-        points = now_held(tenant, lead)
-        point = (
-            last["contact_point_id"]
-            if last["contact_point_id"] in points
-            else points[0]
-        )
-        policy = valid(reference["policies"], tenant, at)
-        due_at = at + step.wait_seconds * SECOND
-        expires_at = due_at + policy.recovery_expires_seconds * SECOND
-        found.add(
-            (tenant, lead, attempts + 1, last["event_id"], due_at, expires_at, point)
-        )
-    return found

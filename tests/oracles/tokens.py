@@ -15,9 +15,7 @@ Booking = tuple[str, str, str, datetime, int]
 TOLD_BY = ("payment.captured", "order.paid", "payment_link.paid", "invoice.paid")
 
 
-def bookings(
-    payments: list[Row], usages: list[Row], reference: dict[str, list[Any]]
-) -> list[Booking]:
+def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[Any]]) -> list[Booking]:
     """All movements of all accounts, without those of zero."""
     found: list[Booking] = []
     by_payment: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -29,49 +27,32 @@ def bookings(
         if not tellings:
             continue
         at = min(row.get("captured_at") or row["occurred_at"] for row in tellings)
-        rate = valid(
-            reference["credit_rates"], tenant, at, currency=tellings[0]["currency"]
-        )
+        rate = valid(reference["credit_rates"], tenant, at, currency=tellings[0]["currency"])
         if rate:
-            found += _payment(
-                tenant, at, tellings[0]["amount_minor"], rate.tokens_per_major, rows
-            )
+            found += _payment(tenant, at, tellings[0]["amount_minor"], rate.tokens_per_major, rows)
     for row in usages:
         tokens = _debit(row, reference["debit_rates"])
         if tokens:
             found += [
-                (row["tenant_id"], account, "usage", row["occurred_at"], sign * tokens)
-                for account, sign in (("wallet", -1), ("usage", 1))
+                (row["tenant_id"], account, "usage", row["occurred_at"], sign * tokens) for account, sign in (("wallet", -1), ("usage", 1))
             ]
     return found
 
 
-def _payment(
-    tenant: str, credited_at: datetime, amount: int, per_major: int, rows: list[Row]
-) -> list[Booking]:
+def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, rows: list[Row]) -> list[Booking]:
     tokens = amount * per_major // 100
     found: list[Booking] = [
         (tenant, "wallet", "credit", credited_at, tokens),
         (tenant, "sales", "credit", credited_at, -tokens),
     ]
-    created = {
-        row["dispute_id"]: row
-        for row in rows
-        if row["kind"] == "payment.dispute.created"
-    }
-    verdicts = {
-        row["dispute_id"]: row
-        for row in rows
-        if row["kind"] in ("payment.dispute.won", "payment.dispute.lost")
-    }
+    created = {row["dispute_id"]: row for row in rows if row["kind"] == "payment.dispute.created"}
+    verdicts = {row["dispute_id"]: row for row in rows if row["kind"] in ("payment.dispute.won", "payment.dispute.lost")}
     steps: list[tuple[datetime, int, str, str, Row]] = []
     for row in rows:
         if row["kind"] == "refund.processed":
             steps.append((row["occurred_at"], 1, row["refund_id"], "refund", row))
     for dispute, row in created.items():
-        moments = [row["occurred_at"]] + (
-            [verdicts[dispute]["occurred_at"]] if dispute in verdicts else []
-        )
+        moments = [row["occurred_at"]] + ([verdicts[dispute]["occurred_at"]] if dispute in verdicts else [])
         steps.append((min(moments), 2, dispute, "dispute_hold", row))
     for dispute, row in verdicts.items():
         kind = "dispute_loss" if row["kind"].endswith("lost") else "dispute_release"
@@ -89,17 +70,11 @@ def _payment(
             lost += (opened or row["amount_minor"]) if kind == "dispute_loss" else 0
         refunds = _share(tokens, refunded, amount)
         losses = min(_share(tokens, lost, amount), tokens - refunds)
-        disputes = min(
-            _share(tokens, sum(held.values()), amount), tokens - refunds - losses
-        )
+        disputes = min(_share(tokens, sum(held.values()), amount), tokens - refunds - losses)
         after = {"refunds": refunds, "losses": losses, "disputes": disputes}
         moved = {account: after[account] - before[account] for account in after}
         moved["wallet"] = -sum(moved.values())
-        found += [
-            (tenant, account, kind, at, change)
-            for account, change in moved.items()
-            if change
-        ]
+        found += [(tenant, account, kind, at, change) for account, change in moved.items() if change]
         before = after
     return found
 
@@ -114,19 +89,12 @@ def _debit(row: Row, rates: list[Any]) -> int:
         if rate.tenant_id != row["tenant_id"] or rate.kind != row["kind"]:
             continue
         wanted = (rate.model, rate.channel, rate.category)
-        if any(
-            want and want != row[name]
-            for want, name in zip(wanted, ("model", "channel", "category"), strict=True)
-        ):
+        if any(want and want != row[name] for want, name in zip(wanted, ("model", "channel", "category"), strict=True)):
             continue
         exact = (bool(rate.model), bool(rate.channel), bool(rate.category))
         if best is None or exact > best[0]:
             best = (exact, rate)
-    return (
-        ceil(Fraction(row["quantity"] * best[1].tokens, best[1].per_quantity))
-        if best
-        else 0
-    )
+    return ceil(Fraction(row["quantity"] * best[1].tokens, best[1].per_quantity)) if best else 0
 
 
 def balances(moves: list[Booking], zones: dict[str, str]) -> dict[tuple[str, Any], int]:
@@ -136,7 +104,5 @@ def balances(moves: list[Booking], zones: dict[str, str]) -> dict[tuple[str, Any
     for tenant, account, _, at, tokens in sorted(moves, key=lambda move: move[3]):
         if account == "wallet":
             running[tenant] += tokens
-            found[tenant, at.astimezone(ZoneInfo(zones[tenant])).date()] = running[
-                tenant
-            ]
+            found[tenant, at.astimezone(ZoneInfo(zones[tenant])).date()] = running[tenant]
     return found

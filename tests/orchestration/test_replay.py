@@ -13,8 +13,9 @@ from core.intake import Accepted, Account, Directory, Envelope, read_line, take
 from core.tenancy_checks import check
 from core.tenancy_file import read
 from core.tenancy_rows import accounts
-from orchestration.replay import ReplayError, Summary, replay
+from orchestration.replay import ReplayError, Summary, replay, replay_into
 from orchestration.resources.inbox import FolderInbox
+from orchestration.resources.settings import Settings
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "persuasion_for_good"
 NAME = "persuasion_for_good"
@@ -155,3 +156,20 @@ def test_the_real_data_set(tmp_path: Path) -> None:
     assert len({each.payment_id for each in paid}) == 969
     assert summary.paid_minor == sum({each.payment_id: each.amount_minor for each in paid}.values())
     assert Counter(each.contact is None for each in paid if each.kind == "payment.captured") == {True: 424, False: 545}
+
+
+def test_the_tenant_is_applied_before_its_segments_appear(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(home=tmp_path / "home")
+    seen: list[list[Path]] = []
+
+    def apply_tenants(given: Settings, file: Path) -> str:
+        assert given is settings
+        assert read(file.read_text(encoding="utf-8")).problems == []
+        seen.append(list(settings.inbox.iterdir()))
+        return "applied"
+
+    monkeypatch.setattr("orchestration.tenant_command.apply_tenants", apply_tenants)
+    said = replay_into(settings, NAME, small)
+    assert "2 conversations, 5 messages and 3 payments" in said
+    assert seen == [[]]
+    assert len(list(settings.inbox.glob("replay-*"))) == 1

@@ -1,0 +1,173 @@
+"""Planted against found: a simulation's manifest beside what an installation holds, kind by kind.
+
+Here belongs the comparison, by sets of leads and by counts. Persons are looked up in the vault, in memory. Not here: planting
+(`orchestration.simulator`), finding (everything else).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+
+from core.events import EVENT_TYPES, Point
+from orchestration.receiver import Request
+from orchestration.resources.platform import Platform
+from orchestration.simulator import Manifest
+from orchestration.simulator.truth import TenantTruth
+
+_SENT_RULES = "select action_id, tenant_id, rule, kind, lead_id, details from ops.outbox"
+_SIMULATED = "select segment_id from ops.segments where path like 'sim-%'"
+
+
+class Finding(NamedTuple):
+    """One kind of planted truth: how many were planted, how many found, and whether they are the same ones."""
+
+    kind: str
+    planted: int
+    found: int
+    is_equal: bool
+    missing: tuple[str, ...]
+    surplus: tuple[str, ...]
+
+
+class _Action(NamedTuple):
+    tenant_id: str
+    rule: str
+    kind: str
+    lead_id: str | None
+    detail: str | int | None
+
+
+def compare(manifest: Manifest, platform: Platform, received: Iterable[Request]) -> list[Finding]:
+    """Every planted kind, over all tenants."""
+    marts = _Marts(platform)
+    leads = marts.lead_of_phone()
+    actions = _outbox(platform)
+    arrived = Counter(actions[action_id] for action_id in map(_action_id, received) if action_id in actions)
+
+    def by_lead(values: Callable[[TenantTruth], Iterable[Any]], key: Callable[[str, Any], Hashable]) -> Counter[Hashable]:
+        return Counter(key(tenant, each) for tenant, truth in manifest.tenants.items() for each in values(truth))
+
+    def lead(tenant: str, phone: str) -> str:
+        return leads.get((tenant, phone), f"nobody holds {tenant}'s planted number")
+
+    recoveries = Counter((each.tenant_id, each.lead_id, each.detail) for each in arrived.elements() if each.rule == "cold_recovery")
+    crossings = {(each.tenant_id, each.detail) for each in actions.values() if each.rule == "token_threshold"}
+    wanted = Counter(
+        _Action(each.tenant, each.rule, each.kind, each.phone and lead(each.tenant, each.phone), each.leak or each.attempt or each.percent)
+        for each in manifest.actions
+    )
+    return [
+        _finding(
+            "leads",
+            Counter({t: x.leads for t, x in manifest.tenants.items()}),
+            marts.counter("select tenant_id from marts.dim_leads"),
+        ),
+        _finding(
+            "leaks open",
+            by_lead(lambda t: t.leaks_open, lambda t, e: (t, lead(t, e.phone), e.kind)),
+            marts.counter("select tenant_id, lead_id, kind from marts.fct_lead_leaks where closed_at is null"),
+        ),
+        _finding(
+            "leaks ever",
+            by_lead(lambda t: t.leaks_ever, lambda t, e: (t, lead(t, e.phone), e.kind)),
+            marts.counter("select tenant_id, lead_id, kind from marts.fct_lead_leaks"),
+        ),
+        _finding(
+            "hot leads",
+            by_lead(lambda t: t.hot, lambda t, e: (t, lead(t, e))),
+            marts.counter("select tenant_id, lead_id from marts.dim_leads where tier = 'HOT'"),
+        ),
+        _finding("recovery due", by_lead(lambda t: t.recovery_due, lambda t, e: (t, lead(t, e.phone), e.attempt)), recoveries),
+        _finding(
+            "token balance",
+            Counter({(t, x.token_balance): 1 for t, x in manifest.tenants.items() if t}),
+            marts.counter("select tenant_id, balance_tokens from marts.fct_token_balances where is_current"),
+        ),
+        _finding("token thresholds", by_lead(lambda t: t.thresholds_crossed, lambda t, e: (t, e)), Counter(crossings)),
+        _finding(
+            "number changes, one lead each",
+            by_lead(lambda t: t.number_changes, lambda t, e: (t, lead(t, e.new))),
+            by_lead(lambda t: t.number_changes, lambda t, e: (t, marts.first_lead_of_phone().get((t, e.old), "nobody"))),
+        ),
+        _finding(
+            "opt-outs",
+            by_lead(lambda t: t.opt_outs, lambda t, e: (t, lead(t, e))),
+            marts.counter("select tenant_id, lead_id from marts.dim_leads where is_opted_out"),
+        ),
+        _finding("duplicates", _sum(x.duplicates for x in manifest.tenants.values()), marts.duplicates()),
+        _finding("rejects", manifest.rejects(), Counter(platform.ledger.refusals())),
+        _finding("events accepted", manifest.accepted(), marts.accepted()),
+        _finding("actions delivered", wanted, arrived),
+    ]
+
+
+class _Marts:
+    """What the warehouse holds, by the simulation's own segments where it counts events (our receipts come on top)."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        with platform.state.begin() as connection:
+            found = connection.execute(text(_SIMULATED)).scalars()
+            self._segments = ", ".join(f"'{segment_id}'" for segment_id in found)
+
+    def counter(self, query: str) -> Counter[Any]:
+        rows = self._platform.warehouse.query(query).to_pylist()
+        return Counter(tuple(row.values()) if len(row) > 1 else next(iter(row.values())) for row in rows)
+
+    def lead_of_phone(self) -> dict[tuple[str, str], str]:
+        return self._phones("order by valid_from_at")
+
+    def first_lead_of_phone(self) -> dict[tuple[str, str], str]:
+        return self._phones("order by valid_from_at desc")
+
+    def _phones(self, order: str) -> dict[tuple[str, str], str]:
+        """The last in this order wins."""
+        query = f"select tenant_id, contact_point_id, lead_id from marts.dim_contact_points where kind = 'phone' {order}"
+        rows = [tuple(row.values()) for row in self._platform.warehouse.query(query).to_pylist()]
+        persons: dict[str, Point] = {}
+        for tenant_id in {row[0] for row in rows}:
+            persons |= self._platform.vault.reveal(tenant_id, [row[1] for row in rows if row[0] == tenant_id])
+        return {(tenant_id, persons[point_id].value): lead_id for tenant_id, point_id, lead_id in rows}
+
+    def accepted(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for event in EVENT_TYPES:
+            query = f"select count(distinct (tenant_id, event_id)) as n from lake.{event.table} where segment_id in ({self._segments})"
+            found[event.table] = self._platform.warehouse.query(query).to_pylist()[0]["n"]
+        return +found
+
+    def duplicates(self) -> Counter[str]:
+        totals = self._platform.warehouse.conservation(self._platform.ledger.counts())
+        return +Counter({source: counts["duplicate"] for source, counts in totals.items()})
+
+
+def _outbox(platform: Platform) -> dict[str, _Action]:
+    with platform.state.begin() as connection:
+        rows = connection.execute(text(_SENT_RULES)).all()
+    found = {}
+    for action_id, tenant_id, rule, kind, lead_id, details in rows:
+        detail = details.get("leak") or details.get("attempt") or details.get("percent")
+        found[action_id] = _Action(tenant_id, rule, kind, lead_id, detail)
+    return found
+
+
+def _action_id(request: Request) -> str:
+    body = json.loads(request.body)
+    return str(body.get("action_id") or body.get("biz_opaque_callback_data") or "")
+
+
+def _finding(kind: str, planted: Counter[Any], found: Counter[Any]) -> Finding:
+    planted, found = +planted, +found
+    missing, surplus = planted - found, found - planted
+    return Finding(kind, planted.total(), found.total(), planted == found, _shown(missing), _shown(surplus))
+
+
+def _shown(counter: Counter[Any]) -> tuple[str, ...]:
+    return tuple(f"{each} × {count}" for each, count in sorted(counter.items(), key=lambda item: str(item[0]))[:10])
+
+
+def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
+    return sum(counters, Counter())

@@ -1,0 +1,164 @@
+"""What happens to random leads: talks, turns, work, consent, changed and recycled numbers."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.reference import LeadPoint
+from tests.dbt.history_base import START, History, step
+
+
+def add_lead(made: History, tenant: str, lead: str, rng: random.Random) -> None:
+    """One lead, and perhaps the next owner of its number."""
+    at = START + timedelta(seconds=rng.randint(0, 30 * 86400))
+    old, new = f"cp_{lead}_a", f"cp_{lead}_b"
+    change = at + timedelta(seconds=rng.randint(0, 15 * 86400)) if rng.random() < 0.15 else None
+    made.refer(
+        LeadPoint(
+            tenant_id=tenant,
+            valid_from=at,
+            valid_to=change,
+            point_id=old,
+            lead_id=lead,
+            kind="phone",
+        )
+    )
+    if change:
+        made.refer(
+            LeadPoint(
+                tenant_id=tenant,
+                valid_from=change,
+                point_id=new,
+                lead_id=lead,
+                kind="phone",
+            )
+        )
+        made.refer(
+            LeadPoint(
+                tenant_id=tenant,
+                valid_from=change,
+                point_id=old,
+                lead_id=f"{lead}_next_owner",
+                kind="phone",
+            )
+        )
+        _talk(made, tenant, f"{lead}_next", lambda _: old, change + step(rng), rng)
+    _talk(
+        made,
+        tenant,
+        lead,
+        lambda moment: new if change and moment >= change else old,
+        at,
+        rng,
+    )
+
+
+def _talk(
+    made: History,
+    tenant: str,
+    name: str,
+    point_at: Any,
+    at: datetime,
+    rng: random.Random,
+) -> None:
+    channel = "instagram" if rng.random() < 0.1 else "whatsapp"
+    accounts = [f"{channel}_1", f"{channel}_2"][: 1 if rng.random() < 0.85 else 2]
+    for number in range(rng.randint(1, 30)):
+        # Ids without order, so that ties between events of one instant fall either way.
+        event_id = f"e{rng.getrandbits(40):010x}:{name}:{number}"
+        point = point_at(at)
+        chance = rng.random()
+        if chance < 0.66:
+            _message(made, tenant, event_id, at, point, channel, rng.choice(accounts), rng)
+        elif chance < 0.82:
+            _turn(made, tenant, event_id, at, point, channel, rng)
+        elif chance < 0.95:
+            kind = rng.choices(
+                (
+                    "assigned",
+                    "unassigned",
+                    "human_action",
+                    "next_step_set",
+                    "tier_overridden",
+                    "resolved",
+                    "won",
+                    "lost",
+                    "escalated",
+                ),
+                (6, 2, 4, 3, 1, 5, 1, 1, 1),
+            )[0]
+            made.add(
+                "lead_events", tenant, event_id, at, kind=kind, contact_point_id=point,
+                channel=rng.choice((None, channel)), person_id="p1" if kind == "assigned" else None,
+                tier=rng.choice(("HOT", "WARM", "COLD")) if kind == "tier_overridden" else None,
+            )  # fmt: skip
+        elif chance < 0.99:
+            kind = rng.choice(("opted_out", "opted_in", "opted_in", "blocked", "profile_named"))
+            made.add(
+                "contact_events",
+                tenant,
+                event_id,
+                at,
+                kind=kind,
+                contact_point_id=point,
+            )
+        elif rng.random() < 0.3:
+            made.add(
+                "privacy_requests",
+                tenant,
+                event_id,
+                at,
+                kind="erasure",
+                contact_point_id=point,
+            )
+        at += step(rng)
+
+
+def _message(
+    made: History,
+    tenant: str,
+    event_id: str,
+    at: datetime,
+    point: str,
+    channel: str,
+    account: str,
+    rng: random.Random,
+) -> None:
+    author = rng.choices(("lead", "ai", "human", "automation"), (52, 26, 12, 10))[0]
+    is_template = author == "automation" or (author != "lead" and rng.random() < 0.1)
+    made.add(
+        "messages", tenant, event_id, at, message_id=event_id, channel=channel, channel_account_id=account, contact_point_id=point,
+        direction="inbound" if author == "lead" else "outbound", author_type=author, message_type="template" if is_template else "text",
+        template_name="come_back" if is_template else None,
+        action_id=f"action {event_id}" if author == "automation" and rng.random() < 0.9 else None,
+    )  # fmt: skip
+    if author == "lead":
+        return
+    for status in rng.sample(("sent", "delivered", "read", "failed", "warning"), rng.randint(0, 3)):
+        made.add(
+            "message_statuses", tenant, f"{status}:{event_id}", at + timedelta(seconds=rng.randint(0, 99)), message_id=event_id,
+            status=status, pricing_category=rng.choice((None, "utility")),
+            error_code=rng.choice((131047, 131026)) if status == "failed" else None,
+        )  # fmt: skip
+
+
+def _turn(
+    made: History,
+    tenant: str,
+    event_id: str,
+    at: datetime,
+    point: str,
+    channel: str,
+    rng: random.Random,
+) -> None:
+    made.add(
+        "ai_turns", tenant, event_id, at, contact_point_id=point, channel=channel,
+        intent=rng.choice((None, "none", "support", "exploring", "comparing", "ready_to_buy", "ready_to_buy")),
+        budget_minor=rng.choice((None, 0, 1, 249_999, 250_000, 499_999, 500_000, 900_000)),
+        budget_currency=rng.choice(("INR", "INR", "INR", "USD", None)),
+        timeline_days=rng.choice((None, 0, 7, 8, 30, 31, 90, 91)), objection=rng.choice((None, None, "none", "", 'too "dear"')),
+        buying_signal=rng.choice((None, "asked_price", "asked_price")), risk=rng.choices(("none", "legal"), (30, 1))[0],
+        confidence=rng.choice((0.3, 0.5, 0.7, 0.9)),
+        verdict=rng.choices(("continue", "qualified", "disqualified", "escalate"), (9, 3, 1, 1))[0],
+        asked_for_human=rng.random() < 0.03,
+    )  # fmt: skip

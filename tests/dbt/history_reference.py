@@ -1,0 +1,68 @@
+"""Dated reference rows of the random tenants: policies, weights and rates that change in the middle of the story."""
+
+import random
+from datetime import date, timedelta
+
+from core.business_time import Calendar, intervals, parse_shift
+from core.reference import (
+    CreditRate,
+    DebitRate,
+    Policy,
+    RecoveryStep,
+    ScoringWeights,
+    Tenant,
+    TokenThreshold,
+)
+from tests.dbt.history_base import CHANGE, START, History
+
+
+def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> None:
+    """All reference rows of one tenant."""
+    early, late = START - timedelta(days=30), CHANGE
+    made.refer(Tenant(tenant_id=tenant, timezone=zone, default_region="IN", currency="INR"))
+    office, night = (parse_shift("09:00-13:00"), parse_shift("14:00-18:30")), (parse_shift("22:00-06:00"),)
+    week = (*[office] * 5, (), night)
+    calendar = Calendar(
+        calendar_id="office",
+        timezone=zone,
+        week=week,
+        holidays=frozenset({date(2026, 3, 18)}),
+        valid_from=early,
+    )
+    made.refer(*intervals(tenant, [calendar], date(2026, 2, 1), date(2026, 6, 1)))
+    for valid_from, valid_to, gap in ((early, late, 259200), (late, None, 172800)):
+        made.refer(
+            Policy(
+                tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, calendar_id="office", conversation_gap_seconds=gap,
+                no_reply_business_seconds=rng.choice((900, 1800)), hot_unassigned_seconds=900, assigned_idle_business_seconds=14400,
+                next_step_seconds=86400, window_closing_seconds=7200, max_ai_turns=6, low_confidence=0.5,
+                recovery_template="come_back", recovery_expires_seconds=86400,
+            ),
+            ScoringWeights(
+                tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, intent_points=30, budget_points=20, timeline_points=20,
+                engagement_points=rng.choice((20, 19)), signal_points=10, hot_at=rng.choice((60, 70)), warm_at=40,
+                typical_deal_minor=500_000,
+            ),
+            CreditRate(tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10))),
+        )  # fmt: skip
+    made.refer(
+        *(
+            RecoveryStep(tenant_id=tenant, valid_from=early, attempt=attempt, wait_seconds=wait)
+            for attempt, wait in ((1, 86400), (2, 259200), (3, 604800))
+        ),
+        *(
+            TokenThreshold(tenant_id=tenant, valid_from=early, percent=percent, action=action)
+            for percent, action in ((20, "alert"), (10, "top_up_link"), (0, "pause"))
+        ),
+    )
+    for kind, model, channel, category, per, tokens in (
+        ("llm_input", "", "", "", 1000, 3), ("llm_input", "large", "", "", 1000, 11), ("llm_output", "", "", "", 700, 5),
+        ("message", "", "", "", 1, 1), ("message", "", "whatsapp", "", 1, 2), ("message", "", "", "marketing", 1, 4),
+        ("message", "", "whatsapp", "marketing", 1, 6),
+    ):  # fmt: skip
+        made.refer(
+            DebitRate(
+                tenant_id=tenant, valid_from=early, kind=kind, model=model, channel=channel, category=category,
+                per_quantity=per, tokens=tokens,
+            )
+        )  # fmt: skip

@@ -1,0 +1,80 @@
+"""Random payments, refunds, disputes and uses of a tenant."""
+
+import random
+from datetime import timedelta
+
+from tests.dbt.history_base import START, History, step
+
+
+def add_tokens(made: History, tenant: str, rng: random.Random) -> None:
+    """All of one tenant."""
+    for number in range(40):
+        at = START + timedelta(seconds=rng.randint(0, 45 * 86400))
+        payment, amount = (
+            f"pay_{number}",
+            rng.choice((99, 100, 33_333, 100_000, 250_001)),
+        )
+        currency = "INR" if rng.random() < 0.93 else "EUR"
+        for kind in rng.sample(
+            ("payment.captured", "order.paid", "payment_link.paid", "invoice.paid"),
+            rng.randint(1, 3),
+        ):
+            made.add(
+                "payments", tenant, f"{kind}:{payment}", at + timedelta(seconds=rng.randint(0, 60)), kind=kind, payment_id=payment,
+                amount_minor=amount, currency=currency, captured_at=at if rng.random() < 0.5 else None,
+            )  # fmt: skip
+        left = amount
+        for part in range(rng.choice((0, 0, 1, 2, 3))):
+            refunded = left if rng.random() < 0.4 else rng.randint(1, max(left, 1))
+            left -= refunded
+            if refunded:
+                made.add(
+                    "payments", tenant, f"refund:{payment}:{part}", at + step(rng), kind="refund.processed", payment_id=payment,
+                    refund_id=f"rfnd_{number}_{part}", amount_minor=refunded, currency=currency,
+                )  # fmt: skip
+        for dispute in range(rng.choice((0, 0, 0, 1, 2))):
+            disputed = rng.choice((amount, amount // 2 + 1))
+            begun = at + step(rng)
+            kinds = [("created", begun)] if rng.random() < 0.95 else []
+            if rng.random() < 0.7:
+                kinds.append(
+                    (
+                        rng.choice(("won", "lost")),
+                        begun + rng.choice((timedelta(), timedelta(days=3), -timedelta(seconds=1))),
+                    )
+                )
+            for kind, moment in kinds:
+                made.add(
+                    "payments", tenant, f"{kind}:{payment}:{dispute}", moment, kind=f"payment.dispute.{kind}", payment_id=payment,
+                    dispute_id=f"disp_{number}_{dispute}", amount_minor=disputed, currency=currency,
+                )  # fmt: skip
+    for number in range(300):
+        at = START + timedelta(seconds=rng.randint(0, 50 * 86400))
+        kind = rng.choice(("llm_input", "llm_output", "message", "message", "booking"))
+        made.add(
+            "token_usage", tenant, f"use_{number}", at, kind=kind,
+            quantity=rng.randint(0, 400) if kind == "message" else rng.choice((0, 1, 700, 701, 12_345_678)),
+            model=rng.choice((None, "large", "small")),
+            channel=rng.choice((None, "whatsapp", "instagram")), category=rng.choice((None, "marketing", "utility")),
+        )  # fmt: skip
+    # A payment event without a payment, and changes of one that was never credited.
+    made.add(
+        "payments",
+        tenant,
+        "orphan",
+        START,
+        kind="payment.captured",
+        amount_minor=1,
+        currency="INR",
+    )
+    made.add(
+        "payments",
+        tenant,
+        "lone refund",
+        START,
+        kind="refund.processed",
+        payment_id="pay_x",
+        refund_id="r",
+        amount_minor=1,
+        currency="INR",
+    )
