@@ -62,7 +62,8 @@ def warehouse_assets(
         dagster_dbt_translator=_TRANSLATOR,
         current_dbt_indirect_selection_env=None,
     )
-    arguments = [*selection, *(["--indirect-selection", indirect] if indirect else [])]
+    # unit tests are of the SQL and not of the data: the test suite runs them
+    arguments = ["--exclude-resource-type", "unit_test", *selection, *(["--indirect-selection", indirect] if indirect else [])]
     for event in dbt.build(arguments):
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         if event["info"]["level"] in {"warn", "error"}:

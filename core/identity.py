@@ -18,6 +18,9 @@ from core.reference import LeadPoint
 CHANGES = ("number_changed", "user_id_changed")
 """Kinds of evidence that close the old point."""
 
+PAYER_KINDS = frozenset({"razorpay_contact"})
+"""Kinds of points that name who paid; nobody can be written to there."""
+
 
 class Sighting(NamedTuple):
     """A point, the first moment at which any event names it, and the last message on it (None: never one)."""
@@ -61,7 +64,8 @@ class _Node(NamedTuple):
 def resolve(sightings: Iterable[Sighting], links: Iterable[Link], kinds: Mapping[str, str]) -> list[LeadPoint]:
     """Every point with the lead that holds it, ordered by tenant, point and time.
 
-    `kinds` says what each point id is (phone, e-mail …). The lead's id is that of its oldest point (then the least id), so it is the same in whatever order evidence arrives.
+    `kinds` says what each point id is (phone, e-mail …). The lead's id is that of its oldest point (then the least id), so it is the same
+    in whatever order evidence arrives. Somebody known only as a payer is nobody's lead: no row until evidence links him to one.
     """
     evidence = list(links)
     nodes = _nodes(sightings, evidence)
@@ -76,6 +80,7 @@ def resolve(sightings: Iterable[Sighting], links: Iterable[Link], kinds: Mapping
         and (right := _held_at(generations[link.tenant_id, link.other_point_id], link.occurred_at))
     ]
     leads = _oldest_of_component(nodes, edges)
+    reachable = {lead for node, lead in zip(nodes, leads, strict=True) if kinds[node.point_id] not in PAYER_KINDS}
     rows = [
         LeadPoint(
             tenant_id=node.tenant_id,
@@ -86,6 +91,7 @@ def resolve(sightings: Iterable[Sighting], links: Iterable[Link], kinds: Mapping
             kind=kinds[node.point_id],
         )
         for node, lead in zip(nodes, leads, strict=True)
+        if lead in reachable
     ]
     return sorted(rows, key=lambda row: (row.tenant_id, row.point_id, row.valid_from))
 

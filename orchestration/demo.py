@@ -24,7 +24,7 @@ from orchestration.simulator import Manifest, simulate
 from orchestration.tenant_command import apply_tenants
 
 END_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-TENANTS, LEADS, DAYS, SEED = 3, 60, 21, 7
+TENANTS, LEADS, DAYS, SEED = 4, 45, 21, 7
 
 
 def run_demo(home: Path, *, quiet: bool) -> int:
