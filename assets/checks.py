@@ -11,7 +11,9 @@ _SHOWN = 20
 
 
 @dg.asset_check(asset=dg.AssetKey(["lake", "messages"]), name="conservation", blocking=True)
-def conservation(warehouse: dg.ResourceParam[Warehouse], ledger: dg.ResourceParam[Ledger]) -> dg.AssetCheckResult:
+def conservation(
+    warehouse: dg.ResourceParam[Warehouse], ledger: dg.ResourceParam[Ledger], run_lock: dg.ResourceParam[None]
+) -> dg.AssetCheckResult:
     """Of every segment, tenant and source: received = accepted (repeats included) + rejected, and the lake holds just what was accepted."""
     counts, rows = ledger.counts(), warehouse.lake_counts()
     wrong = []

@@ -3,10 +3,10 @@
 Here belongs the order of steps over the ports; the steps themselves are `core.intake` and `core.rows`. Not here: Dagster (`assets.ingest`).
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice
 from typing import Any, NamedTuple
 
 from core.events import Event, Point, Reject
@@ -18,6 +18,11 @@ from core.sealing import seal
 
 CHUNK_LINES = 20_000
 """Lines in memory at once: 500-byte bodies take about 250 MB here as events and rows."""
+
+CHUNK_BYTES = 32 << 20
+"""Bytes of lines in memory at once, where bodies are large."""
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
 class Taken(NamedTuple):
@@ -58,13 +63,25 @@ def take_in(segment: Segment, lines: Iterable[Line], directory: Directory, lake:
     """One segment into lake and quarantine. Nothing is visible before all of it is written; a rerun gives the same files."""
     tally = _Tally()
     with lake.replace(segment.segment_id) as writer:
-        stream = iter(lines)
-        while chunk := list(islice(stream, CHUNK_LINES)):
+        for chunk in _chunks(lines):
             tally.lines += len(chunk)
             _take_chunk(segment, chunk, directory, writer, vault, tally)
     counts = tally.counts()
     ledger.record(segment, tally.lines, "", counts, tally.held)
     return Taken(segment, tally.lines, counts, tally.reasons)
+
+
+def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    chunk: list[Line] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line.raw)
+        if len(chunk) >= CHUNK_LINES or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _take_chunk(
@@ -141,13 +158,15 @@ def _with_contacts(what: Accepted | Rejected, names: Names) -> Accepted | Reject
 def _held(segment: Segment, item: _Item, what: Rejected, key: bytes) -> Held:
     reject = what.reject
     place = f"line {item.line.number}, {reject.where}"
+    # what an unsigned body calls its account may be anything: a megabyte, somebody's name, bytes that the state cannot hold
+    is_account = reject.account_id is not None and _ACCOUNT.fullmatch(reject.account_id) is not None
     aad = f"{segment.segment_id}:{item.line.number}:{item.number}".encode()
     return Held(
         line=item.line.number,
         item=item.number,
         tenant_id=what.tenant_id,
         source=what.source,
-        account_id=reject.account_id,
+        account_id=reject.account_id if is_account else None,
         reason=reject.reason,
         place=place,
         detail=reject.detail,
@@ -155,4 +174,3 @@ def _held(segment: Segment, item: _Item, what: Rejected, key: bytes) -> Held:
         body_enc=seal(key, item.line.raw, aad),
         key_id=f"fragment:{what.tenant_id}",
     )
-

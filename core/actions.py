@@ -19,7 +19,7 @@ def key_of(*parts: str | None) -> str:
     >>> key_of("a-b", "c") == key_of("a", "b-c")
     False
     >>> key_of("cold_recovery", None)[:12]
-    '64c1c96e9cfc'
+    'ccf1ca0c953f'
     """
     joined = "".join("-" if part is None else f"{len(part.encode())}:{part}" for part in parts)
     return hashlib.sha256(joined.encode()).hexdigest()
@@ -53,12 +53,17 @@ class Delivery(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What the newest published marts say at the moment of sending. `is_wanted`: the request still stands (a reply ends a recovery)."""
+    """What the newest published marts say at the moment of sending.
+
+    `is_wanted`: the request still stands (a reply ends a recovery). `expires_at`: until when it does; a leak that was closed since the
+    action was put in the outbox ends earlier than it was to.
+    """
 
     is_wanted: bool
     is_opted_out: bool
     is_erased: bool
     is_point_held: bool
+    expires_at: datetime | None = None
 
 
 class Outcome(NamedTuple):
@@ -79,20 +84,20 @@ PERSONAL_KINDS = frozenset({"send_template"})
 def may_send(action: Action, standing: Standing, now: datetime) -> Outcome | None:
     """Why the action must not be sent at this moment, or None where it may.
 
-    An expired action stays expired. A lead that opted out, was erased or gave up its number is never written to; a request that the
-    marts no longer make (the lead has answered) is dropped.
+    An action ends at its `expires_at` or at that of the newest marts, whichever comes first, and the end itself is too late. A lead that
+    opted out, was erased or gave up its number is never written to; a request that the marts no longer make (the lead has answered, or
+    late events took its reason away) is dropped, whoever it was meant for.
 
     Returns:
         An outcome `expired` or `cancelled` with its reason, or None.
     """
-    if now >= action.expires_at:
+    if now >= min(action.expires_at, standing.expires_at or action.expires_at):
         return Outcome("expired", "its time is over")
-    if action.kind not in PERSONAL_KINDS:
-        return None
+    is_personal = action.kind in PERSONAL_KINDS
     refusals = (
-        (standing.is_erased, "the lead was erased"),
-        (standing.is_opted_out, "the lead opted out"),
-        (not standing.is_point_held, "the lead no longer holds this contact point"),
+        (is_personal and standing.is_erased, "the lead was erased"),
+        (is_personal and standing.is_opted_out, "the lead opted out"),
+        (is_personal and not standing.is_point_held, "the lead no longer holds this contact point"),
         (not standing.is_wanted, "the request no longer stands: the lead has answered, or its reason is gone"),
     )
     return next((Outcome("cancelled", reason) for refused, reason in refusals if refused), None)

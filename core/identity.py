@@ -9,10 +9,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from core.reference import LeadPoint
 
 CHANGES = ("number_changed", "user_id_changed")
@@ -136,6 +132,10 @@ def _held_before(nodes: list[_Node], link: Link) -> _Node | None:
 def _oldest_of_component(nodes: list[_Node], edges: list[tuple[int, int]]) -> list[_Node]:
     if not nodes:
         return []
+    import numpy as np  # here: these two cost 1.1 s of every process that only names this module's types
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     left, right = np.array(edges, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(edges), dtype=np.int8), (left, right)), shape=(len(nodes), len(nodes)))
     _, labels = connected_components(graph, directed=False)

@@ -5,7 +5,7 @@ Not here: reading files, normalising and encrypting (`core.rows`), storing.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from core.events import Event, Reject
 from core.sources import Source, sources
+from core.sources._common import shown, utc
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Vendors' largest stated webhook is Meta's 3 MB; anything above this is not one."""
@@ -74,15 +75,19 @@ def read_line(line: bytes) -> Envelope | Reject:
         envelope = _ENVELOPE.decode(line)
     except msgspec.ValidationError as error:
         return Reject("bad_line", "$", f"not an object of source, received_at, headers and body: {type(error).__name__}")
+    except RecursionError:
+        return Reject("bad_line", "$", "nested too deeply to be read")
     except (msgspec.DecodeError, UnicodeDecodeError):
         try:
             line.decode()
         except UnicodeDecodeError as error:
             return Reject("invalid_utf8", "$", f"byte {error.start} of the line is not UTF-8")
         return Reject("bad_line", "$", "the line is not JSON")
-    if envelope.received_at.tzinfo is None:
-        return Reject("bad_line", "$.received_at", "the time has no offset; write it as ISO 8601 with one, or Z")
-    return Envelope(envelope.source, envelope.received_at.astimezone(UTC), envelope.headers, envelope.body)
+    received_at = utc(envelope.received_at)
+    if received_at is None:
+        detail = "the time has no offset (write it as ISO 8601 with one, or Z), or lies outside 2000 to 2100"
+        return Reject("bad_line", "$.received_at", detail)
+    return Envelope(envelope.source, received_at, envelope.headers, envelope.body)
 
 
 def take(envelope: Envelope, directory: Directory) -> Iterator[Accepted | Rejected]:
@@ -90,7 +95,8 @@ def take(envelope: Envelope, directory: Directory) -> Iterator[Accepted | Reject
     raw = envelope.body.encode()
     source = sources().get(envelope.source)
     if source is None:
-        yield Rejected("", envelope.source, Reject("unknown_source", "$.source", f"no such source: {envelope.source!r}"))
+        # who wrote the line is not known, so what it calls its source is no key of a count
+        yield Rejected("", "", Reject("unknown_source", "$.source", f"no such source: {shown(envelope.source)}"))
         return
     if len(raw) > MAX_BODY_BYTES:
         detail = f"a body of {len(raw):,} bytes; at most {MAX_BODY_BYTES:,} are taken"
@@ -103,6 +109,9 @@ def take(envelope: Envelope, directory: Directory) -> Iterator[Accepted | Reject
         return
     except msgspec.DecodeError as error:
         yield Rejected("", envelope.source, Reject("not_json", "$", str(error)))
+        return
+    except RecursionError:
+        yield Rejected("", envelope.source, Reject("bad_shape", "$", "nested too deeply to be read"))
         return
     yield from _authentic(envelope, raw, source, named, directory)
 
@@ -126,13 +135,11 @@ def _authentic(
         yield Rejected(known[claimed].tenant_id, envelope.source, reject)
         return
     for item in source.decode(raw, headers):
-        account_id = item.account_id or ""
-        if isinstance(item, Reject):
-            account = trusted.get(account_id) or next(iter(trusted.values()))
-            yield Rejected(account.tenant_id, envelope.source, item)
-        elif account_id in trusted:
-            yield Accepted(trusted[account_id], item)
-        else:
+        account_id = item.account_id or next(iter(trusted))
+        account = trusted.get(account_id)
+        if account is not None:
+            yield Rejected(account.tenant_id, envelope.source, item) if isinstance(item, Reject) else Accepted(account, item)
+        else:  # a broken item of such a part too: nothing of it is to be believed
             reason = "wrong_signature" if account_id in known else "unknown_account"
             detail = "this part of the body is of an account that is not connected, or whose secret does not sign it"
             yield Rejected("", envelope.source, Reject(reason, "$", detail, account_id))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from core.actions import Action
+from core.actions import Action, key_of
 
 
 class Plan(NamedTuple):
@@ -32,10 +32,14 @@ def plan_requests(cursor: str, observed: Sequence[Action], known: Collection[str
 def plan_ingest(cursor: str, pending: Sequence[str]) -> tuple[str | None, str]:
     """Whether closed segments wait: the run key of a run that takes in all of them, and the next cursor.
 
-    One run works on everything pending, so what a tick saw names the run but does not limit it. The cursor is the last name asked for:
-    the same unfinished set asks once, a new file asks again.
+    One run works on everything pending, so what a tick saw names the run but does not limit it. The cursor is the last set asked for:
+    the same unfinished set asks once, any other set asks again, and so does the same after a tick that saw none. A key tells how many
+    names there are and their hash, not the names: whoever drops a file chooses its name, and it may hold a person's number.
+
+    >>> plan_ingest("", ["a.ndjson"])
+    ('1:061a3fa26cce', '1:061a3fa26cce')
     """
     if not pending:
-        return None, cursor
-    key = f"{len(pending)}:{max(pending)}"
+        return None, ""
+    key = f"{len(pending)}:{key_of(*sorted(pending))[:12]}"
     return (None if key == cursor else key), key

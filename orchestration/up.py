@@ -3,12 +3,16 @@
 Here belongs starting and stopping them. Not here: what they run.
 """
 
+import contextlib
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import typer
 
 from orchestration.resources.dagster_home import prepare_dagster
@@ -17,20 +21,53 @@ from orchestration.resources.settings import Settings, SettingsError
 from orchestration.resources.state import open_state
 
 ROOT = Path(__file__).resolve().parent.parent
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(settings: Settings, port: int) -> int:
-    """Hold the state and run `dagster dev` on loopback; returns its exit code."""
+    """Hold the state and run `dagster dev` on loopback until asked to stop; returns 0 then, else its exit code."""
     _refuse_busy(port)
     ensure_manifest()
     with open_state(settings) as state:
         prepare_dagster(settings, state.libpq_url)
         typer.echo(f"Dagster UI: http://127.0.0.1:{port} · inbox: {settings.inbox} · stop with Ctrl-C", err=True)
         command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1"]
-        with subprocess.Popen([*command, "-p", str(port)], cwd=ROOT) as process:
-            for stop in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(stop, lambda number, _frame: process.send_signal(number))
-            return process.wait()
+        stops: list[int] = []
+        # a session of its own: the terminal's Ctrl-C would reach it too, and a second one breaks off its clean-up
+        with subprocess.Popen([*command, "-p", str(port)], cwd=ROOT, start_new_session=True) as process:
+
+            def stop(number: int, _frame: object) -> None:
+                stops.append(number)
+                if len(stops) == 1:
+                    process.send_signal(signal.SIGINT)  # the one that `dagster dev` cleans up after
+                else:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+            for each in _STOPS:
+                signal.signal(each, stop)
+            code = process.wait()
+            _end_group(process.pid)
+    return 0 if stops else code
+
+
+def _end_group(group: int) -> None:
+    """End what `dagster dev` leaves behind: its code server would wait for a heartbeat another 45 s, and hold the database."""
+    for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
+        if not _members(group):
+            return
+        os.killpg(group, number)
+        until = time.monotonic() + seconds
+        while _members(group) and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def _members(group: int) -> list[int]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
 
 
 def _refuse_busy(port: int) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from core.events import ContactEvent, Event, Message, MessageStatus, Point, Reject
-from core.sources._common import decode_json, epoch
+from core.sources._common import Int, decode_json, epoch, shown
 
 
 class _Name(Struct):
@@ -27,10 +27,11 @@ class Profile(Struct):
 
 
 class Scope(NamedTuple):
-    """What surrounds an item: our number and the contacts that the change names."""
+    """What surrounds an item: our account there, the contacts that the change names, and our number in digits."""
 
     account_id: str
     contacts: list[Profile]
+    own_number: str = ""
 
     def profile(self, wa_id: str | None, user_id: str | None) -> Profile | None:
         """The contact with either id; an item that names nobody speaks of the only contact there is."""
@@ -81,6 +82,10 @@ class _System(Struct):
     user_id: str | None = None
 
 
+class _Order(Struct):
+    text: str | None = None
+
+
 class _Context(Struct):
     id: str | None = None
 
@@ -95,7 +100,7 @@ class _Location(Struct):
 
 class _Message(Struct, rename={"sender": "from"}):
     id: str
-    timestamp: str | int
+    timestamp: str | Int
     sender: str | None = None
     from_user_id: str | None = None
     to: str | None = None
@@ -113,10 +118,11 @@ class _Message(Struct, rename={"sender": "from"}):
     context: _Context | None = None
     referral: _Referral | None = None
     location: _Location | None = None
+    order: _Order | None = None
 
     def kind(self) -> str:
         """The stated type; a body without one is told by what it holds."""
-        held = ("text", "button", "interactive", "image", "video", "document", "reaction", "location")
+        held = ("text", "button", "interactive", "image", "video", "document", "reaction", "location", "order")
         return self.type or next((name for name in held if getattr(self, name) is not None), "unknown")
 
     def words(self) -> str | None:
@@ -129,6 +135,7 @@ class _Message(Struct, rename={"sender": "from"}):
             or (reply and (reply.title or reply.body))
             or (media and media.caption)
             or (self.reaction and self.reaction.emoji)
+            or (self.order and self.order.text)
             or None
         )
 
@@ -143,7 +150,7 @@ class _Message(Struct, rename={"sender": "from"}):
 
 
 class _Origin(Struct):
-    code: int | None = None
+    code: Int | None = None
 
 
 class _Pricing(Struct):
@@ -154,16 +161,31 @@ class _Pricing(Struct):
 class _Status(Struct):
     id: str
     status: str
-    timestamp: str | int
+    timestamp: str | Int
     recipient_id: str | None = None
     recipient_user_id: str | None = None
+    recipient_type: str | None = None
+    recipient_participant_id: str | None = None
+    recipient_participant_user_id: str | None = None
     pricing: _Pricing | None = None
     errors: list[_Origin] | None = None
+
+    def person(self) -> Point | None:
+        """Whom the status is of; in a group the recipient is the group and the person a participant."""
+        if self.recipient_type == "group":
+            return _point(self.recipient_participant_id, self.recipient_participant_user_id)
+        return _point(self.recipient_id, self.recipient_user_id)
+
+    def key(self) -> str:
+        """What tells this status from others of the message."""
+        recipient = self.recipient_id or self.recipient_user_id or ""
+        participant = self.recipient_participant_id or self.recipient_participant_user_id
+        return f"{self.status}:{recipient}:{participant}" if participant else f"{self.status}:{recipient}"
 
 
 class _Preference(Struct):
     value: str
-    timestamp: str | int
+    timestamp: str | Int
     wa_id: str | None = None
     user_id: str | None = None
     category: str = ""
@@ -176,7 +198,7 @@ class _Change(Struct):
 
 class _UserIdUpdate(Struct):
     user_id: _Change
-    timestamp: str | int
+    timestamp: str | Int
     wa_id: str | None = None
 
 
@@ -226,7 +248,12 @@ def echo(scope: Scope, raw: Raw, place: str) -> Iterator[Event | Reject]:
     if isinstance(item, Reject):
         yield _within(item, place)
         return
-    yield from _message(scope, item, place, item.to, item.to_user_id, scope.profile(item.to, item.to_user_id), is_echo=True)
+    # A message that the contact took back is repeated with the contact in `from` and our number in `to`.
+    is_ours = bool(item.to) and item.to == scope.own_number
+    wa_id, user_id = (item.sender, item.from_user_id) if is_ours else (item.to, item.to_user_id)
+    profile = scope.profile(wa_id, user_id)
+    wa_id, user_id = wa_id or (profile.wa_id if profile else None), user_id or (profile.user_id if profile else None)
+    yield from _message(scope, item, place, wa_id, user_id, profile, is_echo=not is_ours)
 
 
 def _message(
@@ -292,7 +319,7 @@ def _system(scope: Scope, item: _Message, place: str) -> Event | Reject:
         kind = "user_id_changed"
         old, new = Point("wa_user_id", item.from_user_id), Point("wa_user_id", system.user_id)
     else:
-        return Reject("unknown_event_type", f"{place}.system.type", f"no such system message: {system.type!r}", scope.account_id)
+        return Reject("unknown_event_type", f"{place}.system.type", f"no such system message: {shown(system.type)}", scope.account_id)
     return ContactEvent(
         source="whatsapp",
         account_id=scope.account_id,
@@ -318,10 +345,10 @@ def status(scope: Scope, raw: Raw, place: str) -> Iterator[Event | Reject]:
     yield MessageStatus(
         source="whatsapp",
         account_id=scope.account_id,
-        event_id=f"whatsapp:{item.id}:{item.status}:{item.recipient_id or item.recipient_user_id or ''}",
+        event_id=f"whatsapp:{item.id}:{item.key()}",
         occurred_at=occurred_at,
         message_id=f"whatsapp:{item.id}",
-        contact=_point(item.recipient_id, item.recipient_user_id),
+        contact=item.person(),
         status=item.status,
         pricing_type=item.pricing.type if item.pricing else None,
         pricing_category=item.pricing.category if item.pricing else None,
@@ -342,7 +369,7 @@ def preference(scope: Scope, raw: Raw, place: str) -> Iterator[Event | Reject]:
     elif contact is None:
         yield _nobody(scope, place)
     elif item.value not in kinds:
-        yield Reject("unknown_event_type", f"{place}.value", f"no such preference: {item.value!r}", scope.account_id)
+        yield Reject("unknown_event_type", f"{place}.value", f"no such preference: {shown(item.value)}", scope.account_id)
     else:
         yield ContactEvent(
             source="whatsapp",
@@ -367,7 +394,7 @@ def user_id_update(scope: Scope, raw: Raw, place: str) -> Iterator[Event | Rejec
     yield ContactEvent(
         source="whatsapp",
         account_id=scope.account_id,
-        event_id=f"whatsapp:user_id:{item.user_id.previous}:{item.user_id.current}",
+        event_id=f"whatsapp:user_id:{item.user_id.previous}:{item.user_id.current}:{item.timestamp}",
         occurred_at=occurred_at,
         kind="user_id_changed",
         contact=Point("wa_user_id", item.user_id.previous),

@@ -25,10 +25,10 @@ from core.events import (
     ServiceEvent,
     TokenUsage,
 )
-from core.sources._common import decode_json, hmac_hex_matches, utc
+from core.sources._common import INT_MAX, decode_json, hmac_hex_matches, shown, utc
 
 Share = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=INT_MAX)]
 Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -173,6 +173,7 @@ class _Peek(Struct):
     type: str | None = None
 
 
+_BAD_TIME = "the time has no offset (write it as ISO 8601 with one, or Z), or lies outside 2000 to 2100"
 _TYPES = frozenset(each.__struct_config__.tag for each in get_args(PlatformEvent))
 _DECODER = msgspec.json.Decoder(PlatformEvent)
 _PEEK = msgspec.json.Decoder(_Peek)
@@ -196,24 +197,31 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
         yield peek
         return
     if peek.type not in _TYPES:
-        yield Reject("unknown_event_type", "$.type", f"no such platform event type: {peek.type!r}", peek.account_id)
+        yield Reject("unknown_event_type", "$.type", f"no such platform event type: {shown(peek.type)}", peek.account_id)
         return
     body = decode_json(_DECODER, raw, peek.account_id)
     if isinstance(body, Reject):
         yield body
         return
-    if body.occurred_at.tzinfo is None:
-        yield Reject("bad_time", "$.occurred_at", "the time has no offset; write it as ISO 8601 with one, or Z", body.account_id)
+    occurred_at = utc(body.occurred_at)
+    if occurred_at is None:
+        yield Reject("bad_time", "$.occurred_at", _BAD_TIME, body.account_id)
         return
-    yield _canonical(body)
+    if isinstance(body, MessageScheduled):
+        send_at = utc(body.send_at)
+        if send_at is None:
+            yield Reject("bad_time", "$.send_at", _BAD_TIME, body.account_id)
+            return
+        body.send_at = send_at
+    yield _canonical(body, occurred_at)
 
 
-def _canonical(body: PlatformEvent) -> Event:
+def _canonical(body: PlatformEvent, occurred_at: datetime) -> Event:
     common: dict[str, Any] = {
         "source": "platform",
         "account_id": body.account_id,
         "event_id": f"platform:{body.id}",
-        "occurred_at": utc(body.occurred_at),
+        "occurred_at": occurred_at,
     }
     own: dict[str, Any] = {name: getattr(body, name) for name in body.__struct_fields__ if name not in {"id", "account_id", "occurred_at"}}
     contact = own.pop("contact", None)
@@ -242,4 +250,4 @@ def _canonical(body: PlatformEvent) -> Event:
         case PrivacyRequested():
             return PrivacyRequest(**common, **own)
         case MessageScheduled():
-            return ScheduledMessage(**(common | own | {"send_at": utc(body.send_at)}))
+            return ScheduledMessage(**common, **own)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from core.events import Event, Payment, Point, Reject
-from core.sources._common import decode_json, epoch, hmac_hex_matches
+from core.sources._common import Int, decode_json, epoch, hmac_hex_matches, shown
 
 _SUBJECTS = {
     "payment.authorized": "payment",
@@ -38,17 +38,21 @@ _SUBJECTS = {
 _SETTLEMENT_CURRENCY = "INR"  # a settlement names no currency: Razorpay settles to Indian bank accounts, in rupees
 
 
+_NO_EMAIL = "void@razorpay.com"
+"""What Razorpay writes for a payer who gave none: a person of this name would be all of them."""
+
+
 class _Entity(Struct):
     id: str
-    amount: int
+    amount: Int
     currency: str | None = None
     payment_id: str | None = None
     order_id: str | None = None
     contact: str | None = None
     email: str | None = None
-    fee: int | None = None
-    fees: int | None = None
-    tax: int | None = None
+    fee: Int | None = None
+    fees: Int | None = None
+    tax: Int | None = None
 
 
 class _Wrapped(Struct):
@@ -59,7 +63,7 @@ class _Body(Struct):
     event: str
     payload: dict[str, Raw] = field(default_factory=dict)
     account_id: str | None = None
-    created_at: int | None = None
+    created_at: Int | None = None
 
 
 class _Peek(Struct):
@@ -75,7 +79,7 @@ class _About(NamedTuple):
 _PEEK = msgspec.json.Decoder(_Peek)
 _BODY = msgspec.json.Decoder(_Body)
 _WRAPPED = msgspec.json.Decoder(_Wrapped)
-_SECONDS = msgspec.json.Decoder(int)
+_SECONDS = msgspec.json.Decoder(Int)
 
 
 def accounts(raw: bytes) -> list[str]:
@@ -96,7 +100,7 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
         yield body
         return
     if body.event not in _SUBJECTS:
-        yield Reject("unknown_event_type", "$.event", f"no such Razorpay event: {body.event!r}", body.account_id)
+        yield Reject("unknown_event_type", "$.event", f"no such Razorpay event: {shown(body.event)}", body.account_id)
         return
     about = _about(body)
     yield about if isinstance(about, Reject) else _payment(body, about, headers.get("x-razorpay-event-id"))
@@ -105,7 +109,9 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
 def _about(body: _Body) -> _About | Reject:
     name = _SUBJECTS[body.event]
     found: dict[str, _Entity] = {}
-    for part in {name, "payment"} & body.payload.keys():
+    for part in dict.fromkeys((name, "payment")):
+        if part not in body.payload:
+            continue
         wrapped = decode_json(_WRAPPED, body.payload[part], body.account_id)
         if isinstance(wrapped, Reject):
             return Reject(wrapped.reason, f"$.payload.{part}{wrapped.where[1:]}", wrapped.detail, body.account_id)
@@ -117,7 +123,8 @@ def _about(body: _Body) -> _About | Reject:
 
 def _payment(body: _Body, about: _About, event_id: str | None) -> Payment | Reject:
     misplaced = body.payload.get("created_at")  # some bodies carry the time inside the payload
-    occurred_at = epoch(body.created_at if misplaced is None else _seconds(misplaced))
+    created_at = _seconds(misplaced) if body.created_at is None and misplaced is not None else body.created_at
+    occurred_at = epoch(created_at)
     if occurred_at is None:
         return Reject("bad_time", "$.created_at", "the event has no time in seconds since 1970", body.account_id)
     subject, payer = about.subject, about.payment or about.subject
@@ -125,11 +132,11 @@ def _payment(body: _Body, about: _About, event_id: str | None) -> Payment | Reje
     if currency is None:
         return Reject("bad_shape", f"$.payload.{about.name}.entity.currency", "an amount without a currency", body.account_id)
     account_id = body.account_id or ""
-    payer_value = payer.contact or payer.email
+    payer_value = payer.contact or (payer.email if payer.email != _NO_EMAIL else None)
     return Payment(
         source="razorpay",
         account_id=account_id,
-        event_id=f"razorpay:{event_id or ':'.join([account_id, body.event, subject.id, str(body.created_at)])}",
+        event_id=f"razorpay:{event_id or ':'.join([account_id, body.event, subject.id, str(created_at)])}",
         occurred_at=occurred_at,
         kind=body.event,
         payment_id=subject.id if about.name == "payment" else (subject.payment_id or (about.payment.id if about.payment else None)),

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from core.events import AccountEvent, Event, Reject
-from core.sources._common import decode_json, epoch, hmac_hex_matches
+from core.sources._common import Int, decode_json, epoch, hmac_hex_matches, shown
 from core.sources._whatsapp_items import ITEM_LISTS, Profile, Scope
 
 ACCOUNT_FIELDS = frozenset(
@@ -25,6 +25,7 @@ ACCOUNT_FIELDS = frozenset(
 
 class _Metadata(Struct):
     phone_number_id: str | None = None
+    display_phone_number: str | None = None
 
 
 class _Head(Struct):
@@ -33,12 +34,24 @@ class _Head(Struct):
 
 class _Value(Struct):
     metadata: _Metadata
-    contacts: list[Profile] = field(default_factory=list)
+    contacts: list[Raw] | None = None
     messages: list[Raw] | None = None
     statuses: list[Raw] | None = None
     message_echoes: list[Raw] | None = None
     user_preferences: list[Raw] | None = None
     user_id_update: list[Raw] | None = None
+
+
+class _Ban(Struct):
+    waba_ban_state: str | None = None
+
+
+class _Restriction(Struct):
+    expiration: str | Int | None = None
+
+
+class _Alert(Struct):
+    alert_type: str | None = None
 
 
 class _AccountValue(Struct):
@@ -50,7 +63,11 @@ class _AccountValue(Struct):
     display_phone_number: str | None = None
     phone_number: str | None = None
     message_template_id: str | int | None = None
-    ban_info: dict[str, str | int | None] | None = None
+    entity_id: str | int | None = None
+    ban_info: _Ban | None = None
+    restriction_info: list[_Restriction] | None = None
+    alert_info: _Alert | None = None
+    alert_type: str | None = None
 
 
 class _Change(Struct):
@@ -61,7 +78,7 @@ class _Change(Struct):
 class _Entry(Struct):
     id: str
     changes: list[_Change]
-    time: int | None = None
+    time: Int | None = None
 
 
 class _Body(Struct):
@@ -83,19 +100,22 @@ class _Peek(Struct):
 
 _PEEK = msgspec.json.Decoder(_Peek)
 _BODY = msgspec.json.Decoder(_Body)
+_HEAD = msgspec.json.Decoder(_Head)
 _VALUE = msgspec.json.Decoder(_Value)
+_PROFILE = msgspec.json.Decoder(Profile)
 _ACCOUNT_VALUE = msgspec.json.Decoder(_AccountValue)
 
 
 def accounts(raw: bytes) -> list[str]:
-    """Phone-number ids, and the WABA id of entries that name none."""
+    """Phone-number ids and WABA ids, the number before the WABA that it is of."""
     found: dict[str, None] = {}
     for entry in _PEEK.decode(raw).entry:
         for change in entry.changes:
             number = change.value and change.value.metadata and change.value.metadata.phone_number_id
-            account = number or entry.id
-            if account:
-                found[account] = None
+            if number:
+                found[number] = None
+        if entry.id:
+            found[entry.id] = None
     return list(found)
 
 
@@ -130,20 +150,36 @@ def _items(entry: _Entry, change: _Change, place: str) -> Iterator[Event | Rejec
         yield Reject(
             "bad_shape" if known else "unknown_event_type",
             f"{place}.value{value.where[1:]}" if known else f"{place}.field",
-            value.detail if known else f"no such WhatsApp webhook field: {change.field!r}",
-            entry.id,
+            value.detail if known else f"no such WhatsApp webhook field: {shown(change.field)}",
+            _account(entry, change),
         )
         return
-    scope = Scope(value.metadata.phone_number_id or entry.id, value.contacts)
+    account_id = value.metadata.phone_number_id or entry.id
+    contacts: list[Profile] = []
     count = 0
+    for i, contact in enumerate(value.contacts or ()):
+        profile = decode_json(_PROFILE, contact, account_id)
+        if isinstance(profile, Reject):
+            count += 1
+            yield Reject(profile.reason, f"{place}.value.contacts[{i}]{profile.where[1:]}", profile.detail, account_id)
+        else:
+            contacts.append(profile)
+    own_number = "".join(each for each in value.metadata.display_phone_number or "" if each.isdigit())
+    scope = Scope(account_id, contacts, own_number)
     for name, decode_item in ITEM_LISTS.get(change.field, {}).items():
         for i, item in enumerate(getattr(value, name) or ()):
             count += 1
             yield from decode_item(scope, item, f"{place}.value.{name}[{i}]")
     if count == 0:
-        yield Reject(
-            "unknown_event_type", f"{place}.field", f"WhatsApp webhook field {change.field!r} without a known item", scope.account_id
-        )
+        detail = f"WhatsApp webhook field {shown(change.field)} without a known item"
+        yield Reject("unknown_event_type", f"{place}.field", detail, scope.account_id)
+
+
+def _account(entry: _Entry, change: _Change) -> str:
+    """The account of a change whose value is not of the known shape."""
+    head = decode_json(_HEAD, change.value)
+    number = None if isinstance(head, Reject) or head.metadata is None else head.metadata.phone_number_id
+    return number or entry.id
 
 
 def _account_event(entry: _Entry, change: _Change, place: str) -> Event | Reject:
@@ -154,8 +190,10 @@ def _account_event(entry: _Entry, change: _Change, place: str) -> Event | Reject
     if occurred_at is None:
         return Reject("bad_time", f"{place.rsplit('.', 1)[0]}.time", "the entry has no time in seconds since 1970", entry.id)
     digest = hashlib.sha256(change.value).hexdigest()[:32]
-    ban = (value.ban_info or {}).get("waba_ban_state")
-    subject = value.phone_number or value.display_phone_number or value.message_template_id
+    ban = value.ban_info and value.ban_info.waba_ban_state
+    alert = (value.alert_info and value.alert_info.alert_type) or value.alert_type
+    subject = value.phone_number or value.display_phone_number or value.message_template_id or value.entity_id
+    expirations = [moment for each in value.restriction_info or () if (moment := epoch(each.expiration))]
     return AccountEvent(
         source="whatsapp",
         account_id=entry.id,
@@ -163,5 +201,6 @@ def _account_event(entry: _Entry, change: _Change, place: str) -> Event | Reject
         occurred_at=occurred_at,
         kind=change.field,
         subject=str(subject) if subject is not None else None,
-        state=str(ban or value.event or value.decision or value.new_category or value.status or "unknown"),
+        state=str(ban or value.event or value.decision or value.new_category or value.status or alert or "unknown"),
+        expires_at=max(expirations, default=None),
     )

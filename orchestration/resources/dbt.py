@@ -68,7 +68,7 @@ class DbtRunner:
         command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", "build", *arguments]
         worker.stdin.write(json.dumps([*command, *_places(self._target)]) + "\n")
         worker.stdin.flush()
-        errors = []
+        errors: list[str] = []
         for line in worker.stdout:
             event = json.loads(line)
             if "done" in event:
@@ -77,7 +77,11 @@ class DbtRunner:
                 return
             if event["info"]["level"] == "error":
                 errors.append(event["info"]["msg"])
-            yield event
+            try:
+                yield event
+            except GeneratorExit:  # nobody listens any more: what the worker still says must not meet the next question
+                self.close()
+                raise
         raise DbtError(f"the dbt worker died with exit code {worker.wait()}; see {self._logs / 'dbt_worker.log'}")
 
 

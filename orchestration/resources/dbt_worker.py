@@ -1,19 +1,24 @@
 """A process that imports dbt ahead of time, then runs what its standard input asks for.
 
 Here belongs that process: one JSON list of arguments a line in, dbt's structured events as JSON lines out, and after each invocation a line
-`{"done": …}`. It ends with its input. A process of its own, because dbt's Python and Dagster's then use a core each, and because DuckDB's
-file is free again for readers when it is asked to let go. Not here: who asks (`orchestration.resources.dbt`).
+`{"done": …}`. It ends with its input, also in the middle of an invocation: whoever asked is dead or has given up, and the next run must
+find the warehouse free. A process of its own, because dbt's Python and Dagster's then use a core each, and because DuckDB's file is free
+again for readers when it is asked to let go. Not here: who asks (`orchestration.resources.dbt`).
 """
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import IO, Any
 
 from dbt.cli.main import dbtRunner
 from dbt_common.events.base_types import EventMsg
 from google.protobuf.json_format import MessageToDict
 
+_BUSY = threading.Event()
 _RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"})
 
 
@@ -26,8 +31,21 @@ def main() -> None:
         if message.info.level in {"warn", "error"} or message.info.name in _RESULTS:
             _write(out, MessageToDict(message, preserving_proto_field_name=True))
 
+    asked: SimpleQueue[str | None] = SimpleQueue()
+    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    while (line := asked.get()) is not None:
+        done = _invoke(json.loads(line), put)
+        _BUSY.clear()  # before the answer, which the next question may follow at once
+        _write(out, {"done": done})
+
+
+def _listen(asked: "SimpleQueue[str | None]") -> None:
     for line in sys.stdin:
-        _write(out, {"done": _invoke(json.loads(line), put)})
+        _BUSY.set()
+        asked.put(line)
+    if _BUSY.is_set():
+        os._exit(1)  # no clean-up: a DuckDB file stands a kill at any moment
+    asked.put(None)
 
 
 def _invoke(arguments: list[str], put: Callable[[EventMsg], None]) -> str | None:

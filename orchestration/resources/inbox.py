@@ -3,7 +3,6 @@
 Here belongs finding segments, unpacking them and putting them aside. Not here: what a line means (`core.intake`).
 """
 
-import gzip
 import hashlib
 import io
 import zlib
@@ -17,7 +16,10 @@ from core.ports import Line, Segment
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
 _BLOCK = 1 << 20
-_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: with gzip's header and checksum
+_PART = 1 << 14
+_ZSTD_STEP = 1 << 12  # a part of 4 kB unpacks to at most 128 MB (blocks of 4 bytes that stand for 128 kB), not to 32 GB as one of 1 MB
+_DAMAGE = (EOFError, zlib.error, zstandard.ZstdError)
 MAX_LINE_BYTES = 64 << 20  # a body of the largest accepted size grows to at most 6 times when its text is escaped
 
 
@@ -77,36 +79,64 @@ def _segment(path: Path) -> Segment:
 
 def _unpacked(file: io.BufferedReader, name: str) -> io.BufferedIOBase:
     if name.endswith(".gz"):
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), _BLOCK)
+        return io.BufferedReader(_Unpacked(_gzip_parts(file)), _BLOCK)  # type: ignore[type-var]  # typeshed wants a file's mode and name
     if name.endswith(".zst"):
-        return io.BufferedReader(_Zst(file), _BLOCK)  # type: ignore[type-var]  # typeshed wants a file's mode and name; the reader does not
+        return io.BufferedReader(_Unpacked(_zstd_parts(file)), _BLOCK)  # type: ignore[type-var]  # as above
     return file
 
 
-class _Zst(io.RawIOBase):
-    """A zstd stream that reports a cut-off frame, which the library's own reader takes for an end."""
+def _gzip_parts(file: io.BufferedReader) -> Iterator[bytes]:
+    """What a gzip file holds, in small parts: the standard reader loses up to a block of good lines in front of the damage."""
+    packed = file.read(_BLOCK)
+    while packed:
+        member = zlib.decompressobj(_GZIP)
+        while not member.eof:
+            yield member.decompress(packed, _PART)
+            packed = member.unconsumed_tail
+            if not packed and not member.eof:
+                packed = file.read(_BLOCK)
+                if not packed:
+                    yield from _rest(member)
+                    raise EOFError("the gzip stream has no end")
+        packed = (member.unused_data or file.read(_BLOCK)).lstrip(b"\0")  # members may be padded
+        packed = packed or file.read(_BLOCK)
 
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file = file
-        self._inner = zstandard.ZstdDecompressor().decompressobj()
-        self._ready = b""
+
+def _rest(member: "zlib._Decompress") -> Iterator[bytes]:
+    while part := member.decompress(b"", _PART):
+        yield part
+
+
+def _zstd_parts(file: io.BufferedReader) -> Iterator[bytes]:
+    """What a zstd file holds. The library's own reader takes a cut-off frame for an end."""
+    packed = file.read(_ZSTD_STEP)
+    while packed:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        while not frame.eof:
+            yield frame.decompress(packed)
+            if not frame.eof:
+                packed = file.read(_ZSTD_STEP)
+                if not packed:
+                    raise EOFError("the last zstd frame has no end")
+        packed = frame.unused_data or file.read(_ZSTD_STEP)  # a file may hold several frames
+
+
+class _Unpacked(io.RawIOBase):
+    """Parts as a stream; what came before an error is read before the error is raised."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._ready = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io wants any writable buffer; a BufferedReader gives this
         while not self._ready:
-            if self._inner.eof:
-                rest = self._inner.unused_data or self._file.read(_BLOCK)
-                if not rest:
-                    return 0
-                self._inner = zstandard.ZstdDecompressor().decompressobj()  # a file may hold several frames
-                self._ready = self._inner.decompress(rest)
-                continue
-            block = self._file.read(_BLOCK)
-            if not block:
-                raise EOFError("the last zstd frame has no end")
-            self._ready = self._inner.decompress(block)
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._ready = memoryview(part)
         size = min(len(buffer), len(self._ready))
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]

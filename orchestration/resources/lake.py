@@ -6,7 +6,7 @@ become rows (`core.rows`), the warehouse's view of them.
 
 import contextlib
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -19,10 +19,12 @@ from core.columns import columns
 from core.events import EVENT_TYPES, ContactEvent, Event, Message
 from core.identity import CHANGES, Link, Sighting
 from core.rows import transpose
-from orchestration.resources.arrow import schema_of
+from orchestration.resources.arrow import table_of
 
 _EMPTY = date(1970, 1, 1)
 """The partition of each table's empty file, which gives the table its columns before its first event."""
+
+_DICTIONARY_ROWS = 1_000
 
 
 class FolderLake:
@@ -39,7 +41,7 @@ class FolderLake:
             path = self.folder / event_type.table / f"event_date={_EMPTY}" / "schema.parquet"
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write(schema_of(event_type).empty_table(), path.with_suffix(".tmp"))
+                _write(table_of(event_type, {}), path.with_suffix(".tmp"))
                 path.with_suffix(".tmp").rename(path)
 
     @contextlib.contextmanager
@@ -53,17 +55,15 @@ class FolderLake:
             writer = SegmentWriter(aside, stem)
             yield writer
             earlier = set(self.folder.glob(f"*/event_date=*/{stem}-*.parquet"))
-            placed = {self._place(aside, path) for path in sorted(aside.glob("*/event_date=*/*.parquet"))}
-            for path in earlier - placed:
+            targets = {path: self.folder / target for path, target in writer.files.items()}
+            for folder in {target.parent for target in targets.values()}:  # all of them first: that is what a full disk refuses
+                folder.mkdir(parents=True, exist_ok=True)
+            for path, target in targets.items():
+                path.rename(target)
+            for path in earlier.difference(targets.values()):
                 path.unlink()
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-
-    def _place(self, aside: Path, path: Path) -> Path:
-        target = self.folder / path.relative_to(aside)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(target)
-        return target
 
     def sightings(self) -> Iterable[Sighting]:
         """Every point that any event names; a change of number names the old one without being a sign of life of it."""
@@ -126,23 +126,30 @@ class SegmentWriter:
         self._folder = folder
         self._stem = stem
         self._parts: dict[str, int] = defaultdict(int)
+        self.files: dict[Path, Path] = {}
+        """Each file, and where in the lake it belongs."""
 
     def write(self, event_type: type[Event], rows: Sequence[tuple[Any, ...]]) -> None:
         """Append rows in the order of `core.columns.columns(event_type)`."""
         if not rows:
             return
         position = [column.name for column in columns(event_type)].index("occurred_at")
-        days: dict[date, list[tuple[Any, ...]]] = defaultdict(list)
-        for row in rows:
-            days[row[position].date()].append(row)
+        rows = sorted(rows, key=lambda row: row[position].date())
+        days = Counter(row[position].date() for row in rows)
+        table = table_of(event_type, transpose(event_type, rows))
         part = self._parts[event_type.table]
         self._parts[event_type.table] += 1
-        for day, of_day in days.items():
-            table = pa.table(transpose(event_type, of_day), schema=schema_of(event_type))
-            folder = self._folder / event_type.table / f"event_date={day}"
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(table, folder / f"{self._stem}-{part:05d}.parquet")
+        start = 0
+        for day, count in days.items():
+            target = Path(event_type.table) / f"event_date={day}" / f"{self._stem}-{part:05d}.parquet"
+            path = self._folder / "~".join(target.parts)  # flat: a folder a day to make and remove cost as much as the file
+            _write(table.slice(start, count), path)
+            self.files[path] = target
+            start += count
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd", compression_level=1, write_statistics=True)
+    # Of few rows, dictionaries are larger than what they save: 1.6 ms a file instead of 2.2 ms (measured, 60 rows).
+    is_large = table.num_rows > _DICTIONARY_ROWS
+    with pa.OSFile(str(path), "wb") as sink:
+        pq.write_table(table, sink, compression="zstd", compression_level=1, write_statistics=True, use_dictionary=is_large)

@@ -7,12 +7,14 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestration.resources.platform import Platform
 
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "ledger", "reference", "warehouse", "publisher", "outbox", "senders", "receipts",
@@ -23,9 +25,11 @@ _OPENED = ExitStack()
 
 
 @cache
-def _platform() -> Platform:
+def _platform() -> "Platform":
     """The installation that the environment names, held until the process ends."""
     import atexit
+
+    from orchestration.resources.platform import open_platform  # here: 1 s of drivers that loading definitions does not need
 
     atexit.register(_OPENED.close)
     return _OPENED.enter_context(open_platform(Settings.load()))

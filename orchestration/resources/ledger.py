@@ -35,7 +35,7 @@ class PostgresLedger:
         """Note a segment as taken in, with its counts and rejects, in one transaction; again changes nothing."""
         row = {
             "segment_id": segment.segment_id,
-            "path": segment.path.name,
+            "path": segment.path.name.encode(errors="replace").decode(),  # a file name need not be UTF-8
             "size_bytes": segment.size_bytes,
             "line_count": line_count,
             "ingested_at": self._clock.now(),

@@ -4,17 +4,17 @@ Here belong the state changes of `ops.outbox` and its attempts. Not here: whethe
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
 from core.actions import Action, Delivery, Outcome, Standing
 from orchestration.resources.state import State
 
-LEASE = "20 minutes"
-"""How long a worker may hold a batch: 50 tries of 5 s to connect and 15 s to answer take 17 minutes at the worst.
+LEASE = timedelta(minutes=2)
+"""How long a worker may hold an action: a try of 5 s to connect, 15 s to write and twice 15 s to read takes 50 s at the worst.
 
-Leases run by the database's own clock, whatever moment the platform speaks of (`--as-of`), and are the same for all workers."""
+Leases run by the database's own clock, whatever moment the platform speaks of (`--as-of`)."""
 
 _ACTION = ", ".join(field if field != "details" else "details::text as details" for field in Action._fields)
 _INSERT = text(
@@ -24,16 +24,20 @@ _INSERT = text(
 )
 # A lease that ran out means that a worker died between claim and record: the send may have happened, so it is not tried again.
 _ABANDONED = text(
-    "update ops.outbox set state = 'unknown', reason = 'the worker died during the try', updated_at = :now, lease_owner = null, "
-    "fence = fence + 1 where state = 'claimed' and lease_until <= clock_timestamp()"
+    "with lost as materialized (select action_id from ops.outbox where state = 'claimed' and lease_until <= clock_timestamp() "
+    "for update skip locked), told as (update ops.outbox o set state = 'unknown', reason = :reason, updated_at = :now, "
+    "lease_owner = null, lease_until = null, fence = fence + 1 from lost where o.action_id = lost.action_id "
+    "returning o.action_id, o.attempts) update ops.delivery_attempts a set finished_at = :now, outcome = 'unknown', detail = :reason "
+    "from told where a.action_id = told.action_id and a.attempt = told.attempts"
 )
+# materialized: as a plain subquery it may be planned to run once a row, and then takes more than the limit
 _CLAIM = text(
-    "update ops.outbox set state = 'claimed', lease_owner = :worker, lease_until = clock_timestamp() + cast(:lease as interval), fence = fence + 1, "
-    "attempts = attempts + 1, updated_at = :now where action_id in (select action_id from ops.outbox where state = 'requested' "
-    f"and due_at <= :now order by due_at, action_id limit :limit for update skip locked) returning {_ACTION}, attempts, fence"
-)
-_ATTEMPT = text(
-    "insert into ops.delivery_attempts (action_id, attempt, tenant_id, started_at) values (:action_id, :attempt, :tenant_id, :now)"
+    "with free as materialized (select action_id from ops.outbox where state = 'requested' and due_at <= :now "
+    "order by due_at, action_id limit :limit for update skip locked), claimed as (update ops.outbox o set state = 'claimed', "
+    "lease_owner = :worker, lease_until = clock_timestamp() + :lease, fence = fence + 1, attempts = attempts + 1, updated_at = :now "
+    "from free where o.action_id = free.action_id returning o.*), noted as (insert into ops.delivery_attempts "
+    "(action_id, attempt, tenant_id, started_at) select action_id, attempts, tenant_id, :now from claimed) "
+    f"select {_ACTION}, attempts, fence from claimed order by due_at, action_id"
 )
 _SETTLE = text(
     "update ops.outbox set state = :state, reason = :reason, updated_at = :now, lease_owner = null, "
@@ -45,20 +49,23 @@ _FINISH = text(
     "where action_id = :action_id and attempt = :attempt"
 )
 _STANDING = text(
-    "select exists (select from serving.act_requests where tenant_id = :tenant_id and action_id = :action_id), "
+    "select request.expires_at is not null, "
     "coalesce((select is_opted_out from serving.dim_leads where tenant_id = :tenant_id and lead_id = :lead_id), false), "
     "coalesce((select is_erased from serving.dim_leads where tenant_id = :tenant_id and lead_id = :lead_id), false), "
     "exists (select from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = :lead_id "
-    "and contact_point_id = :point_id and valid_to_at is null)"
+    "and contact_point_id = :point_id and valid_to_at is null), request.expires_at "
+    "from (select) as one left join serving.act_requests as request "
+    "on request.tenant_id = :tenant_id and request.action_id = :action_id"
 )
 
 
 class PostgresOutbox:
     """The tables `ops.outbox` and `ops.delivery_attempts`, and the published marts that they are judged by."""
 
-    def __init__(self, state: State) -> None:
-        """Take the state."""
+    def __init__(self, state: State, lease: timedelta = LEASE) -> None:
+        """Take the state, and the lease: longer than any try takes."""
         self._state = state
+        self._lease = lease
 
     def published(self, rule: str, as_of: datetime) -> Sequence[Action]:
         """Published requests of a rule that are due."""
@@ -77,26 +84,19 @@ class PostgresOutbox:
         """Put them in once each, by their id; returns how many were new."""
         if not actions:
             return 0
-        count = text("select count(*) from ops.outbox where action_id = any(:ids)")
-        ids = {"ids": [each.action_id for each in actions]}
+        rows = [{**each._asdict(), "now": now} for each in sorted(actions)]  # in one order, so that two who add do not wait in a circle
         with self._state.begin() as connection:
-            before: int = connection.execute(count, ids).scalar_one()
-            connection.execute(_INSERT, [{**each._asdict(), "now": now} for each in actions])
-            return int(connection.execute(count, ids).scalar_one() - before)
+            return int(connection.execute(_INSERT, rows).rowcount)
 
     def claim(self, worker: str, now: datetime, limit: int) -> Sequence[Delivery]:
-        """Lease due actions, oldest first, and note the attempt; no two workers get the same."""
+        """Lease due actions, oldest first, and note the attempt; no two workers get the same.
+
+        Whatever is claimed when its worker dies becomes `unknown` once the lease has run out, so claim only what is tried at once.
+        """
         with self._state.begin() as connection:
-            connection.execute(_ABANDONED, {"now": now})
-            rows = connection.execute(_CLAIM, {"worker": worker, "now": now, "lease": LEASE, "limit": limit}).all()
-            claimed = [Delivery(Action._make(row[:-2]), row[-2], row[-1]) for row in rows]
-            if claimed:
-                attempts = [
-                    {"action_id": each.action.action_id, "attempt": each.attempt, "tenant_id": each.action.tenant_id, "now": now}
-                    for each in claimed
-                ]
-                connection.execute(_ATTEMPT, attempts)
-        return sorted(claimed, key=lambda each: (each.action.due_at, each.action.action_id))
+            connection.execute(_ABANDONED, {"now": now, "reason": "the worker died during the try"})
+            rows = connection.execute(_CLAIM, {"worker": worker, "now": now, "lease": self._lease, "limit": limit}).all()
+        return [Delivery(Action._make(row[:-2]), row[-2], row[-1]) for row in rows]
 
     def standing(self, delivery: Delivery) -> Standing:
         """What the newest published marts say of the request, the lead and the point."""

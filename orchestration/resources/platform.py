@@ -6,6 +6,7 @@ Here belongs which adapter stands behind which port. Not here: what any of them 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -94,8 +95,13 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             reference=ParquetReference(settings, state),
             warehouse=warehouse,
             publisher=PostgresPublisher(state, warehouse, clock),
-            outbox=PostgresOutbox(state),
+            outbox=PostgresOutbox(state, lease=_lease(settings)),
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
         )
+
+
+def _lease(settings: Settings) -> timedelta:
+    """Twice what one try may take: to connect, to write, to begin an answer and to end it."""
+    return timedelta(seconds=2 * (settings.http_connect_seconds + 3 * settings.http_read_seconds))

@@ -4,6 +4,7 @@ So a send is taken in, counted and judged like every other event. A receipt is o
 in between leaves the evidence; the next worker hands it in. Not here: delivery statuses, which the vendor reports itself.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import hmac
@@ -69,18 +70,23 @@ class InboxReceipts:
             self._file.close()
             self._file = None
         for path in sorted(self._inbox.glob(f"{_OPEN}*")):
-            with path.open("ab") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                path.rename(path.with_name(path.name.removeprefix(".") + ".ndjson"))
+            _hand_in(path)
         count, self._count = self._count, 0
         return count
 
     def _open(self) -> IO[bytes]:
         if self._file is None:
             self._inbox.mkdir(parents=True, exist_ok=True)
-            self._file = (self._inbox / f"{_OPEN}{uuid.uuid4().hex}").open("ab")
+            name = uuid.uuid4().hex
+            path = self._inbox / f".opening-{name}"  # others look for `_OPEN`, and must not find it before it is locked
+            self._file = path.open("ab")
             fcntl.flock(self._file, fcntl.LOCK_EX)
+            path.rename(self._inbox / f"{_OPEN}{name}")
         return self._file
+
+
+def _hand_in(path: Path) -> None:
+    # r+b never makes the file anew: another worker may have handed it in just now, and an empty one must not take its place
+    with contextlib.suppress(BlockingIOError, FileNotFoundError), path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.rename(path.with_name(path.name.removeprefix(".") + ".ndjson"))

@@ -19,7 +19,7 @@ from msgspec import Struct
 from core.business_time import Calendar, intervals
 from core.columns import columns
 from core.reference import REFERENCE_TYPES, BusinessInterval, LeadPoint, Run
-from orchestration.resources.arrow import schema_of
+from orchestration.resources.arrow import table_of
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
 
@@ -89,10 +89,8 @@ def _table(struct: type[Struct]) -> str:
 
 
 def _arrow(struct: type[Struct], rows: Sequence[Struct]) -> pa.Table:
-    schema = schema_of(struct)
-    values = {column.name: [getattr(row, column.field) for row in rows] for column in columns(struct)}
-    table = pa.table(values, schema=schema)
-    return table.sort_by([(name, "ascending") for name in schema.names]) if table.num_rows else table
+    table = table_of(struct, {column.name: [getattr(row, column.field) for row in rows] for column in columns(struct)})
+    return table.sort_by([(name, "ascending") for name in table.column_names]) if table.num_rows else table
 
 
 def _write(path: Path, table: pa.Table) -> None:

@@ -69,10 +69,10 @@ class Warehouse:
                 parsed = connection.extract_statements(statement)
                 if len(parsed) != 1:
                     raise WarehouseError(f"{len(parsed)} statements; give exactly one query")
-                relation = connection.sql(statement)
-                if relation is None:
-                    raise WarehouseError("that is no query: only reading is possible here")
-                return relation.to_arrow_table()
+                # told before it runs: COPY and EXPLAIN ANALYZE COPY write files from a read-only connection, also into the lake
+                if parsed[0].type != duckdb.StatementType.SELECT:
+                    raise WarehouseError(f"that is no query but {parsed[0].type.name}: only reading is possible here")
+                return connection.sql(statement).to_arrow_table()
             except duckdb.Error as error:
                 raise WarehouseError(str(error)) from error
 

@@ -1,7 +1,7 @@
 """Ways out, one module a way: each sends one delivery once and says what became of it.
 
 Every module offers `CHANNEL` and a class `Channel` made from `SenderTools`; it is found by its name, so a new way out touches no list.
-Not here: whether to send (`core.actions`), when (`orchestration.resources.delivery`).
+Not here: whether to send (`core.actions`), when (`assets.delivery`).
 """
 
 import importlib

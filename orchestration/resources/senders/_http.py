@@ -4,6 +4,7 @@ Here belongs the one place that tells `sent`, `rejected` and `unknown` apart. No
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -39,24 +40,52 @@ class SenderTools:
     whatsapp_url: str
 
 
-BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,  # a header that HTTP does not allow, such as a token with a newline
+)
 """Failures at which nothing can have reached the other side."""
+
+MAX_ANSWER_BYTES = 64 * 1024
+"""What is read of an answer: tenants choose where their alerts go, and an endless answer must not hold up the others."""
+
+_ANSWER_SECONDS = 20.0
 
 
 def try_once(
-    client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str], provider_id: Callable[[httpx.Response], str | None]
+    client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str], provider_id: Callable[[bytes], str | None]
 ) -> Outcome:
     """POST once. 2xx is sent, 4xx rejected; a 5xx or a failure after the request left is unknown: it may have happened."""
     request_hash = hashlib.sha256(body).hexdigest()
     try:
-        response = client.post(url, content=body, headers=dict(headers))
+        request = client.build_request("POST", url, content=body, headers=dict(headers))
+    except (httpx.InvalidURL, ValueError) as error:  # ValueError: a header that is not ASCII
+        return Outcome("rejected", f"no request can be made of this address or token: {type(error).__name__}", request_sha256=request_hash)
+    try:
+        response = client.send(request, stream=True)
+        answer = _read(response)
     except BEFORE_SENDING as error:
         return Outcome("rejected", f"not reached: {type(error).__name__}", request_sha256=request_hash)
     except httpx.HTTPError as error:
         return Outcome("unknown", f"no answer: {type(error).__name__}", request_sha256=request_hash)
-    code, response_hash = response.status_code, hashlib.sha256(response.content).hexdigest()
+    code, response_hash = response.status_code, hashlib.sha256(answer).hexdigest()
     if response.is_success:
-        return Outcome("sent", "accepted", code, provider_id(response), request_hash, response_hash)
+        return Outcome("sent", "accepted", code, provider_id(answer), request_hash, response_hash)
     if response.is_client_error:
         return Outcome("rejected", f"refused with HTTP {code}", code, None, request_hash, response_hash)
     return Outcome("unknown", f"ambiguous: HTTP {code}", code, None, request_hash, response_hash)
+
+
+def _read(response: httpx.Response) -> bytes:
+    answer, until = bytearray(), time.monotonic() + _ANSWER_SECONDS
+    try:
+        for part in response.iter_bytes(4096):
+            answer += part
+            if len(answer) >= MAX_ANSWER_BYTES or time.monotonic() > until:
+                break
+    finally:
+        response.close()
+    return bytes(answer)

@@ -6,7 +6,6 @@ a status webhook settles it. Not here: whether it may be sent.
 
 import json
 
-import httpx
 import msgspec
 from msgspec import Struct
 
@@ -52,8 +51,8 @@ class Channel:
         return outcome
 
 
-def _message_id(response: httpx.Response) -> str | None:
+def _message_id(answer: bytes) -> str | None:
     try:
-        return msgspec.json.decode(response.content, type=_Answer).messages[0].id
-    except (msgspec.MsgspecError, IndexError):
+        return msgspec.json.decode(answer, type=_Answer).messages[0].id or None
+    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
         return None

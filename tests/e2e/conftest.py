@@ -1,0 +1,65 @@
+"""End to end: the `flexoraa` command as a user runs it, in processes of its own, on a home in a temporary folder."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.resources.settings import Settings
+from orchestration.resources.warehouse import Mart, Warehouse
+
+ROOT = Path(__file__).resolve().parents[2]
+END_AT = "2026-11-20T12:00:00Z"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+def flexoraa(*arguments: str | Path, **env: str) -> Ran:
+    """Run the command; nothing of the tests' own environment points at an installation."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("FLEXORAA_", "DAGSTER_", "DATABASE_URL"))}
+    command = [sys.executable, "-m", "orchestration.cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=clean | env, check=False, timeout=500)
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def fingerprints(home: Path) -> dict[str, Mart]:
+    """Ordered checksums of all marts of a home."""
+    settings = Settings(home)
+    return dict(Warehouse(settings.warehouse, settings.lake, settings.reference).fingerprints())
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
+    """A demo that ran once; tests that change its home make it whole again or come last in their file."""
+    home = tmp_path_factory.mktemp("e2e") / "demo"
+    return home, flexoraa("demo", "--quiet", "--home", home)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """A folder of real data beside the project; the test skips where it is absent."""
+
+    def find(name: str) -> Path:
+        folder = ROOT.parent / "shared" / "data" / name
+        if not folder.is_dir():
+            pytest.skip(f"needs the real data set {name} at ../shared/data, which this machine has not")
+        return folder
+
+    return find

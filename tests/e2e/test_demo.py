@@ -1,0 +1,145 @@
+"""The demo's home: everything planted is found, nothing personal is in the clear, and any other order gives the same marts."""
+
+import base64
+import gzip
+import random
+from pathlib import Path
+
+import duckdb
+import pytest
+import zstandard
+
+from orchestration.resources.settings import Settings
+from orchestration.resources.state import open_state
+from orchestration.simulator import Manifest
+from tests.e2e.conftest import END_AT, Ran, fingerprints, flexoraa
+
+KINDS = (
+    "leads", "leaks open", "leaks ever", "hot leads", "recovery due", "token balance", "token thresholds",
+    "number changes, one lead each", "opt-outs", "duplicates", "rejects", "events accepted", "actions delivered",
+)  # fmt: skip
+
+
+def test_every_planted_kind_is_found(demo: tuple[Path, Ran]) -> None:
+    _, ran = demo
+    assert ran.code == 0, ran.out + ran.err
+    rows = {parts[1].strip(): parts[2:5] for line in ran.out.splitlines() if (parts := line.split("│"))[0] == "" and len(parts) == 6}
+    for kind in KINDS:
+        planted, found, verdict = (cell.strip() for cell in rows[kind])
+        assert (planted, verdict) == (found, "equal"), kind
+        assert int(planted.replace(",", "")) > 0, f"nothing of the kind {kind} was planted"
+
+
+def test_every_kind_of_reject_was_planted_and_each_lies_in_quarantine_with_its_place(demo: tuple[Path, Ran]) -> None:
+    home, _ = demo
+    planted = Manifest.load(home / "demo" / "traffic" / "truth.json").rejects()
+    assert {"wrong_signature", "unknown_account", "unknown_event_type", "not_json", "invalid_utf8", "too_large"} <= planted.keys()
+    with open_state(Settings(home)) as state, state.psycopg() as connection:
+        held = connection.execute("select reason, place, detail, body_enc from ops.quarantine").fetchall()
+    assert all(place.startswith("line ") and detail and body for _, place, detail, body in held)
+    assert sorted(reason for reason, *_ in held) == sorted(planted.elements())
+
+
+def test_nothing_personal_is_in_the_clear(demo: tuple[Path, Ran]) -> None:
+    home, _ = demo
+    canaries = Manifest.load(home / "demo" / "traffic" / "truth.json").canaries
+    plain = [*canaries.names, *canaries.phones, *canaries.emails, *canaries.texts]
+    assert len(plain) > 10
+    needles = {form for value in plain for form in _forms(value)}
+    found = []
+    for store, content in _stores(home):
+        lowered = content.lower()
+        found += [f"{store}: {needle!r}" for needle in needles if needle in lowered]
+    assert found == []
+
+
+def _forms(value: str) -> set[bytes]:
+    """A value as it could lie somewhere: plain, without the plus of a phone, base64 at each alignment, hex, escaped; in lower case."""
+    texts = {value, value.removeprefix("+"), value.encode("unicode_escape").decode()}
+    forms = {text.encode() for text in texts} | {text.encode().hex().encode() for text in texts}
+    for text in texts:
+        for shift in range(3):
+            coded = base64.b64encode(b"\0" * shift + text.encode())
+            forms.add(coded[4 if shift else 0 : len(coded) // 4 * 4 - 4])
+    return {form.lower() for form in forms if len(form) >= 5}
+
+
+def _stores(home: Path) -> list[tuple[str, bytes]]:
+    """Every byte behind the inbox: files as they lie, Parquet and DuckDB unpacked besides, and each table of Postgres as text."""
+    settings = Settings(home)
+    folders = (settings.lake, settings.reference, settings.logs, settings.dagster, settings.reports, settings.dbt_target, settings.state)
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()] + [settings.warehouse]
+    stores = [(str(path), path.read_bytes()) for path in files]
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        tables = connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
+        for schema, table in tables:
+            rows = connection.execute(f'select * from "{schema}"."{table}"').to_arrow_table().to_pylist()
+            stores.append((f"{schema}.{table}", repr(rows).encode()))
+    assert len(tables) > 50
+    with open_state(settings) as state, state.owner() as connection:
+        for schema, table in connection.execute(
+            "select schemaname, tablename from pg_tables where schemaname in ('ops', 'vault', 'serving', 'dagster')"
+        ).fetchall():
+            rows = connection.execute(f'select t::text from "{schema}"."{table}" as t').fetchall()
+            stores.append((f"{schema}.{table}", repr(rows).encode()))
+    return stores
+
+
+def test_a_second_run_changes_no_mart_and_sends_nothing(demo: tuple[Path, Ran]) -> None:
+    home, _ = demo
+    before, sent = fingerprints(home), _effects(home)
+    assert sent > 50
+    ran = flexoraa("run", "--as-of", END_AT, "--home", home, "--quiet")
+    assert ran.code == 0, ran.err
+    summary = ran.json()
+    assert (summary["segments"], summary["rounds"], summary["actions"]) == (0, 1, {"receipts": 0})
+    assert fingerprints(home) == before
+    assert _effects(home) == sent
+
+
+def _effects(home: Path) -> int:
+    with open_state(Settings(home)) as state, state.psycopg() as connection:
+        row = connection.execute("select count(*) from ops.delivery_attempts").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_any_order_any_split_any_repetition_gives_the_same_marts(demo: tuple[Path, Ran], seed: int) -> None:
+    """Comes last: it forgets the lake and takes everything in again, shuffled, doubled, in other segments. The vault stays."""
+    home, _ = demo
+    settings, chance = Settings(home), random.Random(seed)
+    before = fingerprints(home)
+    lines = [line for path in sorted((settings.inbox / "done").iterdir()) for line in _unpacked(path).split(b"\n") if line]
+    lines += chance.sample(lines, len(lines) // 2)
+    chance.shuffle(lines)
+    with open_state(settings) as state, state.psycopg() as connection:
+        connection.execute("delete from ops.segments")
+        connection.execute("delete from ops.segment_counts")
+        connection.execute("delete from ops.quarantine")
+    for path in [*settings.lake.rglob("*.parquet"), settings.warehouse]:
+        path.unlink()
+    start = 0
+    while start < len(lines):
+        size = chance.choice([1, 7, 400, 2_500])
+        _write(settings.inbox / f"again-{start:06d}", lines[start : start + size], chance)
+        start += size
+    ran = flexoraa("run", "--as-of", END_AT, "--home", home, "--quiet")
+    assert ran.code == 3, ran.err  # 3: the rejects are in quarantine again
+    assert fingerprints(home) == before
+    again = Manifest.load(home / "demo" / "traffic" / "truth.json").rejects().keys()
+    assert ran.json()["rejected_in_this_run"].keys() == again
+
+
+def _unpacked(path: Path) -> bytes:
+    raw = path.read_bytes()
+    if path.name.endswith(".gz"):
+        return gzip.decompress(raw)
+    return zstandard.ZstdDecompressor().decompressobj().decompress(raw) if path.name.endswith(".zst") else raw
+
+
+def _write(path: Path, lines: list[bytes], chance: random.Random) -> None:
+    raw = b"\n".join(lines) + b"\n"
+    pack, suffix = chance.choice(
+        [(bytes, ".ndjson"), (gzip.compress, ".ndjson.gz"), (zstandard.ZstdCompressor().compress, ".ndjson.zst")]
+    )
+    path.with_name(path.name + suffix).write_bytes(pack(raw))
