@@ -35,7 +35,7 @@ check: setup-dev  ## lint, format, types, layers, SQL style
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cd dbt_project && ../$(BIN)/sqlfluff lint models macros tests --processes 2 --disable-progress-bar
+	$(BIN)/sqlfluff lint dbt_project/models --processes 2 --disable-progress-bar
 
 dev: setup  ## PostgreSQL, Dagster UI and daemon together
 	$(BIN)/flexoraa up

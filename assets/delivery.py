@@ -15,6 +15,7 @@ from core.ports import Clock, Outbox, Receipts, Sender
 RULES = ("lead_leak", "cold_recovery", "token_threshold")
 """Rules whose requests become actions; a sensor each."""
 
+
 class Delivered(NamedTuple):
     """What one round of deliveries came to."""
 

@@ -46,6 +46,4 @@ def reference_assets(
     business_range = (first - _LOOK_BACK, max(last, as_of.date()) + BUSINESS_DAYS_AHEAD)
     rows = reference.export(as_of, business_range, lead_points)
     for spec in REFERENCE_SPECS:
-        yield dg.MaterializeResult(
-            asset_key=spec.key, metadata={"dagster/row_count": rows[spec.key.path[-1]], "as_of": as_of.isoformat()}
-        )
+        yield dg.MaterializeResult(asset_key=spec.key, metadata={"dagster/row_count": rows[spec.key.path[-1]], "as_of": as_of.isoformat()})

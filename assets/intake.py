@@ -84,9 +84,7 @@ def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield chunk
 
 
-def _take_chunk(
-    segment: Segment, chunk: list[Line], directory: Directory, writer: LakeWriter, vault: Vault, tally: _Tally
-) -> None:
+def _take_chunk(segment: Segment, chunk: list[Line], directory: Directory, writer: LakeWriter, vault: Vault, tally: _Tally) -> None:
     items = [item for line in chunk for item in _items(line, directory)]
     by_tenant: dict[str, list[_Item]] = defaultdict(list)
     for item in items:

@@ -172,9 +172,7 @@ class LeadEvent(Event, kw_only=True):
     """What people did with a lead: assignment, own action, outcome, next step."""
 
     table: ClassVar[str] = "lead_events"
-    kind: Literal[
-        "assigned", "unassigned", "human_action", "next_step_set", "tier_overridden", "escalated", "resolved", "won", "lost"
-    ]
+    kind: Literal["assigned", "unassigned", "human_action", "next_step_set", "tier_overridden", "escalated", "resolved", "won", "lost"]
     contact: Point
     channel: str | None = None
     person_id: str | None = None

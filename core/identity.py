@@ -99,6 +99,8 @@ def _nodes(sightings: Iterable[Sighting], evidence: list[Link]) -> list[_Node]:
         named[link.tenant_id, link.other_point_id].append(link.occurred_at)
         if link.kind in CHANGES:
             closings[link.tenant_id, link.point_id].add(link.occurred_at)
+        else:  # a sign of life of both
+            named[link.tenant_id, link.point_id].append(link.occurred_at)
     seen = {(each.tenant_id, each.point_id): each for each in sightings}
     for key, moments in closings.items():  # a point that only its change names was still somebody's until then
         if key not in seen:

@@ -116,9 +116,7 @@ def take(envelope: Envelope, directory: Directory) -> Iterator[Accepted | Reject
     yield from _authentic(envelope, raw, source, named, directory)
 
 
-def _authentic(
-    envelope: Envelope, raw: bytes, source: Source, named: list[str], directory: Directory
-) -> Iterator[Accepted | Rejected]:
+def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str], directory: Directory) -> Iterator[Accepted | Rejected]:
     headers = {name.lower(): value for name, value in envelope.headers.items()}
     known = {each: account for each in named if (account := directory.at(envelope.source, each, envelope.received_at))}
     if not known:

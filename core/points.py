@@ -42,9 +42,7 @@ def normalise(point: Point, default_region: str) -> Point | Reject:
     if point.kind == "phone":
         number = _e164(text, default_region)
         if number is None:
-            return Reject(
-                "bad_contact", "$", f"a phone of {len(text)} characters that is no number, with or without country code"
-            )
+            return Reject("bad_contact", "$", f"a phone of {len(text)} characters that is no number, with or without country code")
         return Point("phone", number)
     if point.kind == "email":
         address = text.lower()

@@ -13,9 +13,7 @@ from msgspec import Meta, Struct
 HOUR = 3_600
 DAY = 24 * HOUR
 
-Identifier = Annotated[
-    str, Meta(pattern=r"^[a-z][a-z0-9_]{1,30}$", description="Lower-case letters, digits and _, 2 to 31 long.")
-]
+Identifier = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,30}$", description="Lower-case letters, digits and _, 2 to 31 long.")]
 Text = Annotated[str, Meta(min_length=1)]
 AccountId = Annotated[str, Meta(min_length=1, description="In quotes: vendors' ids are digits, and YAML would read a number.")]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]

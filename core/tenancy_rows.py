@@ -36,9 +36,7 @@ def row_key(row: ref.ReferenceRow) -> str:
 
 def reference_rows(tenant: file.Tenant) -> list[ref.ReferenceRow]:
     """All rows of a tenant, table by table, in the order of the file."""
-    own = ref.Tenant(
-        tenant_id=tenant.id, timezone=tenant.timezone, default_region=tenant.default_region, currency=tenant.currency
-    )
+    own = ref.Tenant(tenant_id=tenant.id, timezone=tenant.timezone, default_region=tenant.default_region, currency=tenant.currency)
     return [
         own,
         *_connections(tenant),
@@ -89,9 +87,7 @@ def _when(part: file.Dated) -> dict[str, Any]:
 def _connections(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
     for each in tenant.connections:
         for account_id in accounts(each):
-            yield ref.Connection(
-                tenant_id=tenant.id, connection_id=each.id, source=each.source, account_id=account_id, **_when(each)
-            )
+            yield ref.Connection(tenant_id=tenant.id, connection_id=each.id, source=each.source, account_id=account_id, **_when(each))
 
 
 def _people(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:

@@ -95,9 +95,7 @@ def status(home: Home = None, json: Annotated[bool, typer.Option("--json", help=
 
 
 @tenant_app.command(epilog="Example: flexoraa tenant apply examples/tenants.yaml")
-def apply(
-    file: Annotated[Path, typer.Argument(help="A tenants file; its schema is docs/tenants.schema.json.")], home: Home = None
-) -> None:
+def apply(file: Annotated[Path, typer.Argument(help="A tenants file; its schema is docs/tenants.schema.json.")], home: Home = None) -> None:
     """Register tenants with all that belongs to them; a file with any mistake is refused whole."""
     from orchestration.tenant_command import apply_tenants
 

@@ -4,7 +4,6 @@ Here belongs the demo's order of steps and what it prints. Every step is what a 
 """
 
 import shutil
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,12 +85,17 @@ def _print(
         counts.add_row(source, *(f"{number:,}" for number in row.values()))
     console.print(counts)
     rejects = ", ".join(f"{reason} {count}" for reason, count in sorted(manifest.rejects().items()))
-    program, home = Path(sys.argv[0]).name, _short(settings.home)
+    program, home = _program(), _short(settings.home)
     console.print(f"Rejects, each in quarantine with its reason: {rejects}")
     console.print(f"Tables      {program} sql 'select * from marts.fct_lead_leaks limit 5' --home {home}")
     console.print(f"State       {program} status --home {home}")
     console.print(f"Dagster UI  {program} up --home {home}   → http://127.0.0.1:3000")
     console.print(f"Delivered   {_short(settings.home / 'demo' / 'received.ndjson')}")
+
+
+def _program() -> str:
+    """The command as a user at the project's root types it."""
+    return ".venv/bin/flexoraa" if (Path.cwd() / ".venv" / "bin" / "flexoraa").exists() else "flexoraa"
 
 
 def _short(path: Path) -> str:

@@ -1,6 +1,6 @@
 """JSON Schemas that others write against: the tenants file and the platform's own feed.
 
-Here belongs what is published under `docs/`. `python -m orchestration.schemas` writes them; a test fails where they are stale. Not here: the
+Here belongs what is published under `docs/`; `python -m orchestration.schemas` writes it, a test fails where it is stale. Not here: the
 Structs that they are made from.
 """
 

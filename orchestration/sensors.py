@@ -36,9 +36,7 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Due requests of the rule {rule}: into the outbox, then a delivery run.",
     )
-    def sensor(
-        context: dg.SensorEvaluationContext, outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]
-    ) -> dg.SensorResult:
+    def sensor(context: dg.SensorEvaluationContext, outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
         new, cursor = decide(outbox, rule, context.cursor or "", clock)
         if new == 0:
             return dg.SensorResult(skip_reason="nothing new is due", cursor=cursor)

@@ -98,9 +98,7 @@ class TokensUsed(_Body, tag="tokens.used", kw_only=True):
 class LeadChanged(_Body, tag="lead.changed", kw_only=True):
     """A person or a rule of the operating system did something with a lead."""
 
-    kind: Literal[
-        "assigned", "unassigned", "human_action", "next_step_set", "tier_overridden", "escalated", "resolved", "won", "lost"
-    ]
+    kind: Literal["assigned", "unassigned", "human_action", "next_step_set", "tier_overridden", "escalated", "resolved", "won", "lost"]
     contact: Contact
     channel: str | None = None
     person_id: str | None = None

@@ -107,9 +107,7 @@ class FolderLake:
     def _scan(self, event_type: type[Event]) -> Any:
         import polars as pl  # as above
 
-        return pl.scan_parquet(
-            self.folder / event_type.table / "*" / "*.parquet", hive_partitioning=False, missing_columns="insert"
-        )
+        return pl.scan_parquet(self.folder / event_type.table / "*" / "*.parquet", hive_partitioning=False, missing_columns="insert")
 
     def event_dates(self) -> tuple[date, date] | None:
         """The first and the last event date, by the folders' names."""

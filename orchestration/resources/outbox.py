@@ -48,14 +48,14 @@ _FINISH = text(
     "request_sha256 = :request_sha256, response_sha256 = :response_sha256, detail = :reason "
     "where action_id = :action_id and attempt = :attempt"
 )
+# Aggregates: whatever the marts hold, there is one answer, and the careful one.
 _STANDING = text(
-    "select request.expires_at is not null, "
-    "coalesce((select is_opted_out from serving.dim_leads where tenant_id = :tenant_id and lead_id = :lead_id), false), "
-    "coalesce((select is_erased from serving.dim_leads where tenant_id = :tenant_id and lead_id = :lead_id), false), "
+    "select wanted.until is not null, lead.is_opted_out, lead.is_erased, "
     "exists (select from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = :lead_id "
-    "and contact_point_id = :point_id and valid_to_at is null), request.expires_at "
-    "from (select) as one left join serving.act_requests as request "
-    "on request.tenant_id = :tenant_id and request.action_id = :action_id"
+    "and contact_point_id = :point_id and valid_to_at is null), wanted.until "
+    "from (select min(expires_at) as until from serving.act_requests where tenant_id = :tenant_id and action_id = :action_id) as wanted, "
+    "(select coalesce(bool_or(is_opted_out), false) as is_opted_out, coalesce(bool_or(is_erased), false) as is_erased "
+    "from serving.dim_leads where tenant_id = :tenant_id and lead_id = :lead_id) as lead"
 )
 
 

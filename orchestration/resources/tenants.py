@@ -136,9 +136,7 @@ def _text_problem(value: bytes, *, is_url: bool) -> str:
     except UnicodeDecodeError:
         return "the secret is not text in UTF-8"
     return (
-        "the secret is no address that begins with http:// or https://"
-        if is_url and not text.startswith(("http://", "https://"))
-        else ""
+        "the secret is no address that begins with http:// or https://" if is_url and not text.startswith(("http://", "https://")) else ""
     )
 
 
@@ -167,9 +165,7 @@ def _write(connection: Connection, wanted: _Wanted, vault: Vault, at: datetime) 
     rows = []
     for row in reference_rows(tenant):
         valid_from, valid_to = (row.valid_from, row.valid_to) if isinstance(row, DatedRow) else (ALWAYS, None)
-        rows.append(
-            (tenant.id, row.table, row_key(row), valid_from, valid_to, Jsonb(msgspec.to_builtins(row, order="deterministic")))
-        )
+        rows.append((tenant.id, row.table, row_key(row), valid_from, valid_to, Jsonb(msgspec.to_builtins(row, order="deterministic"))))
     for version in calendars(tenant):
         body = Jsonb(msgspec.to_builtins(version, order="deterministic"))
         rows.append((tenant.id, "calendars", version.calendar_id, version.valid_from, version.valid_to, body))

@@ -89,7 +89,7 @@ def test_a_lead_is_not_written_to_against_its_standing(standing: Standing, word:
     assert word in outcome.reason
 
 
-@given(st.builds(Standing, *[st.booleans()] * 4), st.timedeltas(timedelta(0), timedelta(hours=4)))
+@given(st.builds(Standing, *[st.booleans()] * 4, expires_at=st.just(END)), st.timedeltas(timedelta(0), timedelta(hours=4)))
 def test_a_send_to_a_lead_passes_only_where_all_is_well(standing: Standing, after: timedelta) -> None:
     well = standing.is_wanted and standing.is_point_held and not standing.is_erased and not standing.is_opted_out
     assert (may_send(action(), standing, DUE + after) is None) == (well and DUE + after < END)

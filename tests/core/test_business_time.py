@@ -39,9 +39,7 @@ def oracle(version: Calendar, begin: datetime, end: datetime, step: int) -> list
     """Open or not at each step, straight from the rule: scan the wall clock for first and last instants."""
     zone = ZoneInfo(version.timezone)
     wide = timedelta(days=4)
-    ticks = [
-        begin - wide + timedelta(seconds=step * index) for index in range(int((end - begin + 2 * wide).total_seconds()) // step)
-    ]
+    ticks = [begin - wide + timedelta(seconds=step * index) for index in range(int((end - begin + 2 * wide).total_seconds()) // step)]
     walls = [tick.astimezone(zone).replace(tzinfo=None) for tick in ticks]
     is_open = [False] * len(ticks)
     day = (begin - timedelta(days=3)).date()
@@ -70,9 +68,7 @@ weeks = st.lists(st.lists(shift_texts, max_size=3).map(tuple), min_size=7, max_s
 @pytest.mark.parametrize(("zone", "day"), CHANGES)
 @settings(max_examples=8, deadline=None)
 @given(week=weeks, has_holiday=st.booleans())
-def test_intervals_agree_with_the_wall_clock(
-    zone: str, day: date, week: tuple[tuple[Shift, ...], ...], has_holiday: bool
-) -> None:
+def test_intervals_agree_with_the_wall_clock(zone: str, day: date, week: tuple[tuple[Shift, ...], ...], has_holiday: bool) -> None:
     holidays = frozenset({day}) if has_holiday else frozenset()
     version = Calendar(calendar_id="c", timezone=zone, week=week, holidays=holidays, valid_from=datetime(2000, 1, 1, tzinfo=UTC))
     first, last = day - timedelta(days=1), day + timedelta(days=2)
@@ -136,9 +132,7 @@ ROWS = intervals("t", [calendar("America/New_York", [["09:00-12:30", "13:00-18:0
                  date(2026, 10, 20), date(2026, 11, 20))  # fmt: skip
 edges = st.sampled_from([moment for row in ROWS for moment in (row.opened_at, row.closed_at)])
 anywhere = st.datetimes(datetime(2026, 10, 19), datetime(2026, 11, 21), timezones=st.just(UTC))  # noqa: DTZ001 — hypothesis adds the zone
-moments = st.one_of(
-    edges, anywhere, st.tuples(edges, st.integers(-2, 2)).map(lambda pair: pair[0] + timedelta(microseconds=pair[1]))
-)
+moments = st.one_of(edges, anywhere, st.tuples(edges, st.integers(-2, 2)).map(lambda pair: pair[0] + timedelta(microseconds=pair[1])))
 
 
 @given(moments, moments, moments)

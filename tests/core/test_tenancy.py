@@ -177,9 +177,7 @@ def test_two_tenants_cannot_hold_one_account_at_the_same_time() -> None:
     assert "f.yaml:25: tenants[1].connections[0]: the whatsapp account 1 is already of tenant acme at that time" in found
     assert any("razorpay account acc_1" in each for each in found)
     # One after the other is no conflict: the ranges are half-open.
-    first = GOOD.replace(
-        "verify_secrets: [{env: A}], valid_from", "verify_secrets: [{env: A}], valid_to: 2026-06-01T00:00:00Z, valid_from"
-    )
+    first = GOOD.replace("verify_secrets: [{env: A}], valid_from", "verify_secrets: [{env: A}], valid_to: 2026-06-01T00:00:00Z, valid_from")
     later = second.replace("[{env: A}], valid_from: 2026-01-01T00:00:00Z", "[{env: A}], valid_from: 2026-06-01T00:00:00Z")
     assert problems(first + later) == []
 

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,11 @@ def fingerprints(home: Path) -> dict[str, Mart]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
+def demo() -> Iterator[tuple[Path, Ran]]:
     """A demo that ran once; tests that change its home make it whole again or come last in their file."""
-    home = tmp_path_factory.mktemp("e2e") / "demo"
-    return home, flexoraa("demo", "--quiet", "--home", home)
+    with tempfile.TemporaryDirectory(prefix="flexoraa-e2e-") as folder:
+        home = Path(folder) / "demo"
+        yield home, flexoraa("demo", "--quiet", "--home", home)
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,8 @@ def test_nothing_personal_is_in_the_clear(demo: tuple[Path, Ran]) -> None:
     plain = [*canaries.names, *canaries.phones, *canaries.emails, *canaries.texts]
     assert len(plain) > 10
     needles = {form for value in plain for form in _forms(value)}
+    raw = b"".join(_unpacked(path) for path in (Settings(home).inbox / "done").iterdir()).lower()
+    assert sum(needle in raw for needle in needles) > len(plain) / 2, "the search does not even find what the inbox holds"
     found = []
     for store, content in _stores(home):
         lowered = content.lower()
@@ -73,7 +75,7 @@ def _stores(home: Path) -> list[tuple[str, bytes]]:
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         tables = connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
         for schema, table in tables:
-            rows = connection.execute(f'select * from "{schema}"."{table}"').to_arrow_table().to_pylist()
+            rows = connection.sql(f'from "{schema}"."{table}"').to_arrow_table().to_pylist()
             stores.append((f"{schema}.{table}", repr(rows).encode()))
     assert len(tables) > 50
     with open_state(settings) as state, state.owner() as connection:
@@ -139,7 +141,5 @@ def _unpacked(path: Path) -> bytes:
 
 def _write(path: Path, lines: list[bytes], chance: random.Random) -> None:
     raw = b"\n".join(lines) + b"\n"
-    pack, suffix = chance.choice(
-        [(bytes, ".ndjson"), (gzip.compress, ".ndjson.gz"), (zstandard.ZstdCompressor().compress, ".ndjson.zst")]
-    )
+    pack, suffix = chance.choice([(bytes, ".ndjson"), (gzip.compress, ".ndjson.gz"), (zstandard.ZstdCompressor().compress, ".ndjson.zst")])
     path.with_name(path.name + suffix).write_bytes(pack(raw))

@@ -115,16 +115,12 @@ def test_a_bad_file_changes_nothing(state: State, vault: Vault, small: Path) -> 
     apply_file(small, state, vault, AT, {})
     before = rows_of(state, "small")
     good_and_bad = SMALL.replace("tokens_per_major: 10", "tokens_per_major: 99")
-    good_and_bad += (
-        SMALL.split("tenants:\n")[1].replace("- id: small", "- id: second").replace("timezone: UTC\n", "timezone: Nowhere\n")
-    )
+    good_and_bad += SMALL.split("tenants:\n")[1].replace("- id: small", "- id: second").replace("timezone: UTC\n", "timezone: Nowhere\n")
     small.write_text(good_and_bad, encoding="utf-8")
     with pytest.raises(TenantsFileError) as refused:
         apply_file(small, state, vault, AT, {})
     assert "small.yaml:20: tenants[1].timezone: no such time zone: 'Nowhere'" in str(refused.value)
-    assert "small.yaml:24: tenants[1].connections[0]: the platform account small_feed is already of tenant small" in str(
-        refused.value
-    )
+    assert "small.yaml:24: tenants[1].connections[0]: the platform account small_feed is already of tenant small" in str(refused.value)
     assert rows_of(state, "small") == before
     with state.psycopg() as connection:
         assert connection.execute("select from ops.tenants where tenant_id = 'second'").rowcount == 0
@@ -217,8 +213,6 @@ def test_an_owner_that_is_no_superuser_is_enough(state: State, vault: Vault, sma
             connection.execute("create table serving.made (tenant_id text not null)")
             protect_table(connection, "serving", "made")
             connection.execute("insert into serving.made values ('small')")
-            assert connection.execute("select current_user, tenant_id from serving.made").fetchall() == [
-                ("flexoraa_service", "small")
-            ]
+            assert connection.execute("select current_user, tenant_id from serving.made").fetchall() == [("flexoraa_service", "small")]
     finally:
         own.dispose()

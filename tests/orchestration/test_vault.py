@@ -73,9 +73,7 @@ def test_tenant_keys(vault: Vault, state: State) -> None:
     key = vault.tenant_key("v_keys", "ref")
     assert len(key) == 32
     assert Vault(state, vault._master_key).tenant_key("v_keys", "ref") == key
-    assert (
-        len({key, vault.tenant_key("v_keys", "fragment"), vault.tenant_key("", "ref"), vault.tenant_key("platform", "ref")}) == 4
-    )
+    assert len({key, vault.tenant_key("v_keys", "fragment"), vault.tenant_key("", "ref"), vault.tenant_key("platform", "ref")}) == 4
     with ThreadPoolExecutor(4) as pool:
         raced = set(pool.map(lambda _: Vault(state, vault._master_key).tenant_key("v_keys", "raced"), range(4)))
     assert len(raced) == 1

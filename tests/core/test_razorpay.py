@@ -1,0 +1,181 @@
+"""Razorpay bodies into payments: every case is written here, from the vendor's reference, not from recorded bodies."""
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.events import Payment, Point, Reject
+from core.sources import sources
+
+SENT = 1_760_000_000
+AT = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
+PAYLOADS = Path(__file__).parents[3] / "shared" / "payloads"
+PAYMENT = {"id": "pay_1", "amount": 50000, "currency": "INR", "order_id": "order_1", "contact": "+919812345678", "email": "a@b.in", "notes": []}
+
+
+def body(event: str, created_at: Any = SENT, account_id: str | None = "acc_1", **entities: Any) -> bytes:
+    payload = {name: {"entity": entity} for name, entity in entities.items()}
+    given = {"entity": "event", "event": event, "payload": payload, "account_id": account_id, "created_at": created_at}
+    return json.dumps({name: value for name, value in given.items() if value is not None}).encode()
+
+
+def decode(raw: bytes, event_id: str | None = "evt_1") -> Payment | Reject:
+    """The one thing that a body gives."""
+    (found,) = sources()["razorpay"].decode(raw, {"x-razorpay-event-id": event_id} if event_id else {})
+    assert isinstance(found, Payment | Reject)
+    return found
+
+
+def payment(raw: bytes, event_id: str | None = "evt_1") -> Payment:
+    found = decode(raw, event_id)
+    assert isinstance(found, Payment)
+    return found
+
+
+def test_a_captured_payment_has_amount_fee_and_the_moment_of_capture() -> None:
+    found = payment(body("payment.captured", payment=PAYMENT | {"fee": 1180, "tax": 180}))
+    assert (found.payment_id, found.order_id, found.amount_minor, found.currency) == ("pay_1", "order_1", 50000, "INR")
+    assert (found.fee_minor, found.tax_minor, found.captured_at, found.occurred_at) == (1180, 180, AT, AT)
+    assert (found.contact, found.event_id, found.account_id) == (Point("razorpay_contact", "+919812345678"), "razorpay:evt_1", "acc_1")
+
+
+@pytest.mark.parametrize("notes", [[], {}, {"plan": "tokens"}, None])
+def test_notes_of_any_shape_are_no_matter(notes: Any) -> None:
+    assert payment(body("payment.captured", payment=PAYMENT | {"notes": notes})).amount_minor == 50000
+
+
+@pytest.mark.parametrize("event", ["payment.authorized", "payment.failed", "order.paid", "payment_link.paid", "invoice.paid"])
+def test_all_that_tells_of_a_payment_speaks_of_the_payment(event: str) -> None:
+    others = {"order": {"id": "order_1", "amount": 1}, "payment_link": {"id": "plink_1", "amount": 2}, "invoice": {"id": "inv_1"}}
+    found = payment(body(event, payment=PAYMENT, **others))
+    assert (found.kind, found.payment_id, found.amount_minor, found.captured_at) == (event, "pay_1", 50000, None)
+
+
+def test_a_refund_has_its_own_amount_and_names_its_payment() -> None:
+    refund = {"id": "rfnd_1", "amount": 20000, "currency": "INR", "payment_id": "pay_1", "notes": {}}
+    for entities in ({"refund": refund, "payment": PAYMENT}, {"refund": refund}):
+        found = payment(body("refund.processed", **entities))
+        assert (found.refund_id, found.payment_id, found.amount_minor, found.dispute_id) == ("rfnd_1", "pay_1", 20000, None)
+
+
+def test_a_dispute_has_its_own_amount_and_names_its_payment() -> None:
+    dispute = {"id": "disp_1", "amount": 30000, "currency": "INR", "payment_id": "pay_1"}
+    found = payment(body("payment.dispute.created", dispute=dispute, payment=PAYMENT))
+    assert (found.dispute_id, found.payment_id, found.amount_minor, found.refund_id) == ("disp_1", "pay_1", 30000, None)
+    assert found.contact == Point("razorpay_contact", "+919812345678")
+
+
+def test_a_settlement_has_no_currency_and_no_payment() -> None:
+    found = payment(body("settlement.processed", settlement={"id": "setl_1", "amount": 9, "fees": 2, "tax": 0}))
+    assert (found.currency, found.amount_minor, found.fee_minor, found.tax_minor) == ("INR", 9, 2, 0)
+    assert (found.payment_id, found.contact) == (None, None)
+
+
+def test_a_payer_is_a_number_then_an_address_and_never_the_vendors_nobody() -> None:
+    def payer(**entity: Any) -> Point | None:
+        return payment(body("payment.captured", payment=PAYMENT | entity)).contact
+
+    assert payer(contact=None) == Point("razorpay_contact", "a@b.in")
+    assert payer(contact="") == Point("razorpay_contact", "a@b.in")
+    assert payer(contact=None, email=None) is None
+    assert payer(contact=None, email="void@razorpay.com") is None
+
+
+def misplaced(top: Any, inner: Any) -> bytes:
+    raw = json.loads(body("payment.captured", top, payment=PAYMENT))
+    raw["payload"]["created_at"] = inner
+    return json.dumps(raw).encode()
+
+
+def test_a_misplaced_time_counts_only_where_there_is_no_other() -> None:
+    found = payment(misplaced(None, SENT), event_id=None)
+    assert (found.occurred_at, found.event_id) == (AT, f"razorpay:acc_1:payment.captured:pay_1:{SENT}")
+    assert payment(misplaced(SENT, SENT + 9)).occurred_at == AT
+    assert payment(misplaced(SENT, "yesterday")).occurred_at == AT
+    for raw in (misplaced(None, "yesterday"), misplaced(None, None), body("payment.captured", None, payment=PAYMENT)):
+        found = decode(raw)
+        assert isinstance(found, Reject)
+        assert (found.reason, found.where, found.account_id) == ("bad_time", "$.created_at", "acc_1")
+
+
+def test_the_header_tells_repeats_and_without_it_entity_and_time_do() -> None:
+    raw = body("payment.captured", payment=PAYMENT)
+    assert payment(raw, "evt_7").event_id == "razorpay:evt_7"
+    assert payment(raw, None).event_id == payment(raw, None).event_id
+    others = [body("order.paid", payment=PAYMENT), body("payment.captured", SENT + 1, payment=PAYMENT), raw]
+    assert len({payment(each, None).event_id for each in others}) == 3
+
+
+HUGE = int("9" * 30)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"", ("not_json", "$")),
+        (b"[]", ("bad_shape", "$")),
+        (b"{}", ("bad_shape", "$")),
+        (b'{"event":"payment.captured","payload":[]}', ("bad_shape", "$.payload")),
+        (b'{"event":"x","contains":' + b"[" * 9999 + b"]" * 9999 + b"}", ("bad_shape", "$")),
+        (body("subscription.halted", payment=PAYMENT), ("unknown_event_type", "$.event")),
+        (body("payment.captured"), ("bad_shape", "$.payload.payment")),
+        (body("refund.processed", payment=PAYMENT), ("bad_shape", "$.payload.refund")),
+        (body("payment.captured", payment=PAYMENT | {"amount": "1,200"}), ("bad_shape", "$.payload.payment.entity.amount")),
+        (body("payment.captured", payment=PAYMENT | {"amount": 12.5}), ("bad_shape", "$.payload.payment.entity.amount")),
+        (body("payment.captured", payment=PAYMENT | {"amount": HUGE}), ("bad_shape", "$.payload.payment.entity.amount")),
+        (body("payment.captured", payment=PAYMENT | {"tax": -HUGE}), ("bad_shape", "$.payload.payment.entity.tax")),
+        (body("payment.captured", payment=PAYMENT | {"currency": None}), ("bad_shape", "$.payload.payment.entity.currency")),
+        (body("payment.captured", HUGE, payment=PAYMENT), ("bad_shape", "$.created_at")),
+        (body("payment.captured", -1, payment=PAYMENT), ("bad_time", "$.created_at")),
+        (body("payment.captured", 10**15, payment=PAYMENT), ("bad_time", "$.created_at")),
+        (body("payment.captured", "soon", payment=PAYMENT), ("bad_shape", "$.created_at")),
+    ],
+)  # fmt: skip
+def test_what_is_broken_says_why_and_where(raw: bytes, expected: tuple[str, str]) -> None:
+    found = decode(raw)
+    assert isinstance(found, Reject)
+    assert (found.reason, found.where) == expected
+
+
+def test_rejects_quote_nothing_that_may_be_personal() -> None:
+    secret = "Asha 98765 asha@example.com\n\"'"
+    bodies = [body(secret, payment=PAYMENT), body("payment.captured", payment=PAYMENT | {"amount": secret}), body("payment.captured", secret)]
+    for raw in bodies:
+        found = decode(raw)
+        assert isinstance(found, Reject)
+        assert not any(part in found.detail + found.where for part in ("Asha", "98765", "example"))
+
+
+def test_a_body_may_name_no_account() -> None:
+    accounts = sources()["razorpay"].accounts
+    assert accounts(body("payment.captured")) == ["acc_1"]
+    assert accounts(body("payment.captured", account_id=None)) == accounts(body("payment.captured", account_id="")) == []
+
+
+def test_only_the_true_signature_of_these_bytes_holds() -> None:
+    verify, raw = sources()["razorpay"].verify, body("payment.captured")
+    digest = hmac.new(b"hook", raw, hashlib.sha256).hexdigest()
+    assert verify({"x-razorpay-signature": digest}, raw, b"hook")
+    assert not verify({"x-razorpay-signature": f"sha256={digest}"}, raw, b"hook")
+    assert not verify({"x-razorpay-signature": digest}, raw + b"\n", b"hook")
+    assert not verify({"x-razorpay-signature": digest}, raw, b"old")
+    assert not verify({}, raw, b"hook")
+
+
+UNKNOWN = (
+    "account.", "invoice.expired", "payment.downtime.", "payment_link.cancelled", "payment_link.expired", "payout.", "qr_code.",
+    "subscription.", "virtual_account.",
+)  # fmt: skip
+
+
+@pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the bodies that others wrote (../shared/payloads) are not on this machine")
+def test_bodies_that_others_wrote_are_payments_or_known_rejects() -> None:
+    paths = sorted((PAYLOADS / "razorpay").iterdir())
+    rejected = {path.name: found.reason for path in paths if isinstance(found := decode(path.read_bytes(), None), Reject)}
+    assert len(paths) > 50
+    assert rejected == {path.name: "unknown_event_type" for path in paths if path.name.startswith(UNKNOWN)}

@@ -1,0 +1,160 @@
+"""Events as lake rows: the same for the same event, nothing personal in the clear, the columns as they are promised."""
+
+import base64
+import json
+import os
+import typing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.columns import LAKE_COLUMNS, columns
+from core.events import EVENT_TYPES, ContactEvent, Event, Message, MessageStatus, Point
+from core.reference import REFERENCE_TYPES
+from core.rows import Origin, PointKey, TenantKeys, hide, points_of, row_of, transpose
+from core.sealing import SealError, unseal
+
+SNAPSHOT = Path(__file__).parents[1] / "snapshots" / "columns.json"
+AT = datetime(2026, 3, 1, 8, 0, 0, 1, tzinfo=UTC)
+ORIGIN = Origin(AT, "segment", b'{"body": 1}')
+REF_KEY = bytes(range(32))
+
+# Values that would be recognised: long enough that no hash or ciphertext holds them by chance.
+SECRETS = st.text(st.characters(codec="utf-8"), min_size=6, max_size=30).map(lambda text: f"Secret {text}")
+POINTS = st.builds(Point, st.sampled_from(typing.get_args(typing.get_type_hints(Point)["kind"])), SECRETS)
+
+
+@st.composite
+def events(draw: st.DrawFn, event_type: type[Event]) -> Event:
+    """Any event of a type: its personal fields, ids and contacts are secrets, the others are not."""
+    values: dict[str, Any] = {}
+    for column in columns(event_type)[len(LAKE_COLUMNS) :]:
+        strategy: st.SearchStrategy[Any] = {
+            "point": POINTS,
+            "personal": SECRETS,
+            "ref": SECRETS,
+            "plain": {
+                "text": st.just("plain"),
+                "int": st.integers(-(2**63), 2**63 - 1),
+                "float": st.floats(allow_nan=False),
+                "bool": st.booleans(),
+                "time": st.just(AT),
+                "binary": st.just(b""),
+                "date": st.just(AT.date()),
+            }[column.type],
+        }[column.role]
+        values[column.field] = draw(st.none() | strategy if column.nullable else strategy)
+    return event_type(**values)
+
+
+def keys_of(event: Event) -> TenantKeys:
+    points = {point: PointKey(f"cp_{n}", bytes([n + 1]) * 32) for n, point in enumerate(points_of(event))}
+    return TenantKeys("tenant", REF_KEY, points)
+
+
+def cells(event: Event, keys: TenantKeys, origin: Origin = ORIGIN) -> dict[str, Any]:
+    return dict(zip([each.name for each in columns(type(event))], row_of(event, origin, keys), strict=True))
+
+
+ANY_EVENT = st.sampled_from(EVENT_TYPES).flatmap(events)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANY_EVENT)
+def test_the_same_event_gives_the_same_row_and_no_cell_shows_what_is_personal(event: Event) -> None:
+    keys = keys_of(event)
+    row = row_of(event, ORIGIN, keys)
+    assert row == row_of(event, ORIGIN, keys)
+    assert len(row) == len(columns(type(event)))
+    shown = b"\0".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in row)
+    assert b"Secret" not in shown
+    assert base64.b64encode(b"Secret") not in shown  # six bytes: base64 has no part of what follows
+    for point in points_of(event):
+        assert point.value.encode() not in shown
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANY_EVENT)
+def test_sealed_text_opens_with_the_key_of_its_contact_and_for_its_place_alone(event: Event) -> None:
+    keys = keys_of(event)
+    found = cells(event, keys)
+    for column in columns(type(event)):
+        if column.role == "point":
+            value = getattr(event, column.field)
+            assert found[column.name] == (None if value is None else keys.points[value].point_id)
+        elif column.role == "ref":
+            value = getattr(event, column.field)
+            assert found[column.name] == (None if value is None else hide(REF_KEY, value))
+        elif column.role == "personal" and (value := getattr(event, column.field)) is not None:
+            key = keys.points[event.contact].key  # type: ignore[attr-defined]
+            place = f"{hide(REF_KEY, event.event_id)}:{column.name}".encode()
+            assert unseal(key, found[column.name], place) == value.encode()
+            for wrong in ((bytes(32), place), (key, place + b"x"), (key, b""), (key, place.upper())):
+                with pytest.raises(SealError):
+                    unseal(wrong[0], found[column.name], wrong[1])
+        elif column.role == "plain" and column.field:
+            assert found[column.name] == getattr(event, column.field)
+
+
+def contact_event(**changes: Any) -> ContactEvent:
+    given = {"source": "s", "account_id": "a", "event_id": "e", "occurred_at": AT, "kind": "linked", "contact": Point("phone", "+1")}
+    return ContactEvent(**(given | changes))
+
+
+def test_ids_are_hidden_the_same_for_one_tenant_and_otherwise_for_another() -> None:
+    first = cells(contact_event(), keys_of(contact_event()))
+    assert first["event_id"] == hide(REF_KEY, "e") != hide(bytes(32), "e")
+    assert len(first["event_id"]) == 32
+    assert cells(contact_event(event_id="f"), keys_of(contact_event()))["event_id"] != first["event_id"]
+
+
+def test_equal_text_of_two_events_or_two_people_does_not_show_as_equal() -> None:
+    named = [contact_event(name="Asha"), contact_event(name="Asha", event_id="f"), contact_event(name="Asha", contact=Point("phone", "+2"))]
+    keys = TenantKeys("tenant", REF_KEY, {Point("phone", "+1"): PointKey("cp_1", b"1" * 32), Point("phone", "+2"): PointKey("cp_2", b"2" * 32)})
+    assert len({cells(each, keys)["name_enc"] for each in named}) == 3
+
+
+def test_a_row_says_where_it_came_from() -> None:
+    event = contact_event()
+    found = cells(event, keys_of(event))
+    assert (found["tenant_id"], found["received_at"], found["segment_id"], found["schema_version"]) == ("tenant", AT, "segment", 1)
+    assert cells(event, keys_of(event), Origin(AT, "segment", b"other"))["body_hash"] != found["body_hash"]
+
+
+def test_an_event_without_a_contact_has_no_point() -> None:
+    status = MessageStatus(source="s", account_id="a", event_id="e", occurred_at=AT, message_id="m", status="read")
+    assert points_of(status) == []
+    assert cells(status, keys_of(status))["contact_point_id"] is None
+
+
+def test_rows_become_columns_by_name() -> None:
+    rows = [row_of(each, ORIGIN, keys_of(each)) for each in (contact_event(), contact_event(event_id="f"))]
+    found = transpose(ContactEvent, rows)
+    assert list(found) == [each.name for each in columns(ContactEvent)]
+    assert found["event_id"] == [hide(REF_KEY, "e"), hide(REF_KEY, "f")]
+
+
+def test_every_personal_field_has_a_contact_whose_key_seals_it() -> None:
+    sealed = {each for each in EVENT_TYPES if any(column.role == "personal" for column in columns(each))}
+    assert {Message, ContactEvent} <= sealed
+    for each in sealed:
+        assert [column.nullable for column in columns(each) if column.field == "contact"] == [False]
+
+
+def test_columns_are_those_of_the_snapshot() -> None:
+    """Regenerate with UPDATE_SNAPSHOTS=1 in the environment, and say in the commit why a column changed."""
+    found = {
+        kind: {each.table: {column.name: f"{column.type}{' null' if column.nullable else ''}" for column in columns(each)} for each in types}  # type: ignore[attr-defined]
+        for kind, types in (("lake", EVENT_TYPES), ("reference", REFERENCE_TYPES))
+    }
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    kept = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    assert found == kept
+    assert [list(table) for tables in found.values() for table in tables.values()] == [
+        list(table) for tables in kept.values() for table in tables.values()
+    ]

@@ -1,0 +1,365 @@
+"""WhatsApp bodies into canonical events: every case is written here, from the vendor's reference, not from recorded bodies."""
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.events import AccountEvent, ContactEvent, Event, Message, MessageStatus, Point, Reject
+from core.sources import sources
+
+WABA, NUMBER, OURS = "2001", "1001", "15550001111"
+SENT = 1_760_000_000
+AT = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
+LEAD = Point("phone", "+919812345678")
+PAYLOADS = Path(__file__).parents[3] / "shared" / "payloads"
+REASONS = {"bad_shape", "bad_time", "bad_contact", "unknown_event_type", "not_json"}
+
+
+def change(field: str = "messages", **value: Any) -> dict[str, Any]:
+    metadata = {"display_phone_number": f"+{OURS}", "phone_number_id": NUMBER}
+    return {"field": field, "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
+
+
+def body(*changes: dict[str, Any], **entry: Any) -> bytes:
+    return json.dumps({"object": "whatsapp_business_account", "entry": [{"id": WABA, "changes": list(changes), **entry}]}).encode()
+
+
+def decode(raw: bytes) -> list[Event | Reject]:
+    return list(sources()["whatsapp"].decode(raw, {}))
+
+
+def inbound(**item: Any) -> dict[str, Any]:
+    return {"id": "wamid.1", "from": LEAD.value[1:], "timestamp": str(SENT), **item}
+
+
+def message(**item: Any) -> Message:
+    """The one message that an item gives."""
+    (found,) = decode(body(change(messages=[inbound(**item)])))
+    assert isinstance(found, Message)
+    return found
+
+
+TEXTS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "text": ({"text": {"body": "नमस्ते"}}, "नमस्ते"),
+    "button": ({"button": {"text": "Yes", "payload": "p"}}, "Yes"),
+    "image": ({"image": {"id": "1", "caption": "This one"}}, "This one"),
+    "video": ({"video": {"id": "1", "caption": "Look"}}, "Look"),
+    "document": ({"document": {"id": "1", "caption": "Plan", "filename": "a.pdf"}}, "Plan"),
+    "reaction": ({"reaction": {"message_id": "wamid.0", "emoji": "👍"}}, "👍"),
+    "order": ({"order": {"catalog_id": "1", "text": "by Friday", "product_items": []}}, "by Friday"),
+    "audio": ({"audio": {"id": "1", "voice": True}}, None),
+    "sticker": ({"sticker": {"id": "1"}}, None),
+    "location": ({"location": {"latitude": 1.0, "longitude": 2.0, "name": "Home"}}, None),
+    "contacts": ({"contacts": [{"name": {"formatted_name": "Asha"}}]}, None),
+    "unsupported": ({"errors": [{"code": 131051}]}, None),
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_every_type_of_message_gives_its_words(kind: str) -> None:
+    content, words = TEXTS[kind]
+    found = message(type=kind, **content)
+    assert (found.message_type, found.text) == (kind, words)
+    assert (found.contact, found.direction, found.author_type, found.occurred_at) == (LEAD, "inbound", "lead", AT)
+    assert (found.account_id, found.channel_account_id, found.channel) == (NUMBER, NUMBER, "whatsapp")
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ({"type": "button_reply", "button_reply": {"id": "1", "title": "Book"}}, "Book"),
+        ({"type": "list_reply", "list_reply": {"id": "1", "title": "Monday", "description": "9 to 10"}}, "Monday"),
+        ({"type": "nfm_reply", "nfm_reply": {"name": "flow", "body": "Sent", "response_json": "{}"}}, "Sent"),
+    ],
+)
+def test_interactive_replies_give_their_words(reply: dict[str, Any], words: str) -> None:
+    assert message(type="interactive", interactive=reply).text == words
+
+
+def test_a_message_without_a_type_is_told_by_what_it_holds() -> None:
+    assert message(text={"body": "hi"}).message_type == "text"
+    assert message().message_type == "unknown"
+
+
+def test_replies_reactions_and_revocations_name_the_message_that_they_are_about() -> None:
+    assert message(type="text", text={"body": "x"}, context={"id": "wamid.0"}).reply_to_message_id == "whatsapp:wamid.0"
+    assert message(type="reaction", reaction={"message_id": "wamid.5", "emoji": "x"}).reply_to_message_id == "whatsapp:wamid.5"
+    assert message(type="revoke", revoke={"original_message_id": "wamid.7"}).reply_to_message_id == "whatsapp:wamid.7"
+    assert message(type="text", text={"body": "x"}, referral={"source_id": "ad9"}).referral_id == "ad9"
+    assert message(type="reaction", reaction={"message_id": "wamid.5", "emoji": ""}).text is None  # taken back
+
+
+def test_a_contact_beside_the_message_links_both_ids_and_tells_the_name() -> None:
+    contacts = [{"wa_id": LEAD.value[1:], "user_id": "IN.5", "profile": {"name": "Asha"}}]
+    text, linked, named = decode(body(change(contacts=contacts, messages=[inbound(type="text", text={"body": "x"})])))
+    assert isinstance(text, Message)
+    assert isinstance(linked, ContactEvent)
+    assert isinstance(named, ContactEvent)
+    assert (linked.kind, linked.contact, linked.other) == ("linked", LEAD, Point("wa_user_id", "IN.5"))
+    assert (named.kind, named.contact, named.name) == ("profile_named", LEAD, "Asha")
+    assert len({text.event_id, linked.event_id, named.event_id}) == 3
+
+
+def test_the_contacts_of_a_batch_are_not_mixed_up() -> None:
+    contacts = [{"wa_id": "15550100", "profile": {"name": "One"}}, {"user_id": "US.2", "profile": {"name": "Two"}}]
+    items = [inbound(id="a", **{"from": "15550100"}), {"id": "b", "from_user_id": "US.2", "timestamp": SENT}]
+    found = [each for each in decode(body(change(contacts=contacts, messages=items))) if isinstance(each, ContactEvent)]
+    assert [(each.contact.value, each.name) for each in found] == [("+15550100", "One"), ("US.2", "Two")]
+
+
+def test_somebody_known_by_user_id_alone_is_a_contact() -> None:
+    item = {"id": "wamid.1", "from_user_id": "US.77", "timestamp": str(SENT), "type": "text", "text": {"body": "x"}}
+    (found,) = decode(body(change(messages=[item])))
+    assert isinstance(found, Message)
+    assert found.contact == Point("wa_user_id", "US.77")
+    del item["from_user_id"]  # then the one contact beside it says who it is
+    found = decode(body(change(contacts=[{"user_id": "US.77"}], messages=[item])))[0]
+    assert isinstance(found, Message)
+    assert found.contact == Point("wa_user_id", "US.77")
+
+
+def test_echoes_are_messages_of_our_people_to_the_contact() -> None:
+    item = {"id": "wamid.2", "from": OURS, "to": LEAD.value[1:], "timestamp": str(SENT), "type": "text", "text": {"body": "On it"}}
+    (found,) = decode(body(change("smb_message_echoes", message_echoes=[item])))
+    assert isinstance(found, Message)
+    assert (found.direction, found.author_type, found.contact, found.text) == ("outbound", "human", LEAD, "On it")
+    del item["to"]
+    (found,) = decode(body(change("smb_message_echoes", message_echoes=[item], contacts=[{"wa_id": LEAD.value[1:]}])))
+    assert isinstance(found, Message)
+    assert found.contact == LEAD
+
+
+def test_an_echo_to_our_own_number_is_never_a_contact_of_ours() -> None:
+    item = inbound(to=OURS, type="revoke", revoke={"original_message_id": "wamid.0"})
+    (found,) = decode(body(change("smb_message_echoes", message_echoes=[item])))
+    assert isinstance(found, Message)
+    assert (found.contact, found.direction, found.author_type) == (LEAD, "inbound", "lead")
+
+
+def status(**item: Any) -> Event | Reject:
+    base = {"id": "wamid.3", "status": "delivered", "timestamp": str(SENT)}
+    (found,) = decode(body(change(statuses=[base | item])))
+    return found
+
+
+def test_statuses_carry_pricing_and_the_first_error_code() -> None:
+    found = status(recipient_id="919812345678", pricing={"billable": True, "type": "regular", "category": "marketing"})
+    assert isinstance(found, MessageStatus)
+    assert (found.contact, found.status, found.pricing_type, found.pricing_category) == (LEAD, "delivered", "regular", "marketing")
+    failed = status(status="failed", recipient_id="919812345678", errors=[{"title": "?"}, {"code": 131047}])
+    assert isinstance(failed, MessageStatus)
+    assert failed.error_code == 131047
+    nobody = status()
+    assert isinstance(nobody, MessageStatus)
+    assert nobody.contact is None
+
+
+def test_statuses_of_one_message_are_told_apart_by_state_and_recipient() -> None:
+    group = {"recipient_id": "12036@g.us", "recipient_type": "group"}
+    found = [
+        status(recipient_id="1555"),
+        status(recipient_user_id="US.1"),
+        status(recipient_id="1555", status="read"),
+        status(**group, recipient_participant_id="919812345678"),
+        status(**group, recipient_participant_user_id="US.2"),
+    ]
+    assert len({each.event_id for each in found if isinstance(each, MessageStatus)}) == 5
+    assert [each.contact for each in found[3:] if isinstance(each, MessageStatus)] == [LEAD, Point("wa_user_id", "US.2")]
+    assert status(recipient_id="1555") == found[0]
+
+
+@pytest.mark.parametrize("field", ["wa_id", "new_wa_id"])
+def test_a_changed_number_names_the_old_and_the_new_one(field: str) -> None:
+    item = inbound(type="system", system={"type": "user_changed_number", "body": "Asha changed", field: "919800000001"})
+    (found,) = decode(body(change(messages=[item])))
+    assert isinstance(found, ContactEvent)
+    assert (found.kind, found.contact, found.other) == ("number_changed", LEAD, Point("phone", "+919800000001"))
+    assert found.name is None
+
+
+def test_changed_user_ids_come_in_two_ways_and_back_and_forth_are_three_events() -> None:
+    item = {"id": "w", "timestamp": SENT, "from_user_id": "US.1", "type": "system"}
+    (found,) = decode(body(change(messages=[item | {"system": {"type": "user_changed_user_id", "user_id": "US.2"}}])))
+    assert isinstance(found, ContactEvent)
+    assert (found.kind, found.contact.value, found.other) == ("user_id_changed", "US.1", Point("wa_user_id", "US.2"))
+    pairs = [("US.1", "US.2"), ("US.2", "US.1"), ("US.1", "US.2")]
+    updates = [{"user_id": {"previous": a, "current": b}, "timestamp": str(SENT + n)} for n, (a, b) in enumerate(pairs)]
+    events = decode(body(change("user_id_update", user_id_update=updates)))
+    assert [each.kind for each in events if isinstance(each, ContactEvent)] == ["user_id_changed"] * 3
+    assert len({each.event_id for each in events if isinstance(each, ContactEvent)}) == 3
+
+
+@pytest.mark.parametrize(("value", "kind"), [("stop", "opted_out"), ("resume", "opted_in"), ("signup", "opted_in")])
+def test_preferences_are_consents(value: str, kind: str) -> None:
+    item = {"wa_id": LEAD.value[1:], "category": "marketing_messages", "value": value, "timestamp": SENT}
+    (found,) = decode(body(change("user_preferences", user_preferences=[item])))
+    assert isinstance(found, ContactEvent)
+    assert (found.kind, found.contact, found.occurred_at) == (kind, LEAD, AT)
+
+
+def account(field: str, **value: Any) -> AccountEvent:
+    (found,) = decode(body({"field": field, "value": value}, time=SENT))
+    assert isinstance(found, AccountEvent)
+    assert (found.account_id, found.kind, found.occurred_at) == (WABA, field, AT)
+    return found
+
+
+def test_account_news_say_state_subject_and_until_when() -> None:
+    ban = {"waba_ban_state": "SCHEDULE_FOR_DISABLE", "waba_ban_date": "January 31, 2026", "more": [1]}
+    assert account("account_update", event="DISABLED_UPDATE", ban_info=ban).state == "SCHEDULE_FOR_DISABLE"
+    limits = [{"restriction_type": "A", "expiration": SENT + 60}, {"restriction_type": "B", "expiration": str(SENT)}, {}]
+    restricted = account("account_update", event="ACCOUNT_RESTRICTION", restriction_info=limits)
+    assert restricted.state == "ACCOUNT_RESTRICTION"
+    assert restricted.expires_at == datetime(2025, 10, 9, 8, 54, 20, tzinfo=UTC)
+    template = account("message_template_status_update", event="PAUSED", message_template_id=77)
+    assert (template.subject, template.state, template.expires_at) == ("77", "PAUSED", None)
+    assert account("account_alerts", entity_id=9, alert_info={"alert_type": "OBA_APPROVED"}).state == "OBA_APPROVED"
+    assert account("account_alerts", entity_id="9", alert_type="OBA_APPROVED").subject == "9"
+    assert account("phone_number_quality_update", event="FLAGGED", display_phone_number=OURS, current_limit="TIER_1K").subject == OURS
+    assert account("account_update").state == "unknown"
+
+
+def test_account_news_repeat_by_entry_time_and_content() -> None:
+    first = account("account_update", event="ACCOUNT_DELETED")
+    assert account("account_update", event="ACCOUNT_DELETED").event_id == first.event_id
+    assert account("account_update", event="ACCOUNT_VIOLATION").event_id != first.event_id
+
+
+def broken(raw: bytes) -> tuple[str, str]:
+    (found,) = decode(raw)
+    assert isinstance(found, Reject)
+    return found.reason, found.where
+
+
+V = "$.entry[0].changes[0].value"
+
+
+def test_one_broken_item_leaves_its_siblings() -> None:
+    items = [inbound(id="a"), inbound(id=5), inbound(id="c", timestamp="TIMESTAMP"), inbound(id="d")]
+    first, shape, time, last = decode(body(change(messages=items)))
+    assert isinstance(first, Message)
+    assert isinstance(last, Message)
+    assert shape == Reject("bad_shape", f"{V}.messages[1].id", "Expected `str`, got `int`", NUMBER)
+    assert isinstance(time, Reject)
+    assert (time.reason, time.where, time.account_id) == ("bad_time", f"{V}.messages[2].timestamp", NUMBER)
+
+
+def test_a_broken_contact_or_change_leaves_its_siblings() -> None:
+    contacts = [{"wa_id": 5}, {"wa_id": LEAD.value[1:], "profile": {"name": "Asha"}}]
+    reject, text, named = decode(body(change(contacts=contacts, messages=[inbound()])))
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.where) == ("bad_shape", f"{V}.contacts[0].wa_id")
+    assert isinstance(text, Message)
+    assert isinstance(named, ContactEvent)
+    assert isinstance(decode(body(change(contacts=None, messages=[inbound()])))[0], Message)
+    reject, text = decode(body(change(messages={}), change(messages=[inbound()])))
+    assert isinstance(reject, Reject)
+    assert (reject.where, reject.account_id) == (f"{V}.messages", NUMBER)
+    assert isinstance(text, Message)
+
+
+HUGE = int("9" * 30)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"{", ("not_json", "$")),
+        (b'{"entry":[{"id":"\xff","changes":[]}]}', ("not_json", "$")),
+        (b"[]", ("bad_shape", "$")),
+        (b'{"entry":[]}', ("bad_shape", "$.entry")),
+        (b'{"entry":[{"id":"1","changes":[]}]}', ("bad_shape", "$.entry")),
+        (b'{"entry":' + b"[" * 9999 + b"]" * 9999 + b"}", ("bad_shape", "$.entry[0]")),
+        (b'{"object":' + b"[" * 9999 + b"]" * 9999 + b"}", ("bad_shape", "$")),
+        (body(change("brand_new", xyz=[])), ("unknown_event_type", "$.entry[0].changes[0].field")),
+        (body({"field": "brand_new", "value": 5}), ("unknown_event_type", "$.entry[0].changes[0].field")),
+        (body(change(xyz=[])), ("unknown_event_type", "$.entry[0].changes[0].field")),
+        (body(change(messages=[])), ("unknown_event_type", "$.entry[0].changes[0].field")),
+        (body(change(messages=[inbound(type="system", system={"type": "new_kind"})])), ("unknown_event_type", f"{V}.messages[0].system.type")),
+        (body(change(messages=[inbound(**{"from": None})])), ("bad_contact", f"{V}.messages[0]")),
+        (body(change(messages=[inbound(timestamp="1_760_000_000")])), ("bad_time", f"{V}.messages[0].timestamp")),
+        (body(change(messages=[inbound(timestamp="９" * 10)])), ("bad_time", f"{V}.messages[0].timestamp")),
+        (body(change(messages=[inbound(timestamp="9" * 9999)])), ("bad_time", f"{V}.messages[0].timestamp")),
+        (body(change(messages=[inbound(timestamp=HUGE)])), ("bad_shape", f"{V}.messages[0].timestamp")),
+        (body(change(messages=[inbound(timestamp=-5)])), ("bad_time", f"{V}.messages[0].timestamp")),
+        (body(change(statuses=[{"id": "1", "status": "read", "timestamp": SENT, "errors": [{"code": HUGE}]}])), ("bad_shape", f"{V}.statuses[0].errors[0].code")),
+        (body(change("user_preferences", user_preferences=[{"value": "maybe", "wa_id": "1", "timestamp": SENT}])), ("unknown_event_type", f"{V}.user_preferences[0].value")),
+        (body(change("user_preferences", user_preferences=[{"value": "stop", "timestamp": SENT}])), ("bad_contact", f"{V}.user_preferences[0]")),
+        (body({"field": "account_update", "value": {}}), ("bad_time", "$.entry[0].time")),
+        (body({"field": "account_update", "value": {"event": 5}}, time=SENT), ("bad_shape", f"{V}.event")),
+    ],
+)  # fmt: skip
+def test_what_is_broken_says_why_and_where(raw: bytes, expected: tuple[str, str]) -> None:
+    assert broken(raw) == expected
+
+
+def test_rejects_quote_nothing_that_may_be_personal() -> None:
+    secret = "Asha 98765 asha@example.com\n'\" - at `$.x`"
+    bodies = [
+        body(change(secret, messages=[inbound()])),
+        body({"field": secret, "value": 1}),
+        body(change(messages=[inbound(type="system", system={"type": secret})])),
+        body(change(messages=[inbound(text=secret)])),
+        body(change(messages=[inbound(timestamp=secret)])),
+        body(change("user_preferences", user_preferences=[{"value": secret, "wa_id": "1", "timestamp": SENT}])),
+        body({"field": "account_update", "value": {"ban_info": secret}}, time=SENT),
+        json.dumps({"entry": [{"id": WABA, "changes": secret}]}).encode(),
+    ]
+    for raw in bodies:
+        rejects = [each for each in decode(raw) if isinstance(each, Reject)]
+        assert rejects
+        for reject in rejects:
+            assert not any(part in reject.detail + reject.where for part in ("Asha", "98765", "example", "$.x"))
+
+
+def test_accounts_are_numbers_before_their_waba() -> None:
+    accounts = sources()["whatsapp"].accounts
+    assert accounts(body(change(), change("user_preferences"))) == [NUMBER, WABA]
+    assert accounts(body({"field": "account_update", "value": {}})) == [WABA]
+    assert accounts(b"{}") == []
+
+
+def test_only_the_true_signature_of_these_bytes_holds() -> None:
+    verify, raw = sources()["whatsapp"].verify, body(change())
+    digest = hmac.new(b"app", raw, hashlib.sha256).hexdigest()
+    assert verify({"x-hub-signature-256": f"sha256={digest}"}, raw, b"app")
+    assert verify({"x-hub-signature-256": f"sha256={digest.upper()}"}, raw, b"app")
+    wrong = (digest, f"sha1={digest}", f"sha256={digest[:-1]}", f"sha256={'0' * 64}", "sha256=", "", "sha256=é")
+    assert not any(verify({"x-hub-signature-256": each}, raw, b"app") for each in wrong)
+    assert not verify({}, raw, b"app")
+    assert not verify({"x-hub-signature-256": f"sha256={digest}"}, raw + b" ", b"app")
+    assert not verify({"x-hub-signature-256": f"sha256={digest}"}, raw, b"other")
+
+
+KNOWN_REJECTS = {
+    "group_create__facebook-openapi": "unknown_event_type",
+    "group_lifecycle_update__piusalfred-whatsapp": "unknown_event_type",
+    "group_participants_remove__facebook-openapi": "unknown_event_type",
+    "group_participants_update__piusalfred-whatsapp": "unknown_event_type",
+    "group_participants_update__restfb-restfb": "unknown_event_type",
+    "group_settings_update__facebook-openapi": "unknown_event_type",
+    "group_status_update__piusalfred-whatsapp": "unknown_event_type",
+    "status_sent__restfb-restfb": "bad_time",
+    "system_customer_identity_changed__david-lev-pywa": "unknown_event_type",
+    "unknown_field_xyz__piusalfred-whatsapp": "unknown_event_type",
+}
+
+
+@pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the bodies that others wrote (../shared/payloads) are not on this machine")
+def test_bodies_that_others_wrote_are_events_or_known_rejects() -> None:
+    rejected: dict[str, str] = {}
+    paths = sorted((PAYLOADS / "whatsapp").iterdir())
+    assert len(paths) > 100
+    for path in paths:
+        found = decode(path.read_bytes())
+        assert found, path.name
+        for each in found:
+            if isinstance(each, Reject):
+                assert each.reason in REASONS
+                rejected[path.stem] = each.reason
+    assert rejected == KNOWN_REJECTS
