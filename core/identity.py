@@ -6,13 +6,16 @@ owner: a new generation of the point, and a new lead. Not here: where evidence c
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from core.reference import LeadPoint
 
 CHANGES = ("number_changed", "user_id_changed")
 """Kinds of evidence that close the old point."""
+
+_INSTANT = timedelta(microseconds=1)
+"""The shortest range: an empty one would share its key (point, `valid_from`) with the next owner's."""
 
 PAYER_KINDS = frozenset({"razorpay_contact"})
 """Kinds of points that name who paid; nobody can be written to there."""
@@ -109,7 +112,9 @@ def _nodes(sightings: Iterable[Sighting], evidence: list[Link]) -> list[_Node]:
     for key, sighting in seen.items():
         ends = sorted(closings[key])
         last = max([each for each in (sighting.last_message_at, *named[key]) if each is not None], default=None)
-        start = min(sighting.first_seen_at, ends[0]) if ends else sighting.first_seen_at
+        start = sighting.first_seen_at
+        if ends and start >= ends[0]:  # known by its change alone: who left it held it until then, if only for an instant that we know of
+            start = ends[0] - _INSTANT
         for generation, end in enumerate(ends):
             nodes.append(_Node(*key, generation, start, end))
             start = end

@@ -18,7 +18,7 @@ from orchestration.resources.clock import FixedClock
 from orchestration.resources.dagster_home import prepare_dagster
 from orchestration.resources.platform import open_platform
 from orchestration.resources.progress import TerminalProgress
-from orchestration.resources.settings import Settings
+from orchestration.resources.settings import SETTINGS_FILE, Settings
 from orchestration.simulator import Manifest, simulate
 from orchestration.tenant_command import apply_tenants
 
@@ -43,9 +43,11 @@ def run_demo(home: Path, *, quiet: bool) -> int:
             traffic, tenants=TENANTS, leads=LEADS, days=DAYS, seed=SEED, end_at=END_AT, receiver_url=receiver.url, is_huge_body_planted=True
         )
         console.print(f"   → {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks")
+        settings.make_folders()
+        # whoever opens this home later must not write to the real WhatsApp in the name of made-up tenants
+        (home / SETTINGS_FILE).write_text(f"FLEXORAA_WHATSAPP_URL={receiver.url}\n", encoding="utf-8")
         console.print("2  apply      flexoraa tenant apply traffic/tenants.yaml")
         console.print(f"   → {apply_tenants(settings, traffic / 'tenants.yaml')}")
-        settings.make_folders()
         for segment in sorted((traffic / "inbox").iterdir()):
             shutil.copy(segment, settings.inbox / segment.name)
         console.print(f"3  run        flexoraa run --as-of {END_AT:%Y-%m-%dT%H:%M:%SZ}")

@@ -4,6 +4,7 @@ Here belongs what is published under `docs/`; `python -m orchestration.schemas` 
 Structs that they are made from.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def text_of(schema: dict[str, Any]) -> str:
     """As it stands in the file."""
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":

@@ -25,8 +25,14 @@ VARIABLES = (
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
+SETTINGS_FILE = "settings.env"
+"""In the home: variables that hold for this installation, where the environment does not say otherwise."""
+
 _PREFIX = "FLEXORAA_"
-_DBT_PREFIX = "FLEXORAA_DBT_"
+_DBTSETTINGS_FILE = "settings.env"
+"""In the home: variables that hold for this installation, where the environment does not say otherwise."""
+
+_PREFIX = "FLEXORAA_DBT_"
 
 
 class SettingsError(Exception):
@@ -47,19 +53,23 @@ class Settings:
 
     @classmethod
     def load(cls, home: Path | None = None, env: Mapping[str, str] | None = None) -> "Settings":
-        """Read the environment (or `env` in its place); `home` given wins over `FLEXORAA_HOME`.
+        """Read the environment (or `env` in its place), and below it the home's own `settings.env`.
+
+        `home` given wins over `FLEXORAA_HOME`; a variable of the environment wins over the same one of the file.
 
         Raises:
             SettingsError: a variable is unknown or holds what cannot be used.
         """
         env = os.environ if env is None else env
+        home = (home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute()
+        env = _file(home / SETTINGS_FILE) | env
         _refuse_unknown(env)
         engine = env.get("FLEXORAA_ENGINE") or "duckdb"
         if engine not in ENGINES:
             message = f"FLEXORAA_ENGINE is {engine!r}; only {', '.join(ENGINES)} is built now: unset it or set it to duckdb"
             raise SettingsError(message)
         return cls(
-            home=(home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute(),
+            home=home,
             engine=engine,
             database_url=_database_url(env.get("DATABASE_URL") or None),
             whatsapp_url=_base_url(env, "FLEXORAA_WHATSAPP_URL", cls.whatsapp_url),
@@ -137,6 +147,21 @@ class Settings:
             return file_key(self.secrets / "master.key")
         except MasterKeyError as error:
             raise SettingsError(str(error)) from error
+
+
+def _file(path: Path) -> dict[str, str]:
+    """`NAME=value` lines of a home's own settings; empty lines and those that begin with # are passed over."""
+    if not path.exists():
+        return {}
+    settings = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        name, equals, value = line.partition("=")
+        if line.strip() and not line.startswith("#"):
+            if not equals or name.strip() not in VARIABLES or name.strip() == "FLEXORAA_HOME":
+                allowed = ", ".join(each for each in VARIABLES if each != "FLEXORAA_HOME")
+                raise SettingsError(f"{path}:{number}: not NAME=value with one of {allowed}")
+            settings[name.strip()] = value.strip()
+    return settings
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:

@@ -28,9 +28,7 @@ _SMALL, _REFUND = 200, 80  # major units
 class Billing:
     """The tenant's payments; call `settle` when all other usage is known."""
 
-    def __init__(
-        self, business: Business, post: Post, truth: TenantTruth, rng: Random, *, email: str, contact: str
-    ) -> None:
+    def __init__(self, business: Business, post: Post, truth: TenantTruth, rng: Random, *, email: str, contact: str) -> None:
         """The payer is one person of the tenant's staff."""
         self.business, self.post, self.truth, self._rng = business, post, truth, rng
         self._email, self._contact = email, contact

@@ -41,7 +41,11 @@ def turn(**changes: Any) -> str:
 
 
 def signed(body: str, secret: bytes = b"new", source: str = "platform", at: datetime = AT) -> Envelope:
-    name, start = {"platform": ("X-Flexoraa-Signature", ""), "whatsapp": ("X-HUB-Signature-256", "sha256="), "razorpay": ("x-razorpay-SIGNATURE", "")}[source]
+    name, start = {
+        "platform": ("X-Flexoraa-Signature", ""),
+        "whatsapp": ("X-HUB-Signature-256", "sha256="),
+        "razorpay": ("x-razorpay-SIGNATURE", ""),
+    }[source]
     return Envelope(source, at, {name: start + hmac.new(secret, body.encode(), hashlib.sha256).hexdigest()}, body)
 
 

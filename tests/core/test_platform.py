@@ -16,7 +16,14 @@ AT = datetime(2026, 3, 1, 8, 0, 0, 123456, tzinfo=UTC)
 BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "message.sent": (
         "messages",
-        {"contact": CONTACT, "channel": "whatsapp", "channel_account_id": "1001", "message_id": "wamid.1", "author_type": "ai", "text": "Hi"},
+        {
+            "contact": CONTACT,
+            "channel": "whatsapp",
+            "channel_account_id": "1001",
+            "message_id": "wamid.1",
+            "author_type": "ai",
+            "text": "Hi",
+        },
     ),
     "ai_turn.completed": ("ai_turns", {"contact": CONTACT, "channel": "whatsapp", "confidence": 0.5, "next_action": "ask"}),
     "tokens.used": ("token_usage", {"kind": "llm_input", "quantity": 12, "contact": CONTACT}),
@@ -65,7 +72,12 @@ def test_a_sent_message_has_the_id_of_its_channel_so_that_the_vendors_echo_is_th
     found = decode(body("message.sent", reply_to_message_id="wamid.0", person_id="p", author_type="human"))
     assert isinstance(found, Message)
     assert found.event_id == found.message_id == "whatsapp:wamid.1"
-    assert (found.reply_to_message_id, found.direction, found.author_type, found.person_id) == ("whatsapp:wamid.0", "outbound", "human", "p")
+    assert (found.reply_to_message_id, found.direction, found.author_type, found.person_id) == (
+        "whatsapp:wamid.0",
+        "outbound",
+        "human",
+        "p",
+    )
 
 
 def test_what_a_body_says_is_kept() -> None:
@@ -121,7 +133,13 @@ def test_what_is_broken_says_why_and_where(given: Any, expected: tuple[str, str]
 
 def test_rejects_quote_nothing_that_may_be_personal() -> None:
     secret = "Asha 98765 asha@example.com\n\"'"
-    for changes in ({"type": secret}, {"kind": secret}, {"occurred_at": secret}, {"contact": secret}, {"contact": {"kind": secret, "value": "1"}}):
+    for changes in (
+        {"type": secret},
+        {"kind": secret},
+        {"occurred_at": secret},
+        {"contact": secret},
+        {"contact": {"kind": secret, "value": "1"}},
+    ):
         found = decode(body("lead.changed", **changes))
         assert isinstance(found, Reject)
         assert not any(part in found.detail + found.where for part in ("Asha", "98765", "example"))

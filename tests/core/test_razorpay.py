@@ -15,7 +15,15 @@ from core.sources import sources
 SENT = 1_760_000_000
 AT = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
 PAYLOADS = Path(__file__).parents[3] / "shared" / "payloads"
-PAYMENT = {"id": "pay_1", "amount": 50000, "currency": "INR", "order_id": "order_1", "contact": "+919812345678", "email": "a@b.in", "notes": []}
+PAYMENT = {
+    "id": "pay_1",
+    "amount": 50000,
+    "currency": "INR",
+    "order_id": "order_1",
+    "contact": "+919812345678",
+    "email": "a@b.in",
+    "notes": [],
+}
 
 
 def body(event: str, created_at: Any = SENT, account_id: str | None = "acc_1", **entities: Any) -> bytes:
@@ -144,7 +152,11 @@ def test_what_is_broken_says_why_and_where(raw: bytes, expected: tuple[str, str]
 
 def test_rejects_quote_nothing_that_may_be_personal() -> None:
     secret = "Asha 98765 asha@example.com\n\"'"
-    bodies = [body(secret, payment=PAYMENT), body("payment.captured", payment=PAYMENT | {"amount": secret}), body("payment.captured", secret)]
+    bodies = [
+        body(secret, payment=PAYMENT),
+        body("payment.captured", payment=PAYMENT | {"amount": secret}),
+        body("payment.captured", secret),
+    ]
     for raw in bodies:
         found = decode(raw)
         assert isinstance(found, Reject)

@@ -114,7 +114,9 @@ def test_ids_are_hidden_the_same_for_one_tenant_and_otherwise_for_another() -> N
 
 def test_equal_text_of_two_events_or_two_people_does_not_show_as_equal() -> None:
     named = [contact_event(name="Asha"), contact_event(name="Asha", event_id="f"), contact_event(name="Asha", contact=Point("phone", "+2"))]
-    keys = TenantKeys("tenant", REF_KEY, {Point("phone", "+1"): PointKey("cp_1", b"1" * 32), Point("phone", "+2"): PointKey("cp_2", b"2" * 32)})
+    keys = TenantKeys(
+        "tenant", REF_KEY, {Point("phone", "+1"): PointKey("cp_1", b"1" * 32), Point("phone", "+2"): PointKey("cp_2", b"2" * 32)}
+    )
     assert len({cells(each, keys)["name_enc"] for each in named}) == 3
 
 
@@ -148,7 +150,9 @@ def test_every_personal_field_has_a_contact_whose_key_seals_it() -> None:
 def test_columns_are_those_of_the_snapshot() -> None:
     """Regenerate with UPDATE_SNAPSHOTS=1 in the environment, and say in the commit why a column changed."""
     found = {
-        kind: {each.table: {column.name: f"{column.type}{' null' if column.nullable else ''}" for column in columns(each)} for each in types}  # type: ignore[attr-defined]
+        kind: {
+            each.table: {column.name: f"{column.type}{' null' if column.nullable else ''}" for column in columns(each)} for each in types
+        }  # type: ignore[attr-defined]
         for kind, types in (("lake", EVENT_TYPES), ("reference", REFERENCE_TYPES))
     }
     if os.environ.get("UPDATE_SNAPSHOTS"):

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 import zstandard
 
+from orchestration.readme import shown, timeless
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import open_state
 from orchestration.simulator import Manifest
@@ -28,6 +29,11 @@ def test_every_planted_kind_is_found(demo: tuple[Path, Ran]) -> None:
         planted, found, verdict = (cell.strip() for cell in rows[kind])
         assert (planted, verdict) == (found, "equal"), kind
         assert int(planted.replace(",", "")) > 0, f"nothing of the kind {kind} was planted"
+
+
+def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, Ran]) -> None:
+    home, ran = demo
+    assert shown() == timeless(ran.out.replace(str(home), ".flexoraa-demo")), "make demo | python -m orchestration.readme"
 
 
 def test_every_kind_of_reject_was_planted_and_each_lies_in_quarantine_with_its_place(demo: tuple[Path, Ran]) -> None:

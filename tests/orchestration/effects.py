@@ -138,7 +138,9 @@ class Scene:
         }  # fmt: skip
         return Action(**(values | changes))  # type: ignore[arg-type]
 
-    def publish(self, actions: Iterable[Action], *, opted_out: Iterable[str] = (), erased: Iterable[str] = (), moved: Iterable[str] = ()) -> None:
+    def publish(
+        self, actions: Iterable[Action], *, opted_out: Iterable[str] = (), erased: Iterable[str] = (), moved: Iterable[str] = ()
+    ) -> None:
         """Publish these requests with their leads, each holding its point, save those of `moved`."""
         actions = list(actions)
         path = self.folder / "warehouse.duckdb"
@@ -148,7 +150,8 @@ class Scene:
                 connection.execute(f"create or replace table marts.{mart} ({columns})")
             for each in actions:
                 connection.execute(
-                    f"insert into marts.act_requests ({', '.join(Action._fields)}) values ({', '.join('?' * len(Action._fields))})", list(each)
+                    f"insert into marts.act_requests ({', '.join(Action._fields)}) values ({', '.join('?' * len(Action._fields))})",
+                    list(each),
                 )
             for lead in {each.lead_id for each in actions if each.lead_id}:
                 leads = [self.tenant, lead, lead in opted_out, lead in erased, 50]
