@@ -111,6 +111,9 @@ class _Totals:
                 error = event.step_failure_data.error
                 cause = error.cause if error and error.cause else error
                 self.errors.append(f"{event.step_key}: {cause.message.strip() if cause else 'failed'}")
+        if not result.success and not self.errors:  # it failed before its first step, or after its last
+            words = [event.message or event.event_type_value for event in result.all_events if event.is_failure]
+            self.errors.append("; ".join(words) or "the run failed")
 
     def _materialized(self, path: Any, metadata: dict[str, Any]) -> None:
         match list(path):

@@ -98,8 +98,9 @@ def _gzip_parts(file: io.BufferedReader) -> Iterator[bytes]:
                 if not packed:
                     yield from _rest(member)
                     raise EOFError("the gzip stream has no end")
-        packed = (member.unused_data or file.read(_BLOCK)).lstrip(b"\0")  # members may be padded
-        packed = packed or file.read(_BLOCK)
+        packed = member.unused_data.lstrip(b"\0")  # members may be padded
+        while not packed and (block := file.read(_BLOCK)):
+            packed = block.lstrip(b"\0")
 
 
 def _rest(member: "zlib._Decompress") -> Iterator[bytes]:

@@ -29,10 +29,7 @@ SETTINGS_FILE = "settings.env"
 """In the home: variables that hold for this installation, where the environment does not say otherwise."""
 
 _PREFIX = "FLEXORAA_"
-_DBTSETTINGS_FILE = "settings.env"
-"""In the home: variables that hold for this installation, where the environment does not say otherwise."""
-
-_PREFIX = "FLEXORAA_DBT_"
+_DBT_PREFIX = "FLEXORAA_DBT_"
 
 
 class SettingsError(Exception):
