@@ -13,7 +13,7 @@ from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from assets.project import MANIFEST
-from core.ports import Dbt, Warehouse
+from core.ports import Dbt, Progress, Warehouse
 
 MART_GROUPS = ("leads", "messaging", "sla", "billing", "experiments", "ml", "ops", "actions")
 
@@ -48,6 +48,7 @@ def warehouse_assets(
     context: dg.AssetExecutionContext,
     dbt: dg.ResourceParam[Dbt],
     warehouse: dg.ResourceParam[Warehouse],
+    progress: dg.ResourceParam[Progress],
     run_lock: dg.ResourceParam[None],
 ) -> Iterator[Any]:
     """Build and test everything selected, in one dbt invocation."""
@@ -64,7 +65,8 @@ def warehouse_assets(
     )
     # unit tests are of the SQL and not of the data: the test suite runs them
     arguments = ["--exclude-resource-type", "unit_test", *selection, *(["--indirect-selection", indirect] if indirect else [])]
-    for event in dbt.build(arguments):
+    total = len(context.selected_output_names) + len(context.selected_asset_check_keys)
+    for event in progress.over("models and tests", dbt.build(arguments), total):
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         if event["info"]["level"] in {"warn", "error"}:
             context.log.warning(event["info"]["msg"])

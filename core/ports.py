@@ -30,8 +30,8 @@ class Clock(Protocol):
 class Progress(Protocol):
     """How long work is shown to whoever waits for it."""
 
-    def over(self, name: str, items: Sequence[T]) -> Iterator[T]:
-        """The items, one by one, with a sign of how many are done."""
+    def over(self, name: str, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+        """The items, one by one, with a sign of how many are done; `total` where the items cannot be counted."""
         ...
 
 
@@ -186,6 +186,10 @@ class Warehouse(Protocol):
 
     def prepare(self) -> None:
         """Show it the lake and the reference tables."""
+        ...
+
+    def columns(self) -> Mapping[str, Mapping[str, str]]:
+        """Types of the columns of every mart, in the words of dbt's contracts."""
         ...
 
     def lake_counts(self) -> Mapping[tuple[str, str, str], int]:

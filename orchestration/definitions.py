@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, identity, ingest, warehouse
+from assets import actions, checks, contracts, identity, ingest, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -27,7 +27,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             actions.outbox_actions,
             actions.deliveries,
         ],
-        asset_checks=[checks.conservation],
+        asset_checks=[checks.conservation, contracts.contracts],
         jobs=automation.JOBS,
         schedules=automation.SCHEDULES,
         sensors=sensors.SENSORS,

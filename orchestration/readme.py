@@ -1,6 +1,6 @@
 """The README's demo block: the demo's real output, with times rounded away.
 
-Here belongs putting that output into the README (`python -m orchestration.readme < output`); a test fails where it is stale. Not here: the demo.
+Here belongs putting that output there (`python -m orchestration.readme < output`); a test fails where it is stale. Not here: the demo.
 """
 
 import re

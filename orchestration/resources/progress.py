@@ -4,7 +4,7 @@ Here belongs the bar. Not here: logs, results.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,12 +17,12 @@ class TerminalProgress:
         """`quiet` shows nothing."""
         self._quiet = quiet or not sys.stderr.isatty()
 
-    def over(self, name: str, items: Sequence[T]) -> Iterator[T]:
-        """The items, one by one."""
-        if self._quiet or not items:
+    def over(self, name: str, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+        """The items, one by one; `total` where they cannot be counted."""
+        if self._quiet:
             yield from items
             return
         from rich.console import Console  # here: a tenth of a second that scripts never need
         from rich.progress import track
 
-        yield from track(items, description=name, console=Console(stderr=True), transient=True)
+        yield from track(items, description=name, total=total, console=Console(stderr=True), transient=True)

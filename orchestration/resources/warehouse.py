@@ -17,6 +17,8 @@ from core.events import EVENT_TYPES
 from core.ports import Count
 from core.reference import REFERENCE_TYPES
 
+_CONTRACT_TYPES = {"VARCHAR": "text", "TIMESTAMP WITH TIME ZONE": "timestamptz", "DOUBLE": "double precision"}
+
 
 class WarehouseError(Exception):
     """The warehouse cannot be opened or asked; the message says what to do."""
@@ -81,6 +83,15 @@ class Warehouse:
         with self._open(read_only=True) as connection:
             query = "select table_name from information_schema.tables where table_schema = ? order by 1"
             return [name for (name,) in connection.execute(query, [schema]).fetchall()]
+
+    def columns(self) -> dict[str, dict[str, str]]:
+        """Types of the columns of every mart, in the words of dbt's contracts."""
+        query = "select table_name, column_name, data_type from information_schema.columns where table_schema = 'marts' order by all"
+        found: dict[str, dict[str, str]] = {}
+        with self._open(read_only=True) as connection:
+            for table, column, kind in connection.execute(query).fetchall():
+                found.setdefault(table, {})[column] = _CONTRACT_TYPES.get(kind, kind.lower())
+        return found
 
     def row_counts(self) -> dict[str, int]:
         """Rows of every mart."""
