@@ -114,9 +114,8 @@ class Room:
 
     def check(self) -> bool:
         """The verdict of the conservation check."""
-        result = checks.conservation(warehouse=self.warehouse, ledger=self.platform.ledger)
-        assert not isinstance(result, tuple)
-        return bool(result.passed)
+        function = checks.conservation.node_def.compute_fn.decorated_fn  # type: ignore[attr-defined]  # called without an instance of Dagster
+        return bool(function(self.warehouse, self.platform.ledger, None).passed)
 
     def held(self) -> list[tuple[Any, ...]]:
         """Line, item, reason, place and tenant of the quarantine."""
