@@ -7,6 +7,7 @@ import json
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.settings import Settings
@@ -21,7 +22,9 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         print(json.dumps(status, indent=2, default=str))
         return
     console = Console()
-    console.print(f"home {status['home']} · engine {status['engine']} · {status['waiting_segments']} segments wait in the inbox")
+    console.print(f"home {status['home']} · engine {status['engine']} · {status['waiting_segments']} segments wait in the inbox", markup=False)
+    if status["warehouse"] != "ready":
+        console.print(status["warehouse"], markup=False)
     _show(console, "Conservation (events)", ("source", "received", "accepted", "duplicate", "rejected"),
           [(source, *counts.values()) for source, counts in status["conservation"].items()])  # fmt: skip
     _show(console, "Quarantine", ("reason", "held"), list(status["quarantine"].items()))
@@ -33,11 +36,13 @@ def _status(platform: Platform) -> dict:  # type: ignore[type-arg]  # JSON
     try:
         conservation = platform.warehouse.conservation(platform.ledger.counts())
         marts = platform.warehouse.row_counts()
-    except WarehouseError:  # none yet, or a run is writing it: the state still has its part to tell
-        conservation, marts = {}, {}
+        warehouse = "ready"
+    except WarehouseError as error:  # none yet, or a run is writing it: the state still has its part to tell
+        conservation, marts, warehouse = {}, {}, str(error)
     return {
         "home": str(platform.settings.home),
         "engine": platform.settings.engine,
+        "warehouse": warehouse,
         "waiting_segments": len(platform.inbox.names()),
         "conservation": conservation,
         "quarantine": dict(platform.ledger.refusals()),
@@ -52,7 +57,7 @@ def _status(platform: Platform) -> dict:  # type: ignore[type-arg]  # JSON
 def _show(console: Console, title: str, columns: tuple[str, ...], rows: list[tuple]) -> None:  # type: ignore[type-arg]
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(value)) for value in row))
     if rows:
         console.print(table)
     else:

@@ -18,7 +18,7 @@ SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
 _BLOCK = 1 << 20
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: with gzip's header and checksum
 _PART = 1 << 14
-_ZSTD_STEP = 1 << 12  # a part of 4 kB unpacks to at most 128 MB (blocks of 4 bytes that stand for 128 kB), not to 32 GB as one of 1 MB
+_ZSTD_STEP = 1 << 10  # 1 kB unpacks to at most 32 MB (blocks of 4 bytes that stand for 128 kB each), 1 MB to 32 GB
 _DAMAGE = (EOFError, zlib.error, zstandard.ZstdError)
 MAX_LINE_BYTES = 64 << 20  # a body of the largest accepted size grows to at most 6 times when its text is escaped
 
@@ -87,20 +87,31 @@ def _unpacked(file: io.BufferedReader, name: str) -> io.BufferedIOBase:
 
 def _gzip_parts(file: io.BufferedReader) -> Iterator[bytes]:
     """What a gzip file holds, in small parts: the standard reader loses up to a block of good lines in front of the damage."""
-    packed = file.read(_BLOCK)
+    blocks = filter(None, _blocks(file))
+    packed = next(blocks, b"")
     while packed:
         member = zlib.decompressobj(_GZIP)
         while not member.eof:
             yield member.decompress(packed, _PART)
             packed = member.unconsumed_tail
             if not packed and not member.eof:
-                packed = file.read(_BLOCK)
+                packed = next(blocks, b"")
                 if not packed:
                     yield from _rest(member)
                     raise EOFError("the gzip stream has no end")
         packed = member.unused_data.lstrip(b"\0")  # members may be padded
-        while not packed and (block := file.read(_BLOCK)):
+        while not packed and (block := next(blocks, b"")):
             packed = block.lstrip(b"\0")
+
+
+def _blocks(file: io.BufferedReader) -> Iterator[bytes]:
+    """The file in blocks, gzip's last 8 bytes apart: a wrong checksum takes what was unpacked in the same call with it."""
+    block = file.read(_BLOCK)
+    while following := file.read(_BLOCK):
+        yield block
+        block = following
+    yield block[:-8]
+    yield block[-8:]
 
 
 def _rest(member: "zlib._Decompress") -> Iterator[bytes]:

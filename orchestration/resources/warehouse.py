@@ -67,16 +67,13 @@ class Warehouse:
             # a query may read the lake through its views, and no other file, and reach nothing outside
             connection.execute(f"set allowed_directories = [{_quote(self._lake)}, {_quote(self._reference)}]")
             connection.execute("set enable_external_access = false")
-            try:
-                parsed = connection.extract_statements(statement)
-                if len(parsed) != 1:
-                    raise WarehouseError(f"{len(parsed)} statements; give exactly one query")
-                # told before it runs: COPY and EXPLAIN ANALYZE COPY write files from a read-only connection, also into the lake
-                if parsed[0].type != duckdb.StatementType.SELECT:
-                    raise WarehouseError(f"that is no query but {parsed[0].type.name}: only reading is possible here")
-                return connection.sql(statement).to_arrow_table()
-            except duckdb.Error as error:
-                raise WarehouseError(str(error)) from error
+            parsed = connection.extract_statements(statement)
+            if len(parsed) != 1:
+                raise WarehouseError(f"{len(parsed)} statements; give exactly one query")
+            # told before it runs: COPY and EXPLAIN ANALYZE COPY write files from a read-only connection, also into the lake
+            if parsed[0].type != duckdb.StatementType.SELECT:
+                raise WarehouseError(f"that is no query but {parsed[0].type.name}: only reading is possible here")
+            return connection.sql(statement).to_arrow_table()
 
     def names(self, schema: str = "marts") -> list[str]:
         """Tables of a schema."""
@@ -152,11 +149,16 @@ class Warehouse:
         try:
             connection = duckdb.connect(str(self.path), read_only=read_only)
         except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise WarehouseError(str(error)) from error
             message = f"the warehouse is being written by another process; try again when its run has ended ({error})"
             raise WarehouseError(message) from error
-        with connection:
-            connection.execute("set TimeZone = 'UTC'")
-            yield connection
+        try:
+            with connection:
+                connection.execute("set TimeZone = 'UTC'")
+                yield connection
+        except duckdb.Error as error:  # a table that is not there yet, a damaged file of the lake, a full disk
+            raise WarehouseError(str(error)) from error
 
 
 def _quote(path: Path) -> str:

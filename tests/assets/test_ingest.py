@@ -304,6 +304,7 @@ def test_the_check_fails_when_a_count_says_otherwise(room: Room, traffic: Traffi
 
 CHILD = """
 import os, resource, signal, sys
+import polars, pyarrow.parquet  # once, not in every fork
 from pathlib import Path
 from assets.ingest import take_in_all
 from orchestration.resources.inbox import FolderInbox
@@ -318,7 +319,7 @@ def take(limit):
     with open_platform(Settings.load(home, {})) as platform:
         inbox, lake = FolderInbox(room / "inbox"), FolderLake(room / "lake")
         if mode == "full":
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         else:
             left = [limit]
             def die(event, arguments):
@@ -331,13 +332,14 @@ def take(limit):
         take_in_all(inbox, lake, platform.ledger, platform.vault, platform.progress)
 
 if mode == "full":
-    try:
-        take(int(sys.argv[4]))
-    except OSError as error:
-        print("OSError", error.errno)
+    for limit in (0, 9_000):  # the first file fails; some files fit
+        try:
+            take(limit)
+        except OSError as error:
+            print("OSError", error.errno)
 else:
     deaths = 0
-    for limit in [1, 2, 3, 5, 9, 14, 20, 28, 40, 60, 90, 140, 10_000]:
+    for limit in [1, 2, 4, 9, 20, 35, 50, 10_000]:
         child = os.fork()
         if child == 0:
             take(limit)
@@ -370,17 +372,16 @@ def test_whoever_dies_at_any_step_leaves_what_the_next_run_puts_right(tmp_path: 
     wanted = (platform.ledger.counts(), calm.held())
     calm.forget()
     hurt.drop_all(traffic.lines, 2)
-    assert int(child(hurt, "die").removeprefix("deaths ")) >= 8
+    assert int(child(hurt, "die").removeprefix("deaths ")) >= 5
     assert hurt.files() == calm.files()
     assert (platform.ledger.counts(), hurt.held()) == wanted
     assert hurt.inbox.pending() == []
     assert hurt.check()
 
 
-@pytest.mark.parametrize("limit", [0, 9_000])
-def test_a_full_disk_leaves_nothing_half_written(room: Room, traffic: Traffic, limit: int) -> None:
+def test_a_full_disk_leaves_nothing_half_written(room: Room, traffic: Traffic) -> None:
     room.drop("a.ndjson", traffic.lines)
-    assert child(room, "full", str(limit)).startswith("OSError")
+    assert child(room, "full").count("OSError") == 2
     assert room.files() == {}
     assert [each.path.name for each in room.inbox.pending()] == ["a.ndjson"]
     assert room.platform.ledger.counts() == {}

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from hypothesis import given, settings
@@ -145,7 +146,7 @@ def test_at_any_moment_since_it_was_first_seen_one_lead_at_most_holds_a_point_an
         rows[row.tenant_id, row.point_id].append(row)
     for of_point in rows.values():
         assert all(row.valid_to is None or row.valid_from < row.valid_to for row in of_point)  # so (point, valid_from) is a key
-        for before, after in zip(of_point, of_point[1:], strict=False):
+        for before, after in pairwise(of_point):
             assert before.valid_to == after.valid_from  # neither a gap nor an overlap
         assert all(row.valid_to is not None for row in of_point[:-1])
     for said in history:

@@ -1,0 +1,222 @@
+"""What Dagster is told: it loads without any database, it is what the snapshot says, and no sensor opens the warehouse."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import pytest
+
+from assets.project import MANIFEST
+from orchestration.definitions import build_defs
+from orchestration.receiver import Receiver
+from orchestration.resources.clock import FixedClock
+from orchestration.resources.inbox import FolderInbox
+from orchestration.resources.lazy import PORTS, run_lock
+from orchestration.resources.platform import Platform, open_platform
+from orchestration.resources.settings import Settings
+from orchestration.resources.state import State
+from orchestration.resources.vault import Vault
+from tests.orchestration.effects import NOW, Scene
+
+ROOT = Path(__file__).resolve().parents[2]
+SNAPSHOT = ROOT / "tests" / "snapshots" / "dagster.json"
+RULE_SENSORS = {"lead_leakage": "lead_leak", "cold_recovery": "cold_recovery", "token_thresholds": "token_threshold"}
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_defs()
+
+
+def described(defs: dg.Definitions) -> dict[str, Any]:
+    """Everything by name."""
+    graph = defs.resolve_asset_graph()
+    return {
+        "assets": {node.key.to_user_string(): node.group_name for node in map(graph.get, sorted(graph.get_all_asset_keys()))},
+        "checks": sorted(f"{each.asset_key.to_user_string()}: {each.name}" for each in graph.asset_check_keys),
+        "jobs": sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")),
+        "schedules": {each.name: each.cron_schedule for each in defs.schedules or []},
+        "sensors": {each.name: [each.job_name, each.minimum_interval_seconds, each.default_status.value] for each in defs.sensors or []},
+    }
+
+
+def test_definitions_are_those_of_the_snapshot(defs: dg.Definitions) -> None:
+    found = json.dumps(described(defs), indent=1, ensure_ascii=False) + "\n"
+    if "UPDATE_SNAPSHOTS" in os.environ:
+        SNAPSHOT.write_text(found)
+    assert json.loads(SNAPSHOT.read_text()) == json.loads(found), (
+        "if that is meant: UPDATE_SNAPSHOTS=1 pytest tests/orchestration/test_definitions.py"
+    )
+
+
+def test_they_load_in_a_fresh_interpreter_without_a_database_an_engine_or_a_home(tmp_path: Path) -> None:
+    program = (
+        "import sys, orchestration.definitions as d; d.defs.resolve_all_job_defs(); "
+        "print(sorted({'duckdb', 'psycopg', 'psycopg2', 'sqlalchemy', 'alembic', 'pyarrow', 'httpx', 'pandas', 'dbt.cli'} & set(sys.modules)))"
+    )
+    env = {**os.environ, "FLEXORAA_HOME": str(tmp_path / "home")}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[]", done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_asset_has_a_group_an_owner_and_a_description(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.is_materializable, f"{key} is made by nobody"
+        assert node.group_name not in {None, "default"}, key
+        assert node.owners, key
+        assert (node.description or "").strip(), key
+
+
+def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definitions) -> None:
+    manifest = json.loads(MANIFEST.read_bytes())
+    names = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+    checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
+    assert len(names) > 50
+    assert names - checks == set()
+    assert checks - names == {"conservation", "contract"}
+
+
+def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
+    job = defs.resolve_job_def("everything")
+    assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys
+    assert {each.job_name for each in defs.schedules or []} == {"everything"}
+    for each in (*(defs.sensors or []), *(defs.schedules or [])):
+        assert each.description, each.name
+        assert each.default_status.value == "RUNNING", each.name
+
+
+def test_writers_of_the_warehouse_wait_for_each_other(defs: dg.Definitions) -> None:
+    needing = {"warehouse", "publisher"}
+    nodes = [node.definition for node in defs.resolve_job_def("everything").graph.nodes]
+    graph = {each.name: each.required_resource_keys for each in nodes if isinstance(each, dg.OpDefinition)}
+    found = {name for name, keys in graph.items() if needing & set(keys)}
+    assert found >= {"warehouse", "serving__marts"}
+    assert [name for name in found if "run_lock" not in graph[name]] == []
+    assert all(set(keys) <= {*PORTS, "run_lock", "io_manager"} for keys in graph.values())
+
+
+def test_the_run_lock_is_one_for_all_runs_of_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEXORAA_HOME", str(tmp_path / "home"))
+    held = threading.Event()
+
+    def run() -> None:
+        with dg.build_resources({"run_lock": run_lock}):
+            held.set()
+
+    other = threading.Thread(target=run)
+    with dg.build_resources({"run_lock": run_lock}):
+        other.start()
+        assert not held.wait(0.3)
+    assert held.wait(5)
+    other.join()
+
+
+@pytest.fixture
+def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
+    """A fresh tenant over an empty outbox and an empty inbox."""
+    with state.begin() as connection:
+        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
+    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
+        yield Scene(f"t{tmp_path.name[-1]}{os.getpid()}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    with open_platform(settings, FixedClock(NOW)) as opened:
+        yield opened
+
+
+def tick(name: str, cursor: str | None, **resources: Any) -> dg.SensorResult:
+    """One evaluation with these adapters."""
+    sensor = next(each for each in build_defs().sensors or [] if isinstance(each, dg.SensorDefinition) and each.name == name)
+    result = sensor(dg.build_sensor_context(cursor=cursor, resources=resources))
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def asked(result: dg.SensorResult) -> int:
+    requests = result.run_requests or []
+    assert (not requests) == bool(result.skip_reason)
+    assert all(each.run_key is None for each in requests)  # a key is remembered for ever
+    return len(requests)
+
+
+def test_the_inbox_sensor_asks_once_for_each_set_of_segments(tmp_path: Path) -> None:
+    inbox = FolderInbox(tmp_path / "inbox")
+    first = tick("inbox_segments", None, inbox=inbox)
+    assert asked(first) == 0  # not even a folder
+    inbox.folder.mkdir()
+    (inbox.folder / ".open.ndjson").touch()
+    (inbox.folder / "still.ndjson.part").touch()
+    assert asked(tick("inbox_segments", None, inbox=inbox)) == 0
+    (inbox.folder / "export of +919876543210.ndjson").touch()
+    second = tick("inbox_segments", first.cursor, inbox=inbox)
+    assert asked(second) == 1
+    assert asked(tick("inbox_segments", second.cursor, inbox=inbox)) == 0
+    (inbox.folder / "a.ndjson.gz").touch()
+    third = tick("inbox_segments", second.cursor, inbox=inbox)
+    assert asked(third) == 1
+    for path in inbox.folder.iterdir():
+        path.unlink()
+    fourth = tick("inbox_segments", third.cursor, inbox=inbox)
+    assert asked(fourth) == 0
+    (inbox.folder / "a.ndjson.gz").touch()
+    assert asked(tick("inbox_segments", fourth.cursor, inbox=inbox)) == 1
+    assert "98765" not in str([second, third])  # Dagster keeps cursors and tags in the clear
+
+
+def test_a_rule_sensor_puts_what_is_due_in_the_outbox_and_asks_for_one_delivery(scene: Scene, platform: Platform) -> None:
+    ports = {"outbox": platform.outbox, "clock": platform.clock}
+    assert asked(tick("lead_leakage", None, **ports)) == 0
+    scene.publish([scene.alert(1), scene.alert(2), scene.alert(3, due_at=NOW + timedelta(seconds=1)), scene.template(1)])
+    first = tick("lead_leakage", None, **ports)
+    assert asked(first) == 1
+    assert (first.run_requests or [])[0].tags == {"flexoraa/new_actions": "2"}
+    assert first.cursor == scene.alert(1).due_at.isoformat()
+    assert scene.rows("subject, state") in ([("l1", "requested"), ("l2", "requested")], [("l2", "requested"), ("l1", "requested")])
+    assert asked(tick("lead_leakage", first.cursor, **ports)) == 0
+    assert asked(tick("lead_leakage", None, **ports)) == 0  # the cursor was lost
+    assert asked(tick("cold_recovery", None, **ports)) == 1
+    later = FixedClock(NOW + timedelta(seconds=1))
+    assert asked(tick("lead_leakage", first.cursor, outbox=platform.outbox, clock=later)) == 1
+    assert len(scene.states()) == 4
+
+
+def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform) -> None:
+    path = platform.settings.warehouse
+    program = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('held', flush=True); sys.stdin.read()"
+    scene.publish([scene.alert(1), scene.template(1)])
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        counts = {name: asked(tick(name, None, **{port: platform.ports()[port] for port in ("outbox", "clock")})) for name in RULE_SENSORS}
+        asked(tick("inbox_segments", None, inbox=platform.inbox))
+        with pytest.raises(Exception, match="another process"):
+            platform.warehouse.names()
+        holder.communicate("")
+    assert counts == {"lead_leakage": 1, "cold_recovery": 1, "token_thresholds": 0}
+    path.unlink()
+
+
+def test_each_rule_has_its_sensor() -> None:
+    from assets.delivery import RULES
+
+    assert sorted(RULE_SENSORS.values()) == sorted(RULES)
+    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments"}
+
+
+def test_overrides_stand_in_for_any_resource() -> None:
+    marker = object()
+    assert build_defs(clock=marker).resources["clock"] is marker  # type: ignore[index]
+    assert set(build_defs().resources or {}) == {*PORTS, "run_lock"}
