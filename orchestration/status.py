@@ -34,17 +34,15 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
 
 def _status(platform: Platform) -> dict:  # type: ignore[type-arg]  # JSON
     try:
-        conservation = platform.warehouse.conservation(platform.ledger.counts())
-        marts = platform.warehouse.row_counts()
-        warehouse = "ready"
-    except WarehouseError as error:  # none yet, or a run is writing it: the state still has its part to tell
-        conservation, marts, warehouse = {}, {}, str(error)
+        marts, warehouse = platform.warehouse.row_counts(), "ready"
+    except WarehouseError as error:  # none yet, or a run is writing it: the state and the lake still have their part to tell
+        marts, warehouse = {}, str(error)
     return {
         "home": str(platform.settings.home),
         "engine": platform.settings.engine,
         "warehouse": warehouse,
         "waiting_segments": len(platform.inbox.names()),
-        "conservation": conservation,
+        "conservation": platform.warehouse.conservation(platform.ledger.counts()),
         "quarantine": dict(platform.ledger.refusals()),
         "actions": [
             {"tenant": tenant, "rule": rule, "state": state, "count": count}

@@ -102,10 +102,10 @@ def open_state(settings: Settings) -> Iterator[State]:
     Raises:
         PostgresError: the embedded server does not come up.
     """
+    settings.make_folders()
     if settings.database_url is not None:
         yield from _open(settings.database_url)
         return
-    settings.make_folders()
     with EmbeddedPostgres(settings.home) as server:
         yield from _open(server.libpq_url())
 

@@ -129,7 +129,10 @@ class Warehouse:
             f"select tenant_id, source, event_id, received_at, body_hash, segment_id, '{event.table}' as kind "
             f"from {self._lake_table(event.table)}"
             for event in EVENT_TYPES
+            if any((self._lake / event.table).glob("*/*.parquet"))  # none before the first run
         )
+        if not events:
+            return {}
         query = (
             "select segment_id, tenant_id, source, count(*), count(*) filter (where nth > 1) from ("
             "select segment_id, tenant_id, source, row_number() over (partition by tenant_id, kind, event_id "
