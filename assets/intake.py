@@ -139,7 +139,7 @@ def _keys(tenant_id: str, items: list[_Item], vault: Vault) -> tuple[TenantKeys,
     good = {point for point in names.values() if isinstance(point, Point)}
     found = vault.points(tenant_id, good) if good else {}
     points: dict[Point, PointKey] = {written: found[name] for written, name in names.items() if isinstance(name, Point)}
-    return TenantKeys(tenant_id, vault.tenant_key(tenant_id, "ref"), points), names
+    return TenantKeys(tenant_id, vault.tenant_key(tenant_id, "ref"), vault.tenant_key(tenant_id, "fragment"), points), names
 
 
 def _with_contacts(what: Accepted | Rejected, names: Names) -> Accepted | Rejected:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from core.events import Event, Mark, Point
 
 ColumnType = Literal["text", "int", "float", "bool", "time", "date", "binary"]
-Role = Literal["plain", "point", "personal", "ref"]
+Role = Literal["plain", "point", "personal", "sealed", "ref"]
 
 _PLAIN: dict[Any, ColumnType] = {str: "text", int: "int", float: "float", bool: "bool", datetime: "time", date: "date"}
 
@@ -58,10 +58,10 @@ def _column(name: str, hint: Any) -> Column:
         parts = [part for part in typing.get_args(hint) if part is not type(None)]
         nullable, hint = True, parts[0]
     marks = [mark for mark in typing.get_args(hint)[1:] if isinstance(mark, Mark)]
-    if marks and marks[0].kind == "personal":
-        return Column(f"{name}_enc", name, "binary", "personal", nullable)
-    if marks:
+    if marks and marks[0].kind == "ref":
         return Column(name, name, "text", "ref", nullable)
+    if marks:
+        return Column(f"{name}_enc", name, "binary", marks[0].kind, nullable)
     if hint is Point:
         return Column(f"{name}_point_id", name, "text", "point", nullable)
     if typing.get_origin(hint) is Literal:

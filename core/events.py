@@ -1,10 +1,10 @@
 """Canonical events: what every source is decoded into, one Struct a lake table.
 
-Here belong the shapes that all sources share and the three marks that say how a field is kept (`Point`, `Personal`, `Ref`).
+Here belong the shapes that all sources share and the marks that say how a field is kept (`Point`, `Personal`, `Sealed`, `Ref`).
 Not here: how a vendor writes them (`core.sources`), how they are encrypted and stored (`orchestration.resources`).
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Struct
@@ -24,14 +24,22 @@ class Point(Struct, frozen=True):
 class Mark(Struct, frozen=True):
     """How a field is kept in the lake."""
 
-    kind: Literal["personal", "ref"]
+    kind: Literal["personal", "sealed", "ref"]
 
 
 Personal = Annotated[str, Mark("personal")]
 """Plain personal text; the lake keeps it encrypted under the key of the event's contact point, in `<field>_enc`."""
 
+Sealed = Annotated[str, Mark("sealed")]
+"""Text that may be personal of an event that may name nobody, in `<field>_enc`: under the key of the contact where there is one, else under
+the tenant's own. Erasing a person therefore reaches it only where the contact is named: name it wherever the body does."""
+
 Ref = Annotated[str, Mark("ref")]
 """A vendor's id; the lake keeps a keyed hash, for such ids carry phone numbers (a wamid is one in base64)."""
+
+
+UNTOLD = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of an event whose body tells none; intake puts the moment of receipt in its place. No real event is before 2000."""
 
 
 class Reject(Struct, frozen=True):
@@ -81,33 +89,43 @@ class Message(Event, kw_only=True):
 
 
 class MessageStatus(Event, kw_only=True):
-    """One delivery status that a vendor reported of an outbound message."""
+    """One delivery status that a vendor reported of an outbound message, or that a message of either side was taken back (`deleted`).
+
+    Messenger names no messages when they are read: then `message_id` is absent and all of ours to `contact` up to `watermark_at` are meant.
+    """
 
     table: ClassVar[str] = "message_statuses"
-    message_id: Ref
+    message_id: Ref | None = None
     contact: Point | None = None
     status: str
     pricing_type: str | None = None
     pricing_category: str | None = None
     error_code: int | None = None
+    watermark_at: datetime | None = None
 
 
 class ContactEvent(Event, kw_only=True):
-    """What became known of a contact point: a change, a link to another point, a consent, a profile name.
+    """What became known of a contact point: a change, a link to another point, a consent, a profile name, a word in public.
 
-    For `number_changed` and `user_id_changed`, `contact` is the old point and `other` the new one. `linked` says that one event
-    named both points.
+    For `number_changed` and `user_id_changed`, `contact` is the old point and `other` the new one. `linked` says that one event named both
+    points. `identity_changed`: the same number on another device or with another owner; which, nobody tells. The `thread_*` kinds say which
+    app (`app_id`) now answers this contact. `commented` and `mentioned` are words in public (`text`): no message, so no window opens.
     """
 
     table: ClassVar[str] = "contact_events"
-    kind: Literal["number_changed", "user_id_changed", "linked", "opted_out", "opted_in", "profile_named", "blocked"]
+    kind: Literal[
+        "number_changed", "user_id_changed", "identity_changed", "linked", "opted_out", "opted_in", "profile_named", "blocked",
+        "thread_passed", "thread_taken", "thread_requested", "commented", "mentioned",
+    ]  # fmt: skip
     contact: Point
     other: Point | None = None
     name: Personal | None = None
+    text: Personal | None = None
+    app_id: str | None = None
 
 
 class AccountEvent(Event, kw_only=True):
-    """What a vendor said of our own account, number or template; `subject` is the number or template it speaks of."""
+    """What a vendor said of our own account: `subject` is what it speaks of (number, template, group, subscription, place in a history)."""
 
     table: ClassVar[str] = "account_events"
     kind: str
@@ -119,11 +137,13 @@ class AccountEvent(Event, kw_only=True):
 class Payment(Event, kw_only=True):
     """One thing that the payment provider said; `kind` is its event name. Amounts in the currency's smallest unit.
 
-    `amount_minor` is that of the entity that the event is about: the payment, the refund or the dispute.
+    `amount_minor` is that of the entity that the event is about (`subject_id`): payment, refund, dispute, settlement, invoice, link,
+    transfer, payout.
     """
 
     table: ClassVar[str] = "payments"
     kind: str
+    subject_id: str | None = None
     payment_id: str | None = None
     order_id: str | None = None
     refund_id: str | None = None
@@ -134,6 +154,48 @@ class Payment(Event, kw_only=True):
     fee_minor: int | None = None
     tax_minor: int | None = None
     captured_at: datetime | None = None
+
+
+class Appointment(Event, kw_only=True):
+    """One step in the life of a booking.
+
+    `booked` or, where it took the place of another one (`old_appointment_id`), `rescheduled_from`; `cancelled` or, where another one took
+    its place (`new_appointment_id`), `rescheduled_to`: such a pair comes in either order. `no_show_marked` and `no_show_cleared` name the
+    mark. `form_submitted` is a routing form, before any booking unless it names one. `utm_lead_id` is a lead id of ours found in any utm
+    field.
+    """
+
+    table: ClassVar[str] = "appointments"
+    kind: Literal[
+        "booked", "rescheduled_from", "cancelled", "rescheduled_to", "no_show_marked", "no_show_cleared", "form_submitted"
+    ]  # fmt: skip
+    appointment_id: Ref
+    scheduled_event_id: Ref | None = None
+    old_appointment_id: Ref | None = None
+    new_appointment_id: Ref | None = None
+    no_show_id: Ref | None = None
+    contact: Point | None = None
+    event_type_id: str | None = None
+    utm_lead_id: str | None = None
+    cancelled_by: Literal["host", "invitee"] | None = None
+    timezone: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    reason: Sealed | None = None
+    answers: Sealed | None = None
+
+
+class Unmodelled(Event, kw_only=True):
+    """One authentic event of a type that no decoder models yet. `kind` is the vendor's name of it.
+
+    `fragment` is JSON of `headers` and `body`: a body of its own that the source's decoder, once it knows the type, turns into this event
+    alone.
+    """
+
+    table: ClassVar[str] = "unmodelled"
+    kind: str
+    contact: Point | None = None
+    fragment: Sealed
 
 
 class AiTurn(Event, kw_only=True):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from core.events import Event, Reject
+from core.events import UNTOLD, Event, Reject
 from core.sources import Source, sources
 from core.sources._common import shown, utc
 
@@ -49,6 +49,13 @@ class Directory(NamedTuple):
             if account.valid_from <= moment and (account.valid_to is None or moment < account.valid_to):
                 return account
         return None
+
+    def live(self, source: str, moment: datetime) -> Iterator[tuple[str, Account]]:
+        """Every account of a source that was somebody's at that moment."""
+        for of_source, account_id in self.accounts:
+            account = self.at(source, account_id, moment) if of_source == source else None
+            if account is not None:
+                yield account_id, account
 
 
 class Accepted(NamedTuple):
@@ -119,14 +126,18 @@ def take(envelope: Envelope, directory: Directory) -> Iterator[Accepted | Reject
 def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str], directory: Directory) -> Iterator[Accepted | Rejected]:
     headers = {name.lower(): value for name, value in envelope.headers.items()}
     known = {each: account for each in named if (account := directory.at(envelope.source, each, envelope.received_at))}
-    if not known:
-        detail = "the body names no account" if not named else "no tenant is connected to this account at that time"
-        yield Rejected("", envelope.source, Reject("unknown_account", "$", detail, named[0] if named else None))
-        return
+    if not named:  # some real bodies name nobody; then the one whose secret signs it is meant, and no other
+        known = dict(directory.live(envelope.source, envelope.received_at))
     checked: dict[bytes, bool] = {}
     for secret in {secret for account in known.values() for secret in account.secrets}:
-        checked[secret] = source.verify(headers, raw, secret)
+        checked[secret] = source.verify(headers, raw, secret, envelope.received_at)
     trusted = {each: account for each, account in known.items() if any(checked[secret] for secret in account.secrets)}
+    if not known or (not named and len(trusted) != 1):
+        detail = "the body names no account" if not named else "no tenant is connected to this account at that time"
+        if len(trusted) > 1:
+            detail += f", and {len(trusted)} accounts have the secret that signs it"
+        yield Rejected("", envelope.source, Reject("unknown_account", "$", detail, named[0] if named else None))
+        return
     if not trusted:
         claimed = next(iter(known))
         reject = Reject("wrong_signature", "$", "no live secret of this account signs these bytes", claimed)
@@ -135,9 +146,19 @@ def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str],
     for item in source.decode(raw, headers):
         account_id = item.account_id or next(iter(trusted))
         account = trusted.get(account_id)
-        if account is not None:
-            yield Rejected(account.tenant_id, envelope.source, item) if isinstance(item, Reject) else Accepted(account, item)
-        else:  # a broken item of such a part too: nothing of it is to be believed
+        if account is None:  # a broken item of such a part too: nothing of it is to be believed
             reason = "wrong_signature" if account_id in known else "unknown_account"
             detail = "this part of the body is of an account that is not connected, or whose secret does not sign it"
             yield Rejected("", envelope.source, Reject(reason, "$", detail, account_id))
+        elif isinstance(item, Reject):
+            yield Rejected(account.tenant_id, envelope.source, item)
+        else:
+            yield Accepted(account, _completed(item, account_id, envelope.received_at))
+
+
+def _completed(event: Event, account_id: str, received_at: datetime) -> Event:
+    """With what the body does not tell: whose it is, and when."""
+    event.account_id = account_id
+    if event.occurred_at == UNTOLD:
+        event.occurred_at = received_at
+    return event

@@ -25,10 +25,14 @@ class PointKey(NamedTuple):
 
 
 class TenantKeys(NamedTuple):
-    """What sealing an event of one tenant needs; `points` holds every contact that the events name, as they name it."""
+    """What sealing an event of one tenant needs; `points` holds every contact that the events name, as they name it.
+
+    `fragment_key` is the tenant's own, for what may be personal of an event that names nobody.
+    """
 
     tenant_id: str
     ref_key: bytes
+    fragment_key: bytes
     points: Mapping[Point, PointKey]
 
 
@@ -83,14 +87,16 @@ def _keeper(column: Column) -> Callable[[Any, TenantKeys], Any]:
             return None if value is None else keys.points[value].point_id
 
         return point
-    if column.role == "personal":
+    if column.role in {"personal", "sealed"}:
+        is_contact_needed = column.role == "personal"  # its Struct has always one: nothing personal may fall under the tenant's key
 
         def personal(event: Any, keys: TenantKeys) -> bytes | None:
             value = getattr(event, name)
             if value is None:
                 return None
             aad = f"{hide(keys.ref_key, event.event_id)}:{column.name}".encode()
-            return seal(keys.points[event.contact].key, value.encode(), aad)
+            is_somebodys = is_contact_needed or event.contact is not None
+            return seal(keys.points[event.contact].key if is_somebodys else keys.fragment_key, value.encode(), aad)
 
         return personal
 

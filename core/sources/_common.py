@@ -1,4 +1,4 @@
-"""What the decoders share: JSON with a named place for an error, signatures, times by magnitude.
+"""What the decoders share: JSON with a named place for an error, signatures, times by magnitude, fragments of what nobody models.
 
 Here belongs what at least two sources need. Not here: anything that one vendor does alone.
 """
@@ -6,8 +6,9 @@ Here belongs what at least two sources need. Not here: anything that one vendor 
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -18,14 +19,18 @@ T = TypeVar("T")
 
 _PATH = re.compile(r" - at `([^`]*)`$")
 _QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
-_CODE = re.compile(r"[a-z][a-z_.]{0,63}")
+_CODE = re.compile(r"[a-z][a-z_.-]{0,63}")
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 INT_MAX = 2**63 - 1
 Int = Annotated[int, Meta(ge=-INT_MAX - 1, le=INT_MAX)]
 """What a column of whole numbers can hold; JSON has no limit of its own, and one row too large would stop its whole segment."""
 
+Id = str | Int
+"""An id that one vendor writes as a string here and as a number there."""
+
 _DIGITS = re.compile(r"[0-9]{1,17}")
+_LONGEST_TIME = 64
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this would be the year 5138, as milliseconds 1973
 
 
@@ -79,3 +84,58 @@ def epoch(value: str | int | None) -> datetime | None:
         return None
     seconds, rest = divmod(micros, 1_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def moment(value: str | int | None) -> datetime | None:
+    """Seconds or milliseconds since 1970, or ISO 8601 with an offset; None where it is neither or outside 2000 to 2100.
+
+    >>> [str(moment(value)) for value in (1749416383, "2021-09-08T06:34:04+0000", "2021-09-08T06:34:04")]
+    ['2025-06-08 20:59:43+00:00', '2021-09-08 06:34:04+00:00', 'None']
+    """
+    found = epoch(value)
+    if found is not None or not isinstance(value, str) or len(value) > _LONGEST_TIME:
+        return found
+    try:
+        return utc(datetime.fromisoformat(value))
+    except (ValueError, OverflowError):
+        return None
+
+
+def within(reject: Reject, place: str) -> Reject:
+    """The same reject, with its place inside the whole body."""
+    return Reject(reject.reason, f"{place}{reject.where[1:]}", reject.detail, reject.account_id)
+
+
+def code(value: str | None, otherwise: str = "unknown") -> str:
+    """A vendor's code for a column that is kept in the clear: what does not look like one may be personal, and is not repeated.
+
+    >>> code("payment.captured"), code("Asha 98765"), code(None, "text")
+    ('payment.captured', 'unknown', 'text')
+    """
+    return value if value is not None and _CODE.fullmatch(value) else otherwise
+
+
+def digest(*parts: bytes | str) -> str:
+    """32 hex digits that are equal for equal parts; it goes into event ids, which the lake keeps as keyed hashes only."""
+    found = hashlib.sha256()
+    for part in parts:
+        raw = part.encode(errors="replace") if isinstance(part, str) else part
+        found.update(len(raw).to_bytes(8, "big") + raw)
+    return found.hexdigest()[:32]
+
+
+def fragment(body: bytes | object, headers: Mapping[str, str] | None = None) -> str:
+    """What an `Unmodelled` event keeps: a body of its own and the headers that its decoder reads, as JSON.
+
+    >>> fragment(b"[1]", {"x-id": "1"})
+    '{"headers":{"x-id":"1"},"body":"[1]"}'
+    """
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    kept: dict[str, Any] = {"headers": headers or {}, "body": raw.decode(errors="replace")}
+    return msgspec.json.encode(kept).decode()
+
+
+def meta_signature_holds(headers: Mapping[str, str], raw: bytes, secret: bytes) -> bool:
+    """Meta's `X-Hub-Signature-256: sha256=<hex>` over the bytes as sent (unicode escaped), under the app's secret."""
+    scheme, _, signature = headers.get("x-hub-signature-256", "").partition("=")
+    return scheme == "sha256" and hmac_hex_matches(secret, raw, signature)

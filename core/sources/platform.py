@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.events import (
+    UNTOLD,
     AiTurn,
     Event,
     ExperimentEvent,
@@ -24,8 +25,9 @@ from core.events import (
     ScheduledMessage,
     ServiceEvent,
     TokenUsage,
+    Unmodelled,
 )
-from core.sources._common import INT_MAX, decode_json, hmac_hex_matches, shown, utc
+from core.sources._common import INT_MAX, code, decode_json, digest, fragment, hmac_hex_matches, moment, utc
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=INT_MAX)]
@@ -166,24 +168,30 @@ PlatformEvent = (
 """All that the feed may carry, one JSON object a body, told apart by `type`."""
 
 
-class _Peek(Struct):
+class _Account(Struct):
     account_id: str | None = None
+
+
+class _Peek(_Account):
     type: str | None = None
+    id: str | None = None
+    occurred_at: str | None = None
 
 
 _BAD_TIME = "the time has no offset (write it as ISO 8601 with one, or Z), or lies outside 2000 to 2100"
 _TYPES = frozenset(each.__struct_config__.tag for each in get_args(PlatformEvent))
 _DECODER = msgspec.json.Decoder(PlatformEvent)
+_ACCOUNT = msgspec.json.Decoder(_Account)
 _PEEK = msgspec.json.Decoder(_Peek)
 
 
 def accounts(raw: bytes) -> list[str]:
     """The accounts that a body speaks of, before it is trusted."""
-    account = _PEEK.decode(raw).account_id
+    account = _ACCOUNT.decode(raw).account_id
     return [account] if account else []
 
 
-def verify(headers: Mapping[str, str], raw: bytes, secret: bytes) -> bool:
+def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
     """Whether `X-Flexoraa-Signature` is the HMAC-SHA256 of the raw body, in constant time. Header names in lower case."""
     return hmac_hex_matches(secret, raw, headers.get("x-flexoraa-signature", ""))
 
@@ -194,8 +202,11 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
     if isinstance(peek, Reject):
         yield peek
         return
+    if not peek.type:
+        yield Reject("bad_shape", "$.type", "an event of the platform's feed without its type", peek.account_id)
+        return
     if peek.type not in _TYPES:
-        yield Reject("unknown_event_type", "$.type", f"no such platform event type: {shown(peek.type)}", peek.account_id)
+        yield _unmodelled(raw, peek)
         return
     body = decode_json(_DECODER, raw, peek.account_id)
     if isinstance(body, Reject):
@@ -212,6 +223,17 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
             return
         body.send_at = send_at
     yield _canonical(body, occurred_at)
+
+
+def _unmodelled(raw: bytes, peek: _Peek) -> Unmodelled:
+    return Unmodelled(
+        source="platform",
+        account_id=peek.account_id or "",
+        event_id=f"platform:{peek.id or digest(raw)}",
+        occurred_at=moment(peek.occurred_at) or UNTOLD,
+        kind=code(peek.type),
+        fragment=fragment(raw),
+    )
 
 
 def _canonical(body: PlatformEvent, occurred_at: datetime) -> Event:

@@ -1,62 +1,75 @@
-"""Razorpay webhooks: what happened to payments, refunds, disputes and settlements of one merchant account.
+"""Razorpay webhooks: what happened to the money and to the account of one merchant.
 
-Here belongs the vendor's envelope and which entity an event is about. One payment is told by up to four events (payment.captured,
-order.paid, payment_link.paid, invoice.paid): each is kept, the ledger counts the payment id once. Not here: tenants, keys, tokens.
+Here belongs the vendor's envelope and which entity an event is about: with an amount it is a payment event, without one news of the
+account. One payment is told by up to four events (payment.captured, order.paid, payment_link.paid, invoice.paid): each is kept, the
+ledger counts the payment id once. Not here: tenants, keys, tokens.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct, field
 
-from core.events import Event, Payment, Point, Reject
-from core.sources._common import Int, decode_json, epoch, hmac_hex_matches, shown
-
-_SUBJECTS = {
-    "payment.authorized": "payment",
-    "payment.captured": "payment",
-    "payment.failed": "payment",
-    "order.paid": "payment",
-    "payment_link.paid": "payment",
-    "invoice.paid": "payment",
-    "invoice.partially_paid": "payment",
-    "refund.created": "refund",
-    "refund.processed": "refund",
-    "refund.failed": "refund",
-    "refund.speed_changed": "refund",
-    "payment.dispute.created": "dispute",
-    "payment.dispute.won": "dispute",
-    "payment.dispute.lost": "dispute",
-    "payment.dispute.closed": "dispute",
-    "payment.dispute.under_review": "dispute",
-    "payment.dispute.action_required": "dispute",
-    "settlement.processed": "settlement",
-}
-"""By event: the entity that it is about."""
+from core.events import UNTOLD, AccountEvent, Event, Payment, Point, Reject, Unmodelled
+from core.sources._common import Int, code, decode_json, digest, epoch, fragment, hmac_hex_matches, within
+from core.sources._razorpay_events import ACCOUNT_SUBJECTS, MONEY_SUBJECTS
 
 _SETTLEMENT_CURRENCY = "INR"  # a settlement names no currency: Razorpay settles to Indian bank accounts, in rupees
-
-
 _NO_EMAIL = "void@razorpay.com"
 """What Razorpay writes for a payer who gave none: a person of this name would be all of them."""
+
+_EVENT_ID = "x-razorpay-event-id"
+
+
+class _Customer(Struct):
+    contact: str | None = None
+    email: str | None = None
 
 
 class _Entity(Struct):
     id: str
-    amount: Int
+    amount: Int | None = None
     currency: str | None = None
+    status: str | None = None
     payment_id: str | None = None
     order_id: str | None = None
+    source: str | None = None
     contact: str | None = None
     email: str | None = None
+    customer: _Customer | None = None
+    customer_details: _Customer | None = None
     fee: Int | None = None
     fees: Int | None = None
     tax: Int | None = None
+    created_at: Int | None = None
+    updated_at: Int | None = None
+
+    def payer(self) -> Point | None:
+        """Who pays, by phone or else by address."""
+        for each in (self, self.customer, self.customer_details):
+            value = each and (each.contact or (each.email if each.email != _NO_EMAIL else None))
+            if value:
+                return Point("razorpay_contact", value)
+        return None
 
 
 class _Wrapped(Struct):
     entity: _Entity
+
+
+class _Bare(Struct):
+    """An entity of which nothing but its name and state is read: its other fields may have other shapes."""
+
+    id: str
+    status: str | None = None
+    created_at: Int | None = None
+    updated_at: Int | None = None
+
+
+class _WrappedBare(Struct):
+    entity: _Bare
 
 
 class _Body(Struct):
@@ -79,6 +92,7 @@ class _About(NamedTuple):
 _PEEK = msgspec.json.Decoder(_Peek)
 _BODY = msgspec.json.Decoder(_Body)
 _WRAPPED = msgspec.json.Decoder(_Wrapped)
+_BARE = msgspec.json.Decoder(_WrappedBare)
 _SECONDS = msgspec.json.Decoder(Int)
 
 
@@ -88,33 +102,43 @@ def accounts(raw: bytes) -> list[str]:
     return [account] if account else []
 
 
-def verify(headers: Mapping[str, str], raw: bytes, secret: bytes) -> bool:
-    """`X-Razorpay-Signature`: hex HMAC-SHA256 over the raw body, under the webhook's secret."""
+def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
+    """`X-Razorpay-Signature`: hex HMAC-SHA256 over the raw body, under the webhook's secret (a retry of an older event: the older one)."""
     return hmac_hex_matches(secret, raw, headers.get("x-razorpay-signature", ""))
 
 
 def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
-    """One body into its one payment event, or the reason why it is none."""
+    """One body into its one event, or the reason why it is none."""
     body = decode_json(_BODY, raw)
     if isinstance(body, Reject):
         yield body
         return
-    if body.event not in _SUBJECTS:
-        yield Reject("unknown_event_type", "$.event", f"no such Razorpay event: {shown(body.event)}", body.account_id)
-        return
-    about = _about(body)
-    yield about if isinstance(about, Reject) else _payment(body, about, headers.get("x-razorpay-event-id"))
+    event_id = headers.get(_EVENT_ID)
+    if body.event in MONEY_SUBJECTS:
+        about = _about(body)
+        yield about if isinstance(about, Reject) else _payment(body, about, event_id)
+    elif body.event in ACCOUNT_SUBJECTS:
+        yield _account_event(body, event_id)
+    else:
+        yield Unmodelled(
+            source="razorpay",
+            account_id=body.account_id or "",
+            event_id=f"razorpay:{event_id or digest(raw)}",
+            occurred_at=epoch(body.created_at) or UNTOLD,
+            kind=code(body.event),
+            fragment=fragment(raw, {_EVENT_ID: event_id} if event_id else None),
+        )
 
 
 def _about(body: _Body) -> _About | Reject:
-    name = _SUBJECTS[body.event]
+    name = MONEY_SUBJECTS[body.event]
     found: dict[str, _Entity] = {}
     for part in dict.fromkeys((name, "payment")):
         if part not in body.payload:
             continue
         wrapped = decode_json(_WRAPPED, body.payload[part], body.account_id)
         if isinstance(wrapped, Reject):
-            return Reject(wrapped.reason, f"$.payload.{part}{wrapped.where[1:]}", wrapped.detail, body.account_id)
+            return within(wrapped, f"$.payload.{part}")
         found[part] = wrapped.entity
     if name not in found:
         return Reject("bad_shape", f"$.payload.{name}", f"the event {body.event} comes without its {name}", body.account_id)
@@ -122,34 +146,72 @@ def _about(body: _Body) -> _About | Reject:
 
 
 def _payment(body: _Body, about: _About, event_id: str | None) -> Payment | Reject:
-    misplaced = body.payload.get("created_at")  # some bodies carry the time inside the payload
-    created_at = _seconds(misplaced) if body.created_at is None and misplaced is not None else body.created_at
-    occurred_at = epoch(created_at)
-    if occurred_at is None:
-        return Reject("bad_time", "$.created_at", "the event has no time in seconds since 1970", body.account_id)
     subject, payer = about.subject, about.payment or about.subject
+    place = f"$.payload.{about.name}.entity"
+    common = _common(body, subject.id, subject.updated_at or subject.created_at, event_id)
+    if isinstance(common, Reject):
+        return common
+    if subject.amount is None:
+        return Reject("bad_shape", f"{place}.amount", f"a {about.name} without an amount", body.account_id)
     currency = subject.currency or (_SETTLEMENT_CURRENCY if about.name == "settlement" else payer.currency)
     if currency is None:
-        return Reject("bad_shape", f"$.payload.{about.name}.entity.currency", "an amount without a currency", body.account_id)
-    account_id = body.account_id or ""
-    payer_value = payer.contact or (payer.email if payer.email != _NO_EMAIL else None)
+        return Reject("bad_shape", f"{place}.currency", "an amount without a currency", body.account_id)
     return Payment(
-        source="razorpay",
-        account_id=account_id,
-        event_id=f"razorpay:{event_id or ':'.join([account_id, body.event, subject.id, str(created_at)])}",
-        occurred_at=occurred_at,
-        kind=body.event,
-        payment_id=subject.id if about.name == "payment" else (subject.payment_id or (about.payment.id if about.payment else None)),
+        **common,
+        subject_id=subject.id,
+        payment_id=_payment_id(about),
         order_id=payer.order_id,
         refund_id=subject.id if about.name == "refund" else None,
         dispute_id=subject.id if about.name == "dispute" else None,
-        contact=Point("razorpay_contact", payer_value) if payer_value else None,
+        contact=payer.payer(),
         amount_minor=subject.amount,
         currency=currency,
         fee_minor=subject.fee if subject.fee is not None else subject.fees,
         tax_minor=subject.tax,
-        captured_at=occurred_at if body.event == "payment.captured" else None,
+        captured_at=common["occurred_at"] if body.event == "payment.captured" else None,
     )
+
+
+def _payment_id(about: _About) -> str | None:
+    """The payment itself, the one that the subject names, the one beside it, or the one that a transfer came from."""
+    subject = about.subject
+    if about.name == "payment":
+        return subject.id
+    named = subject.payment_id or (about.payment.id if about.payment else None)
+    return named or (subject.source if about.name == "transfer" and (subject.source or "").startswith("pay_") else None)
+
+
+def _account_event(body: _Body, event_id: str | None) -> AccountEvent | Reject:
+    name = ACCOUNT_SUBJECTS[body.event]
+    if name not in body.payload:
+        return Reject("bad_shape", f"$.payload.{name}", f"the event {body.event} comes without its {name}", body.account_id)
+    wrapped = decode_json(_BARE, body.payload[name], body.account_id)
+    if isinstance(wrapped, Reject):
+        return within(wrapped, f"$.payload.{name}")
+    entity = wrapped.entity
+    common = _common(body, entity.id, entity.updated_at or entity.created_at, event_id)
+    if isinstance(common, Reject):
+        return common
+    return AccountEvent(**common, subject=entity.id, state=code(entity.status, body.event.rpartition(".")[2]))
+
+
+def _common(body: _Body, subject_id: str, entity_time: int | None, event_id: str | None) -> dict[str, Any] | Reject:
+    """What both kinds carry. The time is the event's; some bodies carry it inside the payload, and some only the entity has one."""
+    misplaced = body.payload.get("created_at")
+    told = body.created_at
+    if told is None:
+        told = _seconds(misplaced) if misplaced is not None else entity_time
+    occurred_at = epoch(told)
+    if occurred_at is None:
+        return Reject("bad_time", "$.created_at", "the event has no time in seconds since 1970", body.account_id)
+    account_id = body.account_id or ""
+    return {
+        "source": "razorpay",
+        "account_id": account_id,
+        "event_id": f"razorpay:{event_id or ':'.join([account_id, body.event, subject_id, str(told)])}",
+        "occurred_at": occurred_at,
+        "kind": body.event,
+    }
 
 
 def _seconds(raw: Raw) -> int | None:

@@ -1,26 +1,20 @@
-"""WhatsApp Business Platform webhooks: messages, statuses, echoes, number and user-id changes, preferences, account news.
+"""WhatsApp Business Platform webhooks: messages, statuses, calls, echoes, groups, number and user-id changes, preferences, account news.
 
-Here belongs the vendor's envelope and what its items mean; the shapes of single items lie in `core.sources._whatsapp_items`. Facts: the
-vendor's Cloud API webhook reference. Not here: tenants, keys, storage.
+Here belongs the vendor's envelope: entries, changes, and which list of a change holds what. Not here: single items
+(`_whatsapp_items`, `_whatsapp_messages`), news of the account (`_whatsapp_account`), tenants, keys, storage.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import msgspec
 from msgspec import Raw, Struct, field
 
-from core.events import AccountEvent, Event, Reject
-from core.sources._common import Int, decode_json, epoch, hmac_hex_matches, shown
-from core.sources._whatsapp_items import ITEM_LISTS, Profile, Scope
-
-ACCOUNT_FIELDS = frozenset(
-    {
-        "account_update", "account_review_update", "account_alerts", "phone_number_quality_update", "phone_number_name_update",
-        "message_template_status_update", "message_template_quality_update", "message_template_components_update",
-        "template_category_update", "business_username_update", "business_capability_update",
-    }
-)  # fmt: skip
+from core.events import UNTOLD, AccountEvent, Event, Point, Reject, Unmodelled
+from core.sources._common import Id, Int, code, decode_json, digest, fragment, meta_signature_holds, moment, within
+from core.sources._whatsapp_account import ACCOUNT_FIELDS, account_event
+from core.sources._whatsapp_items import ITEM_LISTS
+from core.sources._whatsapp_scope import Entry, Profile, Scope, Unknown
 
 
 class _Metadata(Struct):
@@ -32,42 +26,21 @@ class _Head(Struct):
     metadata: _Metadata | None = None
 
 
+class _Error(Struct):
+    code: Int | None = None
+
+
 class _Value(Struct):
     metadata: _Metadata
     contacts: list[Raw] | None = None
     messages: list[Raw] | None = None
     statuses: list[Raw] | None = None
+    calls: list[Raw] | None = None
     message_echoes: list[Raw] | None = None
     user_preferences: list[Raw] | None = None
     user_id_update: list[Raw] | None = None
-
-
-class _Ban(Struct):
-    waba_ban_state: str | None = None
-
-
-class _Restriction(Struct):
-    expiration: str | Int | None = None
-
-
-class _Alert(Struct):
-    alert_type: str | None = None
-
-
-class _AccountValue(Struct):
-    event: str | None = None
-    decision: str | None = None
-    new_category: str | None = None
-    status: str | None = None
-    current_limit: str | None = None
-    display_phone_number: str | None = None
-    phone_number: str | None = None
-    message_template_id: str | int | None = None
-    entity_id: str | int | None = None
-    ban_info: _Ban | None = None
-    restriction_info: list[_Restriction] | None = None
-    alert_info: _Alert | None = None
-    alert_type: str | None = None
+    groups: list[Raw] | None = None
+    errors: list[_Error] | None = None
 
 
 class _Change(Struct):
@@ -78,7 +51,7 @@ class _Change(Struct):
 class _Entry(Struct):
     id: str
     changes: list[_Change]
-    time: Int | None = None
+    time: Id | None = None
 
 
 class _Body(Struct):
@@ -103,7 +76,7 @@ _BODY = msgspec.json.Decoder(_Body)
 _HEAD = msgspec.json.Decoder(_Head)
 _VALUE = msgspec.json.Decoder(_Value)
 _PROFILE = msgspec.json.Decoder(Profile)
-_ACCOUNT_VALUE = msgspec.json.Decoder(_AccountValue)
+_KEYS = msgspec.json.Decoder(dict[str, Raw])
 
 
 def accounts(raw: bytes) -> list[str]:
@@ -119,10 +92,9 @@ def accounts(raw: bytes) -> list[str]:
     return list(found)
 
 
-def verify(headers: Mapping[str, str], raw: bytes, secret: bytes) -> bool:
+def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
     """`X-Hub-Signature-256: sha256=<hex>` over the bytes as sent, under the app's secret."""
-    scheme, _, signature = headers.get("x-hub-signature-256", "").partition("=")
-    return scheme == "sha256" and hmac_hex_matches(secret, raw, signature)
+    return meta_signature_holds(headers, raw, secret)
 
 
 def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
@@ -137,70 +109,87 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
     for e, entry in enumerate(body.entry):
         for c, change in enumerate(entry.changes):
             place = f"$.entry[{e}].changes[{c}]"
+            around = Entry(entry.id, entry.time, moment(entry.time), change.field)
             if change.field in ACCOUNT_FIELDS:
-                yield _account_event(entry, change, place)
+                yield account_event(around, change.value, place)
+            elif change.field in ITEM_LISTS:
+                yield from _items(around, change.value, place)
             else:
-                yield from _items(entry, change, place)
+                yield _unmodelled(around, code(change.field), change.value, None, _account(around, change.value))
 
 
-def _items(entry: _Entry, change: _Change, place: str) -> Iterator[Event | Reject]:
-    value = decode_json(_VALUE, change.value)
+def _items(around: Entry, raw: Raw, place: str) -> Iterator[Event | Reject]:
+    value = decode_json(_VALUE, raw)
     if isinstance(value, Reject):
-        known = change.field in ITEM_LISTS
-        yield Reject(
-            "bad_shape" if known else "unknown_event_type",
-            f"{place}.value{value.where[1:]}" if known else f"{place}.field",
-            value.detail if known else f"no such WhatsApp webhook field: {shown(change.field)}",
-            _account(entry, change),
-        )
+        yield Reject(value.reason, f"{place}.value{value.where[1:]}", value.detail, _account(around, raw))
         return
-    account_id = value.metadata.phone_number_id or entry.id
+    account_id = value.metadata.phone_number_id or around.id
     contacts: list[Profile] = []
-    count = 0
+    said = 0
     for i, contact in enumerate(value.contacts or ()):
         profile = decode_json(_PROFILE, contact, account_id)
         if isinstance(profile, Reject):
-            count += 1
-            yield Reject(profile.reason, f"{place}.value.contacts[{i}]{profile.where[1:]}", profile.detail, account_id)
+            said += 1
+            yield within(profile, f"{place}.value.contacts[{i}]")
         else:
             contacts.append(profile)
     own_number = "".join(each for each in value.metadata.display_phone_number or "" if each.isdigit())
-    scope = Scope(account_id, contacts, own_number)
-    for name, decode_item in ITEM_LISTS.get(change.field, {}).items():
+    scope = Scope(account_id, contacts, own_number, around.field)
+    for name, decode_item in ITEM_LISTS[around.field].items():
         for i, item in enumerate(getattr(value, name) or ()):
-            count += 1
-            yield from decode_item(scope, item, f"{place}.value.{name}[{i}]")
-    if count == 0:
-        detail = f"WhatsApp webhook field {shown(change.field)} without a known item"
-        yield Reject("unknown_event_type", f"{place}.field", detail, scope.account_id)
+            said += 1
+            for told in decode_item(scope, item, f"{place}.value.{name}[{i}]"):
+                if isinstance(told, Unknown):
+                    alone: dict[str, object] = {"metadata": value.metadata, "contacts": value.contacts or [], name: [item]}
+                    yield _unmodelled(around, told.kind, alone, item, account_id, told.contact, told.at)
+                else:
+                    yield told
+    if said == 0:
+        yield _itemless(around, value, raw, account_id, place)
 
 
-def _account(entry: _Entry, change: _Change) -> str:
-    """The account of a change whose value is not of the known shape."""
-    head = decode_json(_HEAD, change.value)
+def _itemless(around: Entry, value: _Value, raw: Raw, account_id: str, place: str) -> Event | Reject:
+    """A change without a known item: errors of the account, something new, or nothing."""
+    keys = decode_json(_KEYS, raw)
+    known = {"messaging_product", "metadata", "contacts", "errors", *ITEM_LISTS[around.field]}
+    is_new = not isinstance(keys, Reject) and any(key not in known for key in keys)
+    if value.errors and around.at is not None:
+        return AccountEvent(
+            source="whatsapp",
+            account_id=account_id,
+            event_id=f"whatsapp:{around.id}:{around.time}:errors:{digest(bytes(raw))}",
+            occurred_at=around.at,
+            kind="errors",
+            subject=account_id,
+            state=next((str(each.code) for each in value.errors if each.code is not None), "unknown"),
+        )
+    if is_new or value.errors:
+        return _unmodelled(around, code(around.field), raw, None, account_id)
+    return Reject("bad_shape", f"{place}.value", f"a change of {around.field} that holds no item", account_id)
+
+
+def _account(around: Entry, raw: Raw) -> str:
+    """The account of a change: its number, else its WABA."""
+    head = decode_json(_HEAD, raw)
     number = None if isinstance(head, Reject) or head.metadata is None else head.metadata.phone_number_id
-    return number or entry.id
+    return number or around.id
 
 
-def _account_event(entry: _Entry, change: _Change, place: str) -> Event | Reject:
-    value = decode_json(_ACCOUNT_VALUE, change.value, entry.id)
-    if isinstance(value, Reject):
-        return Reject(value.reason, f"{place}.value{value.where[1:]}", value.detail, entry.id)
-    occurred_at = epoch(entry.time)
-    if occurred_at is None:
-        return Reject("bad_time", f"{place.rsplit('.', 1)[0]}.time", "the entry has no time in seconds since 1970", entry.id)
-    digest = hashlib.sha256(change.value).hexdigest()[:32]
-    ban = value.ban_info and value.ban_info.waba_ban_state
-    alert = (value.alert_info and value.alert_info.alert_type) or value.alert_type
-    subject = value.phone_number or value.display_phone_number or value.message_template_id or value.entity_id
-    expirations = [moment for each in value.restriction_info or () if (moment := epoch(each.expiration))]
-    return AccountEvent(
+def _unmodelled(
+    around: Entry, kind: str, value: object, item: Raw | None, account_id: str, contact: Point | None = None, at: datetime | None = None
+) -> Unmodelled:
+    """`value` is that of the change with nothing else in it; one item tells itself, a whole change by its entry's time."""
+    said = bytes(item) if item is not None else msgspec.json.encode(value)
+    own = digest(said) if item is not None else f"{around.time}:{digest(said)}"
+    body = {"object": "whatsapp_business_account", "entry": [{"id": around.id, "changes": [{"field": around.field, "value": value}]}]}
+    if around.time is not None:
+        body["entry"][0]["time"] = around.time  # type: ignore[index]
+    return Unmodelled(
         source="whatsapp",
-        account_id=entry.id,
-        event_id=f"whatsapp:{entry.id}:{entry.time}:{change.field}:{digest}",
-        occurred_at=occurred_at,
-        kind=change.field,
-        subject=str(subject) if subject is not None else None,
-        state=str(ban or value.event or value.decision or value.new_category or value.status or alert or "unknown"),
-        expires_at=max(expirations, default=None),
+        account_id=account_id,
+        event_id=f"whatsapp:{around.id}:{kind}:{own}",
+        occurred_at=at or around.at or UNTOLD,
+        kind=kind,
+        contact=contact,
+        fragment=fragment(body),
     )

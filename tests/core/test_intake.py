@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.events import Reject
+from core.events import Reject, Unmodelled
 from core.intake import MAX_BODY_BYTES, Accepted, Account, Directory, Envelope, Rejected, read_line, take
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -111,19 +111,21 @@ def test_an_envelope_is_in_utc_whatever_its_offset() -> None:
         (Envelope("telex", AT, {}, turn()), ("", "unknown_source")),
         (Envelope("_common", AT, {}, turn()), ("", "unknown_source")),
         (signed(turn(account_id="ws_9")), ("", "unknown_account")),
-        (signed(turn(account_id=None)), ("", "unknown_account")),
+        (signed(turn(account_id=None)), ("one", "bad_shape")),
+        (signed(turn(account_id=None), b"nobodys"), ("", "unknown_account")),
         (signed(turn(account_id=5)), ("", "bad_shape")),
         (signed("[]"), ("", "bad_shape")),
         (signed('{"a":' + "[" * 9999 + "]" * 9999 + "}"), ("", "bad_shape")),
         (signed("{"), ("", "not_json")),
         (signed("x" * (MAX_BODY_BYTES + 1)), ("", "too_large")),
         (signed("é" * (MAX_BODY_BYTES // 2 + 1)), ("", "too_large")),
-        (signed(turn(type="lead.teleported")), ("one", "unknown_event_type")),
+        (signed(turn(type="lead.teleported")), ("one", "ok")),
         (signed(turn(kind="dreamt")), ("one", "bad_shape")),
         (signed(turn(occurred_at="2026-03-01T08:00:00")), ("one", "bad_time")),
         (signed(whatsapp("1001", timestamp="soon"), b"app", "whatsapp"), ("one", "bad_time")),
-        (signed('{"event":"x","account_id":"acc_1","created_at":1}', b"rzp", "razorpay"), ("one", "unknown_event_type")),
-        (signed('{"event":"x"}', b"rzp", "razorpay"), ("", "unknown_account")),
+        (signed('{"event":"x","account_id":"acc_1","created_at":1}', b"rzp", "razorpay"), ("one", "ok")),
+        (signed('{"event":"x"}', b"rzp", "razorpay"), ("one", "ok")),
+        (signed('{"event":"x"}', b"other", "razorpay"), ("", "unknown_account")),
         (signed('{"entry":[{"id":"2001","changes":[]}]}', b"app", "whatsapp"), ("one", "bad_shape")),
     ],
 )  # fmt: skip
@@ -137,7 +139,7 @@ def test_a_body_of_the_largest_size_is_still_read() -> None:
 
 
 def test_nothing_is_decoded_before_its_signature_holds() -> None:
-    broken = (turn(kind="dreamt"), turn(type="lead.teleported"), turn(occurred_at="2026"))
+    broken = (turn(kind="dreamt"), turn(type=""), turn(occurred_at="2026"))
     assert [outcomes(signed(body, b"wrong")) for body in broken] == [[("one", "wrong_signature")]] * 3
     assert [outcomes(signed(body)) for body in broken] != [[("one", "wrong_signature")]] * 3
     # and an account is looked up before a signature is tried
@@ -176,7 +178,7 @@ def test_a_broken_part_is_held_for_the_tenant_whose_part_it_is() -> None:
     body["entry"][1]["changes"][0]["value"]["messages"] = "none"
     assert outcomes(signed(json.dumps(body), b"app", "whatsapp")) == [("one", "ok"), ("two", "bad_shape")]
     body["entry"][1]["changes"][0]["field"] = "brand_new"
-    assert outcomes(signed(json.dumps(body), b"app", "whatsapp")) == [("one", "ok"), ("two", "unknown_event_type")]
+    assert outcomes(signed(json.dumps(body), b"app", "whatsapp")) == [("one", "ok"), ("two", "ok")]
     body["entry"][1]["changes"] = [{"field": "account_update", "value": {"event": "ACCOUNT_DELETED"}}]
     assert outcomes(signed(json.dumps(body), b"app", "whatsapp")) == [("one", "ok"), ("two", "bad_time")]
 
@@ -195,3 +197,24 @@ def test_the_bytes_that_were_signed_survive_either_way_of_escaping_the_line() ->
         found = read_line(json.dumps(content, ensure_ascii=is_ascii).encode())
         assert found == envelope
         assert outcomes(envelope) == [("one", "ok")]
+
+
+SECRETS_OF_TWO = Directory({("razorpay", "acc_1"): [account("one", b"same")], ("razorpay", "acc_2"): [account("two", b"same", b"own")]})
+
+
+def test_a_body_that_names_no_account_is_of_the_one_whose_secret_signs_it_and_of_nobody_where_two_have_that_secret() -> None:
+    body = '{"event":"x","created_at":1772352000}'
+    (found,) = take(signed(body, b"own", "razorpay"), SECRETS_OF_TWO)
+    assert isinstance(found, Accepted)
+    assert (found.account.tenant_id, found.event.account_id) == ("two", "acc_2")
+    (refused,) = take(signed(body, b"same", "razorpay"), SECRETS_OF_TWO)
+    assert isinstance(refused, Rejected)
+    assert (refused.tenant_id, refused.reject.reason) == ("", "unknown_account")
+    assert "2 accounts" in refused.reject.detail
+
+
+def test_an_event_whose_body_tells_no_time_happened_when_it_was_received() -> None:
+    (found,) = take(signed('{"event":"x","account_id":"acc_1"}', b"rzp", "razorpay"), DIRECTORY)
+    assert isinstance(found, Accepted)
+    assert isinstance(found.event, Unmodelled)
+    assert (found.event.kind, found.event.occurred_at) == ("x", AT)

@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from core.events import AiTurn, Event, ExperimentEvent, LeadEvent, Message, Point, Reject, ScheduledMessage, ServiceEvent
+from core.events import (
+    UNTOLD,
+    AiTurn,
+    Event,
+    ExperimentEvent,
+    LeadEvent,
+    Message,
+    Point,
+    Reject,
+    ScheduledMessage,
+    ServiceEvent,
+    Unmodelled,
+)
 from core.sources import sources
 
 CONTACT = {"kind": "phone", "value": "+919812345678"}
@@ -106,9 +118,9 @@ HUGE = int("9" * 30)
         (b"null", ("bad_shape", "$")),
         (b'{"type": "lead.changed', ("not_json", "$")),
         (b'{"x":' + b"[" * 9999 + b"]" * 9999 + b"}", ("bad_shape", "$")),
-        ({}, ("unknown_event_type", "$.type")),
-        (body("lead.changed", type="lead.teleported"), ("unknown_event_type", "$.type")),
-        (body("lead.changed", type=None), ("unknown_event_type", "$.type")),
+        ({}, ("bad_shape", "$.type")),
+        (body("lead.changed", type=None), ("bad_shape", "$.type")),
+        (body("lead.changed", type=""), ("bad_shape", "$.type")),
         (body("lead.changed", id=""), ("bad_shape", "$.id")),
         (body("lead.changed", kind="dreamt"), ("bad_shape", "$.kind")),
         (body("lead.changed", value_minor=-1), ("bad_shape", "$.value_minor")),
@@ -131,10 +143,21 @@ def test_what_is_broken_says_why_and_where(given: Any, expected: tuple[str, str]
     assert (found.reason, found.where) == expected
 
 
+def test_an_unknown_type_is_kept_to_be_told_again_and_its_name_only_where_it_is_one() -> None:
+    given = body("lead.changed", type="lead.teleported", more={"a": [1]})
+    found = decode(given)
+    assert isinstance(found, Unmodelled)
+    assert (found.kind, found.account_id, found.occurred_at, found.event_id) == ("lead.teleported", "ws_1", AT, "platform:id_1")
+    assert json.loads(json.loads(found.fragment)["body"]) == given
+    assert decode(json.loads(found.fragment)["body"].encode()) == found
+    named = decode(body("lead.changed", type="Asha 98765", occurred_at="soon"))
+    assert isinstance(named, Unmodelled)
+    assert (named.kind, named.occurred_at) == ("unknown", UNTOLD)
+
+
 def test_rejects_quote_nothing_that_may_be_personal() -> None:
     secret = "Asha 98765 asha@example.com\n\"'"
     for changes in (
-        {"type": secret},
         {"kind": secret},
         {"occurred_at": secret},
         {"contact": secret},

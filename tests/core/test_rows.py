@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.columns import LAKE_COLUMNS, columns
-from core.events import EVENT_TYPES, ContactEvent, Event, Message, MessageStatus, Point
+from core.events import EVENT_TYPES, ContactEvent, Event, Message, MessageStatus, Point, Unmodelled
 from core.reference import REFERENCE_TYPES
 from core.rows import Origin, PointKey, TenantKeys, hide, points_of, row_of, transpose
 from core.sealing import SealError, unseal
@@ -22,6 +22,7 @@ SNAPSHOT = Path(__file__).parents[1] / "snapshots" / "columns.json"
 AT = datetime(2026, 3, 1, 8, 0, 0, 1, tzinfo=UTC)
 ORIGIN = Origin(AT, "segment", b'{"body": 1}')
 REF_KEY = bytes(range(32))
+TENANTS_OWN = bytes(range(1, 33))
 
 # Values that would be recognised: long enough that no hash or ciphertext holds them by chance.
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=6, max_size=30).map(lambda text: f"Secret {text}")
@@ -36,6 +37,7 @@ def events(draw: st.DrawFn, event_type: type[Event]) -> Event:
         strategy: st.SearchStrategy[Any] = {
             "point": POINTS,
             "personal": SECRETS,
+            "sealed": SECRETS,
             "ref": SECRETS,
             "plain": {
                 "text": st.just("plain"),
@@ -53,7 +55,7 @@ def events(draw: st.DrawFn, event_type: type[Event]) -> Event:
 
 def keys_of(event: Event) -> TenantKeys:
     points = {point: PointKey(f"cp_{n}", bytes([n + 1]) * 32) for n, point in enumerate(points_of(event))}
-    return TenantKeys("tenant", REF_KEY, points)
+    return TenantKeys("tenant", REF_KEY, TENANTS_OWN, points)
 
 
 def cells(event: Event, keys: TenantKeys, origin: Origin = ORIGIN) -> dict[str, Any]:
@@ -89,8 +91,9 @@ def test_sealed_text_opens_with_the_key_of_its_contact_and_for_its_place_alone(e
         elif column.role == "ref":
             value = getattr(event, column.field)
             assert found[column.name] == (None if value is None else hide(REF_KEY, value))
-        elif column.role == "personal" and (value := getattr(event, column.field)) is not None:
-            key = keys.points[event.contact].key  # type: ignore[attr-defined]
+        elif column.role in {"personal", "sealed"} and (value := getattr(event, column.field)) is not None:
+            contact: Point | None = event.contact  # type: ignore[attr-defined]
+            key = TENANTS_OWN if contact is None else keys.points[contact].key
             place = f"{hide(REF_KEY, event.event_id)}:{column.name}".encode()
             assert unseal(key, found[column.name], place) == value.encode()
             for wrong in ((bytes(32), place), (key, place + b"x"), (key, b""), (key, place.upper())):
@@ -115,7 +118,10 @@ def test_ids_are_hidden_the_same_for_one_tenant_and_otherwise_for_another() -> N
 def test_equal_text_of_two_events_or_two_people_does_not_show_as_equal() -> None:
     named = [contact_event(name="Asha"), contact_event(name="Asha", event_id="f"), contact_event(name="Asha", contact=Point("phone", "+2"))]
     keys = TenantKeys(
-        "tenant", REF_KEY, {Point("phone", "+1"): PointKey("cp_1", b"1" * 32), Point("phone", "+2"): PointKey("cp_2", b"2" * 32)}
+        "tenant",
+        REF_KEY,
+        TENANTS_OWN,
+        {Point("phone", "+1"): PointKey("cp_1", b"1" * 32), Point("phone", "+2"): PointKey("cp_2", b"2" * 32)},
     )
     assert len({cells(each, keys)["name_enc"] for each in named}) == 3
 
@@ -145,6 +151,20 @@ def test_every_personal_field_has_a_contact_whose_key_seals_it() -> None:
     assert {Message, ContactEvent} <= sealed
     for each in sealed:
         assert [column.nullable for column in columns(each) if column.field == "contact"] == [False]
+
+
+def test_what_may_name_nobody_is_under_the_tenants_key_only_where_it_does() -> None:
+    for each in EVENT_TYPES:
+        sealed = [column for column in columns(each) if column.role == "sealed"]
+        if sealed:
+            assert [column.nullable for column in columns(each) if column.field == "contact"] == [True]
+    kept = {"source": "s", "account_id": "a", "event_id": "e", "occurred_at": AT, "kind": "new", "fragment": "{}"}
+    somebodys, nobodys = Unmodelled(**kept, contact=Point("phone", "+1")), Unmodelled(**kept)
+    place = f"{hide(REF_KEY, 'e')}:fragment_enc".encode()
+    assert unseal(keys_of(somebodys).points[Point("phone", "+1")].key, cells(somebodys, keys_of(somebodys))["fragment_enc"], place) == b"{}"
+    assert unseal(TENANTS_OWN, cells(nobodys, keys_of(nobodys))["fragment_enc"], place) == b"{}"
+    with pytest.raises(SealError):
+        unseal(TENANTS_OWN, cells(somebodys, keys_of(somebodys))["fragment_enc"], place)
 
 
 def test_columns_are_those_of_the_snapshot() -> None:

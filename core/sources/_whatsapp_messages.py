@@ -1,0 +1,136 @@
+"""The shape of a WhatsApp message, whichever of its types it is, and the words that a person would read in it.
+
+Here belongs reading one message object. Not here: whose it is and what becomes of it (`_whatsapp_items`).
+"""
+
+import msgspec
+from msgspec import Struct
+
+from core.sources._common import Int, code
+
+
+class _Text(Struct):
+    body: str | None = None
+
+
+class _Media(Struct):
+    caption: str | None = None
+
+
+class _Button(Struct):
+    text: str | None = None
+
+
+class _Reply(Struct):
+    title: str | None = None
+    body: str | None = None
+
+
+class _Interactive(Struct):
+    button_reply: _Reply | None = None
+    list_reply: _Reply | None = None
+    nfm_reply: _Reply | None = None
+
+
+class _Reaction(Struct):
+    message_id: str | None = None
+    emoji: str | None = None
+
+
+class _Original(Struct):
+    original_message_id: str | None = None
+
+
+class _Changed(Struct):
+    text: _Text | None = None
+    image: _Media | None = None
+    video: _Media | None = None
+    document: _Media | None = None
+
+
+class _Edit(_Original):
+    message: _Changed | None = None
+
+
+class System(Struct):
+    """What WhatsApp says of the sender."""
+
+    type: str | None = None
+    wa_id: str | None = None
+    new_wa_id: str | None = None
+    user_id: str | None = None
+
+
+class _Order(Struct):
+    text: str | None = None
+
+
+class _Context(Struct):
+    id: str | None = None
+
+
+class _Referral(Struct):
+    source_id: str | None = None
+
+
+class _Location(Struct):
+    name: str | None = None
+
+
+class Item(Struct, rename={"sender": "from"}):
+    """One message, inbound or echoed."""
+
+    id: str
+    timestamp: str | Int
+    sender: str | None = None
+    from_user_id: str | None = None
+    to: str | None = None
+    to_user_id: str | None = None
+    type: str | None = None
+    text: _Text | None = None
+    button: _Button | None = None
+    interactive: _Interactive | None = None
+    image: _Media | None = None
+    video: _Media | None = None
+    document: _Media | None = None
+    reaction: _Reaction | None = None
+    revoke: _Original | None = None
+    edit: _Edit | None = None
+    system: System | None = None
+    context: _Context | None = None
+    referral: _Referral | None = None
+    location: _Location | None = None
+    order: _Order | None = None
+
+    def kind(self) -> str:
+        """The stated type; a body without one is told by what it holds."""
+        held = ("text", "button", "interactive", "image", "video", "document", "reaction", "location", "order")
+        return code(self.type, "unknown") if self.type else next((name for name in held if getattr(self, name) is not None), "unknown")
+
+    def words(self) -> str | None:
+        """The text that a person would read, whatever the type."""
+        reply = self.interactive and (self.interactive.button_reply or self.interactive.list_reply or self.interactive.nfm_reply)
+        told = (self.edit and self.edit.message) or self
+        media = told.image or told.video or told.document
+        return (
+            (told.text and told.text.body)
+            or (self.button and self.button.text)
+            or (reply and (reply.title or reply.body))
+            or (media and media.caption)
+            or (self.reaction and self.reaction.emoji)
+            or (self.order and self.order.text)
+            or None
+        )
+
+    def about(self) -> str | None:
+        """The id of the message that this one answers, reacts to, changes or takes back."""
+        return (
+            (self.context and self.context.id)
+            or (self.reaction and self.reaction.message_id)
+            or (self.revoke and self.revoke.original_message_id)
+            or (self.edit and self.edit.original_message_id)
+            or None
+        )
+
+
+MESSAGE = msgspec.json.Decoder(Item)

@@ -1,0 +1,102 @@
+"""Calendly webhooks: bookings, cancellations, reschedules, no-shows and routing forms.
+
+Here belongs the vendor's envelope, its signature with an age, and which step of a booking an event is. A reschedule is two events in either
+order, each of which names the other booking. Never read: `location` (a meeting's password lies in it). Not here: chains of bookings,
+reminders.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Raw, Struct
+
+from core.events import UNTOLD, Event, Reject, Unmodelled
+from core.sources._calendly_items import form, invitee, legacy
+from core.sources._common import code, decode_json, digest, epoch, fragment, hmac_hex_matches, moment
+
+TOLERANCE = timedelta(minutes=3)
+"""How old, or how far ahead of our clock, a signature may be; Calendly's own example allows 3 minutes."""
+
+INVITEE_EVENTS = frozenset({"invitee.created", "invitee.canceled", "invitee_no_show.created", "invitee_no_show.deleted"})
+
+_SIGNED = re.compile(r"\s*t=([0-9]{1,17})((?:\s*,\s*v1=[0-9A-Fa-f]{64})+)\s*")
+_HASH = re.compile(r"v1=([0-9A-Fa-f]{64})")
+_USER = re.compile(r"https://api\.calendly\.com/(?:users|organizations)/([A-Za-z0-9-]{1,64})")
+
+
+class _Peek(Struct):
+    created_by: str | None = None
+
+
+class _Body(Struct):
+    event: str
+    payload: Raw
+    created_at: str | None = None
+    created_by: str | None = None
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+_BODY = msgspec.json.Decoder(_Body)
+_KEYS = msgspec.json.Decoder(dict[str, Raw])
+
+
+def accounts(raw: bytes) -> list[str]:
+    """The user or organization whose subscription it is, by the last part of its URI; older bodies name none."""
+    account = _account(_PEEK.decode(raw).created_by)
+    return [account] if account else []
+
+
+def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
+    """`Calendly-Webhook-Signature: t=<seconds>,v1=<hex>` over `<t>.<body>`; one older than `TOLERANCE` at `received_at` is refused.
+
+    While a key is rotated, several `v1` may stand there.
+    """
+    signed = _SIGNED.fullmatch(headers.get("calendly-webhook-signature", ""))
+    signed_at = epoch(signed.group(1)) if signed else None
+    if signed is None or signed_at is None or received_at is None or abs(received_at - signed_at) > TOLERANCE:
+        return False
+    message = signed.group(1).encode() + b"." + raw
+    return any(hmac_hex_matches(secret, message, each) for each in _HASH.findall(signed.group(2)))
+
+
+def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
+    """One body into the step of its booking, and what it says of the invitee."""
+    body = decode_json(_BODY, raw)
+    if isinstance(body, Reject):
+        yield body
+        return
+    account_id = _account(body.created_by) or ""
+    at = moment(body.created_at)
+    if body.event in INVITEE_EVENTS:
+        keys = decode_json(_KEYS, body.payload, account_id)
+        is_older = not isinstance(keys, Reject) and "invitee" in keys
+        yield from (legacy if is_older else invitee)(body.event, body.payload, account_id, at)
+    elif body.event == "routing_form_submission.created":
+        yield from form(body.payload, account_id, at)
+    else:
+        yield Unmodelled(
+            source="calendly",
+            account_id=account_id,
+            event_id=f"calendly:{code(body.event)}:{digest(raw)}",
+            occurred_at=at or UNTOLD,
+            kind=code(body.event),
+            fragment=fragment(_without_secrets(raw)),
+        )
+
+
+def _account(uri: str | None) -> str | None:
+    found = _USER.fullmatch(uri or "")
+    return found.group(1) if found else None
+
+
+def _without_secrets(raw: bytes) -> object:
+    """The body without the passwords of meetings, wherever they stand."""
+    return _strip(msgspec.json.decode(raw))
+
+
+def _strip(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _strip(each) for key, each in value.items() if key not in {"password", "passcode", "pstn_password"}}
+    return [_strip(each) for each in value] if isinstance(value, list) else value
