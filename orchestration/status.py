@@ -22,11 +22,15 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         print(json.dumps(status, indent=2, default=str))
         return
     console = Console()
-    console.print(f"home {status['home']} · engine {status['engine']} · {status['waiting_segments']} segments wait in the inbox", markup=False)
+    console.print(
+        f"home {status['home']} · engine {status['engine']} · {status['waiting_segments']} segments wait in the inbox", markup=False
+    )
     if status["warehouse"] != "ready":
         console.print(status["warehouse"], markup=False)
     _show(console, "Conservation (events)", ("source", "received", "accepted", "duplicate", "rejected"),
           [(source, *counts.values()) for source, counts in status["conservation"].items()])  # fmt: skip
+    _show(console, "Unmodelled (accepted, kept until a decoder knows them)", ("source", "kind", "events"),
+          [tuple(row.values()) for row in status["unmodelled"]])  # fmt: skip
     _show(console, "Quarantine", ("reason", "held"), list(status["quarantine"].items()))
     _show(console, "Actions", ("tenant", "rule", "state", "count"), [tuple(row.values()) for row in status["actions"]])
     _show(console, "Marts", ("mart", "rows"), list(status["marts"].items()))
@@ -43,6 +47,9 @@ def _status(platform: Platform) -> dict:  # type: ignore[type-arg]  # JSON
         "warehouse": warehouse,
         "waiting_segments": len(platform.inbox.names()),
         "conservation": platform.warehouse.conservation(platform.ledger.counts()),
+        "unmodelled": [
+            {"source": source, "kind": kind, "events": events} for (source, kind), events in platform.warehouse.unmodelled().items()
+        ],
         "quarantine": dict(platform.ledger.refusals()),
         "actions": [
             {"tenant": tenant, "rule": rule, "state": state, "count": count}

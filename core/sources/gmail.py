@@ -87,7 +87,7 @@ def accounts(raw: bytes) -> list[str]:
 
 
 def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
-    """A push: Google's OIDC token in `Authorization`, alive at `received_at`; it does not sign the body. A fetched answer: our own signature.
+    """A push: Google's OIDC token in `Authorization`, alive at `received_at`; the body is not signed. A fetched answer: our own signature.
 
     Args:
         headers: `authorization`, or `x-flexoraa-signature` with the HMAC-SHA256 of the body under the `secret` in `Trust`.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
-from core.events import EVENT_TYPES
+from core.events import EVENT_TYPES, Unmodelled
 from core.ports import Count
 from core.reference import REFERENCE_TYPES
 
@@ -122,6 +122,14 @@ class Warehouse:
             for name, number in zip(total, (count.received, count.accepted - repeated, repeated, count.rejected), strict=True):
                 total[name] += number
         return dict(sorted(by_source.items()))
+
+    def unmodelled(self) -> dict[tuple[str, str], int]:
+        """Events of types that no decoder models yet, each once, by source and the vendor's name of the type."""
+        if not any((self._lake / Unmodelled.table).glob("*/*.parquet")):
+            return {}
+        query = f"select source, kind, count(distinct (tenant_id, event_id)) from {self._lake_table(Unmodelled.table)} group by all order by all"
+        with duckdb.connect() as connection:  # as above
+            return {(row[0], row[1]): row[2] for row in connection.execute(query).fetchall()}
 
     def _lake_rows(self) -> dict[tuple[str, str, str], tuple[int, int]]:
         """Rows, and those of them that repeat an earlier one, by (segment, tenant, source)."""

@@ -1,6 +1,6 @@
-"""Broken webhooks, each with the reason for which it must end in quarantine.
+"""Broken webhooks, each with the reason for which it must end in quarantine, and well-formed ones of types that nobody models.
 
-Here belong what can be wrong with a line, a body or an item of a body. Not here: what is well formed.
+Here belong what can be wrong with a line, a body or an item of a body, and what may be new in it. Not here: what is known.
 """
 
 import json
@@ -22,15 +22,16 @@ from orchestration.simulator.wire import (
     whatsapp_wire,
 )
 
+_NEW = ("unmodelled",)
 HUGE_BYTES = 10 * 1024 * 1024 + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """One broken line: its bytes, the reason, whether its tenant can be known, and the lake tables that its good items fill."""
+    """One line: its bytes, the reason if it is broken, whether its tenant can be known, and the lake tables that its good items fill."""
 
     line: bytes
-    reason: str
+    reason: str | None
     is_tenant_known: bool
     tables: tuple[str, ...] = ()
 
@@ -81,16 +82,16 @@ class Breaker:
         return Broken(self._whatsapp(meta_json(body)).line(at), "unknown_account", False)
 
     def _unknown_platform_type(self, at: datetime) -> Broken:
-        return self._platform(at, self._turn(at) | {"type": "lead.teleported"}, "unknown_event_type")
+        return self._platform(at, self._turn(at) | {"type": "lead.teleported"}, None)
 
     def _unknown_razorpay_event(self, at: datetime) -> Broken:
-        return self._razorpay(at, "subscription.halted", 100, "unknown_event_type")
+        return self._razorpay(at, "merchant.teleported", 100, None)
 
     def _unknown_whatsapp_field(self, at: datetime) -> Broken:
         body = self._item(at)
         change = body["entry"][0]["changes"][0]
         change["field"], change["value"]["xyz"] = "unknown_field_xyz", change["value"].pop("messages")
-        return Broken(self._whatsapp(meta_json(body)).line(at), "unknown_event_type", True)
+        return Broken(self._whatsapp(meta_json(body)).line(at), None, True, _NEW)
 
     def _not_json(self, at: datetime) -> Broken:
         return Broken(self._whatsapp(meta_json(self._item(at))[:-7]).line(at), "not_json", False)
@@ -150,14 +151,14 @@ class Breaker:
             "next_action": "ask",
         }
 
-    def _platform(self, at: datetime, body: dict[str, Any], reason: str) -> Broken:
+    def _platform(self, at: datetime, body: dict[str, Any], reason: str | None) -> Broken:
         wire = platform_wire(json.dumps(body), self.business.secrets["platform"], self.rng)
-        return Broken(wire.line(at), reason, True)
+        return Broken(wire.line(at), reason, True, () if reason else _NEW)
 
-    def _razorpay(self, at: datetime, event: str, amount: object, reason: str) -> Broken:
+    def _razorpay(self, at: datetime, event: str, amount: object, reason: str | None) -> Broken:
         currency = self.business.profile.currency
         payment = {"id": "pay_broken", "entity": "payment", "amount": amount, "currency": currency, "notes": []}
         body = {"entity": "event", "account_id": self.business.merchant, "event": event, "created_at": int(at.timestamp())}
         raw = json.dumps(body | {"contains": ["payment"], "payload": {"payment": {"entity": payment}}})
         wire = razorpay_wire(raw, self.business.secrets["razorpay"], f"evt_{self.rng.getrandbits(72):018x}", self.rng)
-        return Broken(wire.line(at), reason, True)
+        return Broken(wire.line(at), reason, True, () if reason else _NEW)

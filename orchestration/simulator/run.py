@@ -173,7 +173,8 @@ def _break(world: _World, business: Business, post: Post, truth: TenantTruth) ->
     breaker = Breaker(business, digits, text, chance(world.seed, "broken", business.index))
     for at, broken in breaker.all(world.start + timedelta(hours=3), world.end):
         post.put(broken.line, at)
-        (truth if broken.is_tenant_known else world.manifest.tenants[""]).rejects[broken.reason] += 1
+        if broken.reason:
+            (truth if broken.is_tenant_known else world.manifest.tenants[""]).rejects[broken.reason] += 1
         for table in broken.tables:
             truth.accepted[table] += 1
 
@@ -183,7 +184,7 @@ def _huge(world: _World, business: Business) -> None:
     broken = breaker.huge(world.end - timedelta(hours=1))
     world.segments.write_one([broken.line], ".ndjson.zst")
     world.segments.lines += 1
-    world.manifest.tenants[""].rejects[broken.reason] += 1
+    world.manifest.tenants[""].rejects["too_large"] += 1
 
 
 def _wanted(tenant: str, truth: TenantTruth) -> list[WantedAction]:

@@ -108,6 +108,10 @@ def scenarios() -> dict[str, list[Any]]:
     statuses = new("statuses").message("2026-03-02 10:00", "ai").message("2026-03-02 10:01", "ai")
     for number, status in ((1, "read"), (1, "failed"), (1, "sent"), (2, "failed"), (2, "delivered")):
         statuses.event("message_statuses", "2026-03-02 10:05", message_id=f"m{number}", status=status)
+    seen = new("seen").message("2026-03-02 10:00", "ai").message("2026-03-02 10:02", "lead").message("2026-03-02 10:03", "ai")
+    for status, until in (("read", "10:00:00"), ("delivered", "10:03:00"), ("read", "09:59:59")):
+        at_most = {"account_id": "a", "watermark_at": at(f"2026-03-02 {until}")}
+        seen.event("message_statuses", "2026-03-02 10:05", message_id=None, status=status, **at_most)
     refunds = new("refunds").event(
         "payments", "2026-03-02 10:00", kind="payment.captured", payment_id="a", amount_minor=33_333, currency="INR"
     )
@@ -211,3 +215,8 @@ def test_thresholds_and_local_days(scenes) -> None:
     assert scenes.execute(balances).fetchall() == [(date(2026, 3, 2), 201, False), (date(2026, 3, 3), 199, True)]
     requests = "select kind, due_at, expires_at from marts.act_requests where tenant_id = 'spent'"
     assert scenes.execute(requests).fetchall() == [("notify", at("2026-03-02 18:30"), at("2026-03-03 18:30"))]
+
+
+def test_a_watermark_reads_all_of_ours_up_to_it(scenes) -> None:
+    query = "select message_id, status from marts.fct_messages where tenant_id = 'seen' order by 1"
+    assert scenes.execute(query).fetchall() == [("m1", "read"), ("m2", "received"), ("m3", "delivered")]

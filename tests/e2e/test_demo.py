@@ -39,7 +39,7 @@ def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, Ran]) -> None:
 def test_every_kind_of_reject_was_planted_and_each_lies_in_quarantine_with_its_place(demo: tuple[Path, Ran]) -> None:
     home, _ = demo
     planted = Manifest.load(home / "demo" / "traffic" / "truth.json").rejects()
-    assert {"wrong_signature", "unknown_account", "unknown_event_type", "not_json", "invalid_utf8", "too_large"} <= planted.keys()
+    assert {"wrong_signature", "unknown_account", "not_json", "invalid_utf8", "too_large"} <= planted.keys()
     with open_state(Settings(home)) as state, state.psycopg() as connection:
         held = connection.execute("select reason, place, detail, body_enc from ops.quarantine").fetchall()
     assert all(place.startswith("line ") and detail and body for _, place, detail, body in held)

@@ -186,7 +186,7 @@ def test_every_planted_reject_is_refused_for_its_reason(simulation: tuple[Path, 
     planted = {tenant: truth.rejects for tenant, truth in simulation[1].tenants.items()}
     assert taken.rejects == planted
     assert set(simulation[1].rejects()) == {
-        "wrong_signature", "unknown_account", "unknown_event_type", "not_json", "bad_shape", "bad_time", "bad_contact",
+        "wrong_signature", "unknown_account", "not_json", "bad_shape", "bad_time", "bad_contact",
         "invalid_utf8", "too_large", "bad_line",
     }  # fmt: skip
 
@@ -195,6 +195,7 @@ def test_every_event_and_every_repeat_is_counted(simulation: tuple[Path, Manifes
     truths = {tenant: truth for tenant, truth in simulation[1].tenants.items() if tenant}
     assert taken.accepted == {tenant: truth.accepted for tenant, truth in truths.items()}
     assert taken.duplicates == {tenant: truth.duplicates for tenant, truth in truths.items()}
+    assert {truth.accepted["unmodelled"] for truth in truths.values()} == {3}
     assert all(set(truth.duplicates) == {"whatsapp", "razorpay", "platform"} for truth in truths.values())
 
 

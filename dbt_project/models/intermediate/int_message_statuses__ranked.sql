@@ -1,5 +1,48 @@
 -- One row per message of which a vendor reported a status: the highest by rank, whatever the order of arrival.
-with statuses as (
+with watermarks as (
+    -- Messenger names no messages when they are read: all of ours to this contact up to a moment are meant.
+    select
+        tenant_id,
+        account_id,
+        contact_point_id,
+        status,
+        max(watermark_at) as watermark_at
+    from {{ ref('stg_lake__message_statuses') }}
+    where message_id is null and watermark_at is not null
+    group by tenant_id, account_id, contact_point_id, status
+),
+
+told as (
+    select
+        tenant_id,
+        message_id,
+        event_id,
+        status,
+        pricing_category,
+        error_code,
+        occurred_at
+    from {{ ref('stg_lake__message_statuses') }}
+    where message_id is not null
+    union all
+    select
+        messages.tenant_id,
+        messages.message_id,
+        messages.event_id,
+        watermarks.status,
+        cast(null as {{ text_type() }}) as pricing_category,
+        cast(null as bigint) as error_code,
+        watermarks.watermark_at as occurred_at
+    from watermarks
+    inner join {{ ref('stg_lake__messages') }} as messages
+        on
+            watermarks.tenant_id = messages.tenant_id
+            and watermarks.account_id = messages.channel_account_id
+            and watermarks.contact_point_id = messages.contact_point_id
+            and watermarks.watermark_at >= messages.occurred_at
+    where messages.direction = 'outbound'
+),
+
+statuses as (
     select
         *,
         -- Read proves delivery, so it beats a failure; a failure is final over delivered and sent. Others tell nothing of delivery.
@@ -10,7 +53,7 @@ with statuses as (
             when status = 'sent' then 1
             else 0
         end as status_rank
-    from {{ ref('stg_lake__message_statuses') }}
+    from told
 ),
 
 ordered as (

@@ -10,10 +10,12 @@ renamed as (
         event_id,
         contact_point_id,
         other_point_id,
+        app_id,
 
         source,
         kind,
         name_enc,
+        text_enc,
 
         received_at,
         occurred_at

@@ -19,7 +19,8 @@ renamed as (
         error_code,
 
         received_at,
-        occurred_at
+        occurred_at,
+        watermark_at
     from source
 )
 

@@ -8,6 +8,7 @@ renamed as (
         tenant_id,
         account_id,
         event_id,
+        subject_id,
         payment_id,
         order_id,
         refund_id,
