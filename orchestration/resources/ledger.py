@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from core.intake import Account, Directory
 from core.ports import Clock, Count, Held, Segment
+from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
 
@@ -19,8 +20,9 @@ from orchestration.resources.vault import Vault
 class PostgresLedger:
     """The tables `ops.segments`, `ops.segment_counts` and `ops.quarantine`."""
 
-    def __init__(self, state: State, vault: Vault, clock: Clock) -> None:
-        """`vault` holds the connections' secrets, `clock` says when a segment was taken in."""
+    def __init__(self, state: State, vault: Vault, clock: Clock, google_keys: GoogleKeys | None = None) -> None:
+        """`vault` holds secrets, `clock` says when a segment was taken in, `google_keys` with what Gmail's pushes are signed."""
+        self._google_keys = google_keys
         self._state = state
         self._vault = vault
         self._clock = clock
@@ -94,6 +96,8 @@ class PostgresLedger:
             valid_from = datetime.fromisoformat(body["valid_from"])
             valid_to = datetime.fromisoformat(body["valid_to"]) if body.get("valid_to") else None
             secrets = secrets_of.get((tenant_id, body["connection_id"], valid_from), ())
+            if body["source"] == "gmail" and self._google_keys is not None:
+                secrets = tuple(self._google_keys.complete(secret) for secret in secrets)
             accounts[body["source"], body["account_id"]].append(Account(tenant_id, region, valid_from, valid_to, secrets))
         return Directory(accounts)
 

@@ -14,6 +14,7 @@ import httpx
 from core.ports import Clock, Progress
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
+from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.ledger import PostgresLedger
@@ -91,7 +92,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             vault=vault,
             inbox=FolderInbox(settings.inbox),
             lake=FolderLake(settings.lake),
-            ledger=PostgresLedger(state, vault, clock),
+            ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
             reference=ParquetReference(settings, state),
             warehouse=warehouse,
             publisher=PostgresPublisher(state, warehouse, clock),

@@ -20,6 +20,7 @@ VARIABLES = (
     "FLEXORAA_ENGINE",
     "FLEXORAA_MASTER_KEY",
     "FLEXORAA_WHATSAPP_URL",
+    "FLEXORAA_GOOGLE_KEYS_URL",
     "FLEXORAA_HTTP_CONNECT_SECONDS",
     "FLEXORAA_HTTP_READ_SECONDS",
 )
@@ -44,6 +45,7 @@ class Settings:
     engine: str = "duckdb"
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     whatsapp_url: str = "https://graph.facebook.com/v23.0"
+    google_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     http_connect_seconds: float = 5.0
     http_read_seconds: float = 15.0
     master_key_text: str | None = field(default=None, repr=False)
@@ -70,6 +72,7 @@ class Settings:
             engine=engine,
             database_url=_database_url(env.get("DATABASE_URL") or None),
             whatsapp_url=_base_url(env, "FLEXORAA_WHATSAPP_URL", cls.whatsapp_url),
+            google_keys_url=_base_url(env, "FLEXORAA_GOOGLE_KEYS_URL", cls.google_keys_url),
             http_connect_seconds=_seconds(env, "FLEXORAA_HTTP_CONNECT_SECONDS", cls.http_connect_seconds),
             http_read_seconds=_seconds(env, "FLEXORAA_HTTP_READ_SECONDS", cls.http_read_seconds),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
@@ -104,6 +107,11 @@ class Settings:
     def secrets(self) -> Path:
         """The master key, where the environment gives none."""
         return self.home / "secrets"
+
+    @property
+    def google_keys(self) -> Path:
+        """Google's public keys, as last fetched."""
+        return self.home / "google_keys.json"
 
     @property
     def logs(self) -> Path:

@@ -127,7 +127,8 @@ class Warehouse:
         """Events of types that no decoder models yet, each once, by source and the vendor's name of the type."""
         if not any((self._lake / Unmodelled.table).glob("*/*.parquet")):
             return {}
-        query = f"select source, kind, count(distinct (tenant_id, event_id)) from {self._lake_table(Unmodelled.table)} group by all order by all"
+        table = self._lake_table(Unmodelled.table)
+        query = f"select source, kind, count(distinct (tenant_id, event_id)) from {table} group by all order by all"
         with duckdb.connect() as connection:  # as above
             return {(row[0], row[1]): row[2] for row in connection.execute(query).fetchall()}
 
