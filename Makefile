@@ -37,7 +37,7 @@ check: setup-dev  ## lint, format, types, layers, SQL style
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint dbt_project/models --processes 2 --disable-progress-bar
 
-dev: setup  ## PostgreSQL, Dagster UI and daemon together
+dev: setup  ## PostgreSQL, collector, Dagster UI and daemon together
 	$(BIN)/flexoraa up
 
 bench: setup-dev  ## benchmarks, one JSON object a claim

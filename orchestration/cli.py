@@ -102,6 +102,15 @@ def apply(file: Annotated[Path, typer.Argument(help="A tenants file; its schema 
     typer.echo(apply_tenants(Settings.load(home), file))
 
 
+@tenant_app.command(epilog="Example: flexoraa tenant hooks")
+def hooks(format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table, home: Home = None) -> None:
+    """Where each vendor is to send its webhooks, and the verify tokens to enter at Meta; keep these to yourself."""
+    from orchestration.collector.hooks import hooks as rows
+    from orchestration.tables import print_table
+
+    print_table(rows(Settings.load(home)), format.value)
+
+
 @app.command(epilog="Example: flexoraa simulate --tenants 3 --leads 60 --days 14 --seed 7 --out traffic")
 def simulate(  # noqa: PLR0913 — one parameter an option
     out: Annotated[Path, typer.Option(help="Folder for tenants.yaml, secrets, inbox segments and truth.json.")],
@@ -144,15 +153,35 @@ def replay(
     typer.echo(replay_into(Settings.load(home), name, folder))
 
 
-@app.command(epilog="Example: flexoraa up --port 3000")
+@app.command(epilog="Example: flexoraa up --port 3000 --hooks-port 8080")
 def up(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI, on loopback.")] = 3000,
+    hooks_port: Annotated[int, typer.Option(help="Port of the collector.")] = 8080,
+    host: Annotated[str, typer.Option(help="Where the collector listens; the UI stays on loopback.")] = "127.0.0.1",
     home: Home = None,
 ) -> None:
-    """Run PostgreSQL, the Dagster UI and its daemon until interrupted."""
+    """Run PostgreSQL, the collector, the Dagster UI and its daemon until interrupted."""
     from orchestration.up import serve
 
-    raise typer.Exit(serve(Settings.load(home), port))
+    raise typer.Exit(serve(Settings.load(home), port, host, hooks_port))
+
+
+@app.command(epilog="Example: flexoraa collect --port 8080")
+def collect(
+    host: Annotated[str, typer.Option(help="Where to listen; put a proxy with TLS in front, and let it pass /hooks/ alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one and says which.")] = 8080,
+    rotate_bytes: Annotated[int, typer.Option(min=1, help="Size from which a segment is closed.")] = 64 << 20,
+    rotate_seconds: Annotated[float, typer.Option(min=0.1, help="Age from which a segment is closed.")] = 10.0,
+    queue: Annotated[int, typer.Option(min=1, help="Webhooks that may wait for the disk at once, of all tenants.")] = 4096,
+    weight: Annotated[
+        list[str] | None, typer.Option(help="TENANT=NUMBER: its part of the queue against others' 1; may be repeated.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Receive webhooks over HTTP into the inbox until interrupted; /health and /metrics beside them."""
+    from orchestration.collector.server import Options, collect, weights
+
+    collect(Settings.load(home), Options(host, port, rotate_bytes, rotate_seconds, queue, weights(weight or [])))
 
 
 @app.command(epilog="Example: flexoraa demo --keep")

@@ -1,15 +1,17 @@
-"""`flexoraa up`: PostgreSQL, the Dagster UI and its daemon, together, until interrupted.
+"""`flexoraa up`: PostgreSQL, the collector, the Dagster UI and its daemon, together, until interrupted.
 
 Here belongs starting and stopping them. Not here: what they run.
 """
 
 import contextlib
+import errno
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -22,32 +24,79 @@ from orchestration.resources.state import open_state
 
 ROOT = Path(__file__).resolve().parent.parent
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_POLL_SECONDS = 0.2
+_RESTART_SECONDS = 5.0
+"""A collector that lived shorter than this cannot run here, and starting it again would not help."""
 
 
-def serve(settings: Settings, port: int) -> int:
-    """Hold the state and run `dagster dev` on loopback until asked to stop; returns 0 then, else its exit code."""
-    _refuse_busy(port)
+def serve(settings: Settings, port: int, host: str, hooks_port: int) -> int:
+    """Hold the state and run the collector and `dagster dev` until asked to stop; returns 0 then, else the exit code of what ended.
+
+    The UI is on loopback at `port`, the collector at `host` and `hooks_port`. A collector that was killed is started again.
+    """
+    _refuse_busy("127.0.0.1", port, "--port")
+    _refuse_busy(host, hooks_port, "--hooks-port")
     ensure_manifest()
     with open_state(settings) as state:
         prepare_dagster(settings, state.libpq_url)
-        typer.echo(f"Dagster UI: http://127.0.0.1:{port} · inbox: {settings.inbox} · stop with Ctrl-C", err=True)
-        command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1"]
-        stops: list[int] = []
-        # a session of its own: the terminal's Ctrl-C would reach it too, and a second one breaks off its clean-up
-        with subprocess.Popen([*command, "-p", str(port)], cwd=ROOT, start_new_session=True) as process:
+        hooks = f"http://{host}:{hooks_port}/hooks/<source>"
+        typer.echo(f"Dagster UI: http://127.0.0.1:{port} · webhooks: {hooks} · inbox: {settings.inbox} · stop with Ctrl-C", err=True)
+        collect = [sys.executable, "-m", "orchestration.cli", "collect", "--home", str(settings.home)]
+        dev = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
+        return _Both([*collect, "--host", host, "--port", str(hooks_port)], dev).run()
 
-            def stop(number: int, _frame: object) -> None:
-                stops.append(number)
-                if len(stops) == 1:
-                    process.send_signal(signal.SIGINT)  # the one that `dagster dev` cleans up after
-                else:
+
+class _Both:
+    """The collector and `dagster dev`, each in a session of its own.
+
+    The terminal's Ctrl-C would reach them too, and a second one breaks off their clean-up.
+    """
+
+    def __init__(self, collect: Sequence[str], dev: Sequence[str]) -> None:
+        self._collect, self._dev = collect, dev
+        self._stops = 0
+
+    def run(self) -> int:
+        """Until asked to stop (0), or until one of them cannot go on (its exit code, or 1)."""
+        for each in _STOPS:
+            signal.signal(each, self._stop)
+        collector, started = _start(self._collect), time.monotonic()
+        dagster = _start(self._dev)
+        code = 0
+        while not self._stops:
+            time.sleep(_POLL_SECONDS)
+            if dagster.poll() is not None:
+                code = dagster.returncode or 1
+                break
+            if collector.poll() is not None and not self._stops:
+                if time.monotonic() - started < _RESTART_SECONDS:
+                    code = collector.returncode or 1
+                    break
+                typer.echo(f"the collector ended with {collector.returncode}; starting it again", err=True)
+                collector, started = _start(self._collect), time.monotonic()
+        self._end(collector, dagster)
+        return code
+
+    def _end(self, collector: "subprocess.Popen[bytes]", dagster: "subprocess.Popen[bytes]") -> None:
+        """Let both clean up; a second request to stop does not wait for it."""
+        for process, number in ((collector, signal.SIGTERM), (dagster, signal.SIGINT)):  # `dagster dev` cleans up after SIGINT only
+            if process.poll() is None:
+                process.send_signal(number)
+        while self._stops < 2 and (collector.poll() is None or dagster.poll() is None):
+            time.sleep(_POLL_SECONDS)
+        for process in (collector, dagster):
+            if self._stops >= 2:
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-
-            for each in _STOPS:
-                signal.signal(each, stop)
-            code = process.wait()
+            process.wait()
             _end_group(process.pid)
-    return 0 if stops else code
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stops += 1
+
+
+def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 
 def _end_group(group: int) -> None:
@@ -55,7 +104,8 @@ def _end_group(group: int) -> None:
     for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
         if not _members(group):
             return
-        os.killpg(group, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, number)
         until = time.monotonic() + seconds
         while _members(group) and time.monotonic() < until:
             time.sleep(0.05)
@@ -70,11 +120,14 @@ def _members(group: int) -> list[int]:
     return found
 
 
-def _refuse_busy(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            message = f"port {port} of 127.0.0.1 is in use: stop what listens there, or give another with --port"
-            raise SettingsError(message) from error
+def _refuse_busy(host: str, port: int, option: str) -> None:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise SettingsError(f"cannot listen on {host}: {error.strerror}") from error
+        message = f"port {port} of {host} is in use: stop what listens there, or give another with {option}"
+        raise SettingsError(message) from error
