@@ -15,6 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.intake import Directory
+from core.ports import Clock
+from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.state import State
 
@@ -44,11 +46,13 @@ def verify_token(secret: bytes) -> str:
 class Connections:
     """The directory as of the last look; `refresh` blocks on the database, everything else answers at once."""
 
-    def __init__(self, state: State, ledger: PostgresLedger) -> None:
-        """Read it once; raises what the database raises."""
+    def __init__(self, state: State, ledger: PostgresLedger, google_keys: GoogleKeys, clock: Clock) -> None:
+        """Read it once; raises what the database raises. The ledger's directory is complete with `google_keys`."""
         self._state = state
         self._ledger = ledger
-        self._digest: str | None = None
+        self._google_keys = google_keys
+        self._clock = clock
+        self._read_as: tuple[str, datetime | None] | None = None
         self._looked = 0.0
         self.directory = Directory({})
         self.refresh()
@@ -59,16 +63,20 @@ class Connections:
         return time.monotonic() - self._looked
 
     def refresh(self) -> bool:
-        """Look whether any tenant changed, and if so read all connections; says whether it did."""
+        """Look whether any tenant or Google's keys changed, and if so read all connections; says whether it did."""
         looked = time.monotonic()
         with self._state.begin() as connection:
             digest = str(connection.execute(_DIGEST).scalar_one())
-        is_changed = digest != self._digest
+        is_changed = self._read_as != (digest, self._google_keys.due_at()) or self._are_keys_due()
         if is_changed:
             self.directory = self._ledger.directory()  # swapped at once: a request sees the old or the new one
-            self._digest = digest
+            self._read_as = digest, self._google_keys.due_at()
         self._looked = looked
         return is_changed
+
+    def _are_keys_due(self) -> bool:
+        due_at = self._google_keys.due_at()
+        return due_at is not None and due_at <= self._clock.now() and any(source == "gmail" for source, _ in self.directory.accounts)
 
     async def follow(self) -> None:
         """Look again every few seconds, in a thread, until cancelled."""
@@ -76,8 +84,8 @@ class Connections:
             await asyncio.sleep(POLL_SECONDS)
             try:
                 await asyncio.to_thread(self.refresh)
-            except (SQLAlchemyError, psycopg.Error) as error:
-                _log.error("the state cannot be reached, connections are those of %.0f s ago: %s", self.age_seconds, type(error).__name__)
+            except (SQLAlchemyError, psycopg.Error, OSError) as error:
+                _log.error("connections cannot be read, they stay those of %.0f s ago: %s", self.age_seconds, type(error).__name__)
 
     def is_verify_token(self, source: str, token: str, moment: datetime) -> bool:
         """Whether it is that of a connection of this source, valid at the moment."""

@@ -5,7 +5,7 @@ Here belongs the list. Not here: who may connect (`core.tenancy`), how a token f
 
 import pyarrow as pa
 
-from orchestration.collector.connections import META_SOURCES, Connections, verify_token
+from orchestration.collector.connections import META_SOURCES, verify_token
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.settings import Settings
@@ -18,7 +18,7 @@ def hooks(settings: Settings) -> pa.Table:
     clock = SystemClock()
     now = clock.now()
     with open_state(settings) as state:
-        directory = Connections(state, PostgresLedger(state, Vault(state, settings.master_key()), clock)).directory
+        directory = PostgresLedger(state, Vault(state, settings.master_key()), clock).directory()
     rows = []
     for source, account_id in sorted(directory.accounts):
         account = directory.at(source, account_id, now)

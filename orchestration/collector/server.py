@@ -20,6 +20,7 @@ from orchestration.collector.connections import Connections
 from orchestration.collector.fair import PLACES, FairQueue
 from orchestration.collector.segments import MAX_BYTES, MAX_SECONDS, SegmentWriter
 from orchestration.resources.clock import SystemClock
+from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.settings import Settings, SettingsError
 from orchestration.resources.state import open_state
@@ -56,7 +57,9 @@ def collect(settings: Settings, options: Options) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _listening(options) as listener, open_state(settings) as state:
         clock = SystemClock()
-        connections = Connections(state, PostgresLedger(state, Vault(state, settings.master_key()), clock))
+        google_keys = GoogleKeys(settings.google_keys_url, settings.google_keys, clock)
+        ledger = PostgresLedger(state, Vault(state, settings.master_key()), clock, google_keys)
+        connections = Connections(state, ledger, google_keys, clock)
         writer = SegmentWriter(settings.inbox, clock, options.rotate_bytes, options.rotate_seconds)
         queue: FairQueue[object] = FairQueue(options.queue_places, options.weights)
         config = uvicorn.Config(
