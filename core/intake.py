@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from core.events import UNTOLD, Event, Reject
+from core.events import UNTOLD, Event, Message, Reject
 from core.sources import Source, sources
 from core.sources._common import shown, utc
 
@@ -159,6 +159,8 @@ def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str],
 def _completed(event: Event, account_id: str, received_at: datetime) -> Event:
     """With what the body does not tell: whose it is, and when."""
     event.account_id = account_id
+    if isinstance(event, Message) and not event.channel_account_id:
+        event.channel_account_id = account_id
     if event.occurred_at == UNTOLD:
         event.occurred_at = received_at
     return event

@@ -8,6 +8,7 @@ reminders.
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -21,6 +22,7 @@ TOLERANCE = timedelta(minutes=3)
 
 INVITEE_EVENTS = frozenset({"invitee.created", "invitee.canceled", "invitee_no_show.created", "invitee_no_show.deleted"})
 
+_SECRETS = ("password", "passcode", "pstn_password")
 _SIGNED = re.compile(r"\s*t=([0-9]{1,17})((?:\s*,\s*v1=[0-9A-Fa-f]{64})+)\s*")
 _HASH = re.compile(r"v1=([0-9A-Fa-f]{64})")
 _USER = re.compile(r"https://api\.calendly\.com/(?:users|organizations)/([A-Za-z0-9-]{1,64})")
@@ -39,6 +41,7 @@ class _Body(Struct):
 
 _PEEK = msgspec.json.Decoder(_Peek)
 _BODY = msgspec.json.Decoder(_Body)
+_ANY = msgspec.json.Decoder(Any)
 _KEYS = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -76,27 +79,35 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
     elif body.event == "routing_form_submission.created":
         yield from form(body.payload, account_id, at)
     else:
-        yield Unmodelled(
-            source="calendly",
-            account_id=account_id,
-            event_id=f"calendly:{code(body.event)}:{digest(raw)}",
-            occurred_at=at or UNTOLD,
-            kind=code(body.event),
-            fragment=fragment(_without_secrets(raw)),
-        )
+        yield _unmodelled(raw, body, account_id, at)
+
+
+def _unmodelled(raw: bytes, body: _Body, account_id: str, at: datetime | None) -> Unmodelled | Reject:
+    """Kept without the passwords of meetings, wherever they stand."""
+    tree = decode_json(_ANY, raw, account_id)
+    if isinstance(tree, Reject):
+        return tree
+    waiting = [tree]
+    while waiting:  # not by recursion: what can be read may still be too deep for that
+        node = waiting.pop()
+        if isinstance(node, dict):
+            for secret in _SECRETS:
+                node.pop(secret, None)
+        waiting.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+    try:
+        kept = msgspec.json.encode(tree)
+    except RecursionError:
+        return Reject("bad_shape", "$.payload", "nested too deeply to be kept", account_id)
+    return Unmodelled(
+        source="calendly",
+        account_id=account_id,
+        event_id=f"calendly:{code(body.event)}:{digest(raw)}",
+        occurred_at=at or UNTOLD,
+        kind=code(body.event),
+        fragment=fragment(kept),
+    )
 
 
 def _account(uri: str | None) -> str | None:
     found = _USER.fullmatch(uri or "")
     return found.group(1) if found else None
-
-
-def _without_secrets(raw: bytes) -> object:
-    """The body without the passwords of meetings, wherever they stand."""
-    return _strip(msgspec.json.decode(raw))
-
-
-def _strip(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _strip(each) for key, each in value.items() if key not in {"password", "passcode", "pstn_password"}}
-    return [_strip(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""What bodies that others wrote must become."""
