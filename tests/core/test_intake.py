@@ -218,3 +218,50 @@ def test_an_event_whose_body_tells_no_time_happened_when_it_was_received() -> No
     assert isinstance(found, Accepted)
     assert isinstance(found.event, Unmodelled)
     assert (found.event.kind, found.event.occurred_at) == ("x", AT)
+
+
+ROTATED = (b"old", b"new")
+SIGNED_BODIES = {
+    "whatsapp": '{"entry":[{"id":"acc","changes":[{"field":"new","value":{}}]}]}',
+    "messenger": '{"entry":[{"id":"acc","changes":[{"field":"new","value":{}}]}]}',
+    "instagram": '{"entry":[{"id":"acc","changes":[{"field":"new","value":{}}]}]}',
+    "razorpay": '{"event":"new","account_id":"acc"}',
+    "platform": '{"type":"new","account_id":"acc"}',
+    "calendly": '{"event":"new","payload":{},"created_by":"https://api.calendly.com/users/acc"}',
+    "gmail": '{"emailAddress":"acc","new":1}',
+}
+
+
+def signing(source: str, body: str, secret: bytes) -> dict[str, str]:
+    """The vendor's header for a body under a secret."""
+    stamp = f"{int(AT.timestamp())}"
+    told = f"{stamp}.{body}" if source == "calendly" else body
+    digest = hmac.new(secret, told.encode(), hashlib.sha256).hexdigest()
+    return {
+        "razorpay": {"X-Razorpay-Signature": digest},
+        "calendly": {"Calendly-Webhook-Signature": f"t={stamp},v1={digest}"},
+        "gmail": {"X-Flexoraa-Signature": digest},
+        "platform": {"X-Flexoraa-Signature": digest},
+    }.get(source, {"X-Hub-Signature-256": f"sha256={digest}"})
+
+
+@pytest.mark.parametrize("source", sorted(SIGNED_BODIES))
+def test_while_a_secret_is_rotated_both_sign_and_no_third(source: str) -> None:
+    body = SIGNED_BODIES[source]
+    kept = (
+        tuple(json.dumps({"audience": "a", "email": "e", "secret": each.decode()}).encode() for each in ROTATED)
+        if source == "gmail"
+        else ROTATED
+    )
+    directory = Directory({(source, "acc"): [account("one", *kept)]})
+    for secret, expected in ((b"old", "ok"), (b"new", "ok"), (b"older", "wrong_signature")):
+        (found,) = take(Envelope(source, AT, signing(source, body, secret), body), directory)
+        assert ("ok" if isinstance(found, Accepted) else found.reject.reason) == expected
+
+
+def test_a_signature_is_as_old_as_it_was_at_receipt() -> None:
+    body = SIGNED_BODIES["calendly"]
+    directory = Directory({("calendly", "acc"): [account("one", b"new")]})
+    for late, expected in ((timedelta(minutes=3), Accepted), (timedelta(minutes=3, microseconds=1), Rejected)):
+        (found,) = take(Envelope("calendly", AT + late, signing("calendly", body, b"new"), body), directory)
+        assert isinstance(found, expected)

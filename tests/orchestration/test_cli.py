@@ -132,7 +132,8 @@ def test_status_of_an_empty_home_is_all_zero(flexoraa: Run) -> None:
         assert code == 0
         assert json.loads(out) == {
             "home": str(home), "engine": "duckdb", "warehouse": "there is no warehouse yet: run `flexoraa run` first",
-            "waiting_segments": 0, "conservation": {}, "quarantine": {}, "actions": [], "marts": {},
+            "waiting_segments": 0, "conservation": {}, "unmodelled": [],
+            "quarantine": {}, "actions": [], "marts": {},
         }  # fmt: skip
         code, out, _ = flexoraa("status", "--home", home)
         assert code == 0
