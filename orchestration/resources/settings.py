@@ -59,7 +59,7 @@ class Settings:
         """
         env = os.environ if env is None else env
         home = (home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute()
-        env = _file(home / SETTINGS_FILE) | env
+        env = {**_file(home / SETTINGS_FILE), **env}
         _refuse_unknown(env)
         engine = env.get("FLEXORAA_ENGINE") or "duckdb"
         if engine not in ENGINES:
