@@ -21,6 +21,7 @@ from orchestration.resources.settings import Settings, SettingsError
 from orchestration.resources.state import open_state
 
 ROOT = Path(__file__).resolve().parent.parent
+_STOP_SECONDS = 30.0
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -33,21 +34,27 @@ def serve(settings: Settings, port: int) -> int:
         typer.echo(f"Dagster UI: http://127.0.0.1:{port} · inbox: {settings.inbox} · stop with Ctrl-C", err=True)
         command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1"]
         stops: list[int] = []
+        # Handlers first: a shell starts what it puts in the background with SIGINT ignored, and children inherit that unless we handle it.
+        for each in _STOPS:
+            signal.signal(each, lambda number, _frame: stops.append(number))
         # a session of its own: the terminal's Ctrl-C would reach it too, and a second one breaks off its clean-up
         with subprocess.Popen([*command, "-p", str(port)], cwd=ROOT, start_new_session=True) as process:
-
-            def stop(number: int, _frame: object) -> None:
-                stops.append(number)
-                if len(stops) == 1:
-                    process.send_signal(signal.SIGINT)  # the one that `dagster dev` cleans up after
-                else:
-                    os.killpg(process.pid, signal.SIGKILL)
-
-            for each in _STOPS:
-                signal.signal(each, stop)
-            code = process.wait()
+            code = _wait(process, stops)
             _end_group(process.pid)
     return 0 if stops else code
+
+
+def _wait(process: subprocess.Popen[bytes], stops: list[int]) -> int:
+    """Wait until it ends; once asked to stop, ask it the way that it cleans up after, and asked again, or after a while, kill it."""
+    asked_at: float | None = None
+    while process.poll() is None:
+        if stops and asked_at is None:
+            process.send_signal(signal.SIGINT)
+            asked_at = time.monotonic()
+        if asked_at is not None and (len(stops) > 1 or time.monotonic() > asked_at + _STOP_SECONDS):
+            os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(0.1)
+    return process.returncode
 
 
 def _end_group(group: int) -> None:

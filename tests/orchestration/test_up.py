@@ -78,7 +78,9 @@ def test_up_takes_in_what_is_dropped_and_leaves_nothing_behind(home: Path, tmp_p
     port, log = free_port(), tmp_path / "up.log"
     url = f"http://127.0.0.1:{port}/graphql"
     command = [sys.executable, "-m", "orchestration.cli", "up", "--home", str(home), "--port", str(port)]
-    with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as up:
+    # as a shell starts what it puts in the background: with SIGINT ignored, which children inherit
+    ignoring = ["bash", "-c", 'trap "" INT; exec "$@"', "up", *command]
+    with log.open("wb") as output, subprocess.Popen(ignoring, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as up:
         try:
             _drop_and_wait(settings, url, tmp_path)
             workers = ours(home)
