@@ -58,5 +58,7 @@ def deliveries(
     """What was due is sent, refused with a reason, or shown as unknown; what we sent comes back through the inbox."""
     worker = f"{context.run_id}/{os.getpid()}"
     done = deliver(outbox, senders, receipts, clock, worker)
-    counts = {f"{rule}_{state}": count for (rule, state), count in sorted(done.outcomes.items())}
+    counts = {
+        f"{rule}_{'to_try_again' if state == 'requested' else state}": count for (rule, state), count in sorted(done.outcomes.items())
+    }
     return dg.MaterializeResult(metadata={**counts, "receipts": done.receipts})

@@ -17,7 +17,7 @@ from orchestration.resources.settings import Settings
 app = typer.Typer(
     name="flexoraa",
     help="The data platform of Flexoraa Intelligence OS. Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 done, "
-    "but something waits in quarantine or a check warned.",
+    "but this run put something in quarantine, left segments waiting, or a check warned.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -155,7 +155,7 @@ def up(
     raise typer.Exit(serve(Settings.load(home), port))
 
 
-@app.command(epilog="Example: flexoraa demo --keep")
+@app.command(epilog="Example: flexoraa demo --home /tmp/demo")
 def demo(
     home: Annotated[Path, typer.Option(help="Folder of the demo; an earlier demo there is replaced.")] = Path(".flexoraa-demo"),
     quiet: Quiet = False,

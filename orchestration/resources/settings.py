@@ -128,8 +128,10 @@ class Settings:
     def make_folders(self) -> None:
         """Create the home and its folders, the home for its owner alone; those that exist stay as they are."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.inbox, self.lake, self.reference, self.logs, self.dagster, self.reports, self.dbt_target):
-            folder.mkdir(exist_ok=True)
+        # each by itself: as root, the database's user must be let through the home, to its own folder and no other
+        for folder in (self.inbox, self.lake, self.reference, self.dagster, self.reports, self.dbt_target):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
         if self.database_url is None:
             self.state.mkdir(exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)

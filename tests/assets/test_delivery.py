@@ -73,7 +73,7 @@ def test_an_alert_without_a_secret_is_not_signed(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("status", "final"),
-    [(200, "unknown"), (400, "rejected"), (404, "rejected"), (429, "rejected"), (302, "unknown"), (500, "unknown"), (503, "unknown")],
+    [(200, "unknown"), (400, "rejected"), (404, "rejected"), (429, "requested"), (302, "unknown"), (500, "unknown"), (503, "unknown")],
 )
 def test_the_answers_status_tells_sent_rejected_and_unknown_apart(scene: Scene, status: int, final: str) -> None:
     with scene.receiver.misbehaving(status=status):  # 200 with an error's body: accepted, but nobody knows as what
@@ -105,14 +105,27 @@ def test_no_answer_in_time_is_unknown(scene: Scene) -> None:
     assert len(scene.receiver.requests) == 1
 
 
-def test_a_refused_connection_is_rejected_for_nothing_was_reached(scene: Scene) -> None:
+def test_a_refused_connection_is_tried_again_for_nothing_was_reached(scene: Scene) -> None:
     scene.publish([scene.template(1), scene.alert(1)])
     for rule in ("cold_recovery", "lead_leak"):
         decide(scene.outbox, rule, "", FixedClock(NOW))
     scene.receiver.stop()
     scene.deliver()
-    assert scene.states() == ["rejected", "rejected"]
+    assert scene.states() == ["requested", "requested"]
     assert set(reasons(scene)) == {"not reached: ConnectError"}
+
+
+def test_what_was_told_to_wait_is_tried_again_after_its_minute_and_not_before(scene: Scene) -> None:
+    with scene.receiver.misbehaving(status=429):
+        scene.go(scene.template(1))
+    for moment, tries, state in (
+        (NOW, 1, "requested"),
+        (NOW + timedelta(seconds=59.999999), 1, "requested"),
+        (NOW + timedelta(minutes=1), 2, "sent"),
+    ):
+        scene.now = moment
+        scene.deliver()
+        assert (len(scene.receiver.requests), scene.states()) == (tries, [state])
 
 
 @pytest.mark.parametrize("answer", [b"not json", b"[]", b"{}", b'{"messages": []}', b'{"messages": [{"id": ""}]}', b"\xff\xfe", b""])
