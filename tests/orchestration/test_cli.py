@@ -241,3 +241,14 @@ def test_sql_while_another_process_writes_says_so(flexoraa: Run, small: Path) ->
         holder.communicate("")
     assert (code, out) == (1, "")
     assert err.startswith("flexoraa: the warehouse is being written by another process; try again when its run has ended")
+
+
+def test_simulate_and_apply_answer_scripts_in_json(flexoraa: Run, tmp_path: Path) -> None:
+    traffic = tmp_path / "traffic"
+    code, out, _ = flexoraa("simulate", "--out", traffic, "--tenants", "1", "--leads", "4", "--json")
+    assert (code, json.loads(out)["segments"]) == (0, len(list((traffic / "inbox").iterdir())))
+    with tempfile.TemporaryDirectory(prefix="flexoraa-cli-") as folder:
+        code, out, _ = flexoraa("tenant", "apply", traffic / "tenants.yaml", "--home", Path(folder) / "home", "--json")
+    answer = json.loads(out)
+    assert (code, answer["applied"], answer["unchanged"]) == (0, ["meridian_homes"], [])
+    assert answer["rows"] > 20
