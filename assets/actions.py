@@ -35,7 +35,7 @@ PUBLISHED = (
 def serving_marts(
     publisher: dg.ResourceParam[Publisher], clock: dg.ResourceParam[Clock], run_lock: dg.ResourceParam[None]
 ) -> dg.MaterializeResult[None]:
-    """The marts that operations read, in Postgres schema `serving`, swapped in together, apart by tenant."""
+    """The marts that operations read, in Postgres schema `serving`, replaced in one transaction, apart by tenant."""
     rows = publisher.publish(PUBLISHED, clock.now())
     return dg.MaterializeResult(metadata={f"rows_{mart}": count for mart, count in rows.items()})
 

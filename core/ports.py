@@ -209,7 +209,7 @@ class Publisher(Protocol):
     """The marts that operations read, in Postgres."""
 
     def publish(self, marts: Collection[str], as_of: datetime) -> Mapping[str, int]:
-        """Copy them from the warehouse, swap them in at once, and say how many rows each has."""
+        """Copy what differs from the warehouse in one transaction, and say how many rows each mart has."""
         ...
 
 
