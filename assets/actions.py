@@ -35,7 +35,7 @@ PUBLISHED = (
 def serving_marts(
     publisher: dg.ResourceParam[Publisher], clock: dg.ResourceParam[Clock], run_lock: dg.ResourceParam[None]
 ) -> dg.MaterializeResult[None]:
-    """The marts that operations read, in Postgres schema `serving`, swapped in together, apart by tenant."""
+    """The marts that operations read, in Postgres schema `serving`, replaced in one transaction, apart by tenant."""
     rows = publisher.publish(PUBLISHED, clock.now())
     return dg.MaterializeResult(metadata={f"rows_{mart}": count for mart, count in rows.items()})
 
@@ -58,5 +58,7 @@ def deliveries(
     """What was due is sent, refused with a reason, or shown as unknown; what we sent comes back through the inbox."""
     worker = f"{context.run_id}/{os.getpid()}"
     done = deliver(outbox, senders, receipts, clock, worker)
-    counts = {f"{rule}_{state}": count for (rule, state), count in sorted(done.outcomes.items())}
+    counts = {
+        f"{rule}_{'to_try_again' if state == 'requested' else state}": count for (rule, state), count in sorted(done.outcomes.items())
+    }
     return dg.MaterializeResult(metadata={**counts, "receipts": done.receipts})

@@ -41,7 +41,7 @@ def reference_assets(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Write every reference table, if it changed; the build speaks of the clock's moment."""
     as_of = clock.now()
-    lead_points = resolve(lake.sightings(), lake.links(), vault.kinds())
+    lead_points = resolve(lake.sightings(as_of), lake.links(as_of), vault.kinds())
     first, last = lake.event_dates() or (as_of.date(), as_of.date())
     business_range = (first - _LOOK_BACK, max(last, as_of.date()) + BUSINESS_DAYS_AHEAD)
     rows = reference.export(as_of, business_range, lead_points)

@@ -5,7 +5,7 @@ how they are kept (`core.ports.Outbox`) or sent (`core.ports.Sender`).
 """
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 State = Literal["requested", "claimed", "sent", "rejected", "unknown", "held", "expired", "cancelled"]
@@ -67,7 +67,10 @@ class Standing(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one try. `provider_id` is the other side's id of it, in plain: it is never stored; `status_code` its HTTP status."""
+    """What became of one try; `requested` means that it surely did not happen and will be tried again.
+
+    `provider_id` is the other side's id of it, in plain: it is never stored; `status_code` its HTTP status.
+    """
 
     state: State
     reason: str
@@ -75,6 +78,19 @@ class Outcome(NamedTuple):
     provider_id: str | None = None
     request_sha256: str | None = None
     response_sha256: str | None = None
+
+
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(hours=1)
+
+
+def retry_at(attempt: int, now: datetime) -> datetime:
+    """When an action that surely did not happen is tried again: after 1, 2, 4 … minutes, at most an hour, until it expires.
+
+    >>> [str(retry_at(attempt, datetime(2026, 1, 1)))[11:16] for attempt in (1, 2, 3, 7, 40)]
+    ['00:01', '00:02', '00:04', '01:00', '01:00']
+    """
+    return now + min(FIRST_RETRY * (1 << min(attempt - 1, 10)), LONGEST_RETRY)
 
 
 PERSONAL_KINDS = frozenset({"send_template"})

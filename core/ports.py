@@ -82,12 +82,12 @@ class Lake(Protocol):
         """Make every table exist, maybe with no row."""
         ...
 
-    def sightings(self) -> Iterable[Sighting]:
-        """Every point that any event names."""
+    def sightings(self, as_of: datetime) -> Iterable[Sighting]:
+        """Every point that any event up to a moment names."""
         ...
 
-    def links(self) -> Iterable[Link]:
-        """Every evidence that two points are one person."""
+    def links(self, as_of: datetime) -> Iterable[Link]:
+        """Every evidence up to a moment that two points are one person."""
         ...
 
     def event_dates(self) -> tuple[date, date] | None:
@@ -209,7 +209,7 @@ class Publisher(Protocol):
     """The marts that operations read, in Postgres."""
 
     def publish(self, marts: Collection[str], as_of: datetime) -> Mapping[str, int]:
-        """Copy them from the warehouse, swap them in at once, and say how many rows each has."""
+        """Copy what differs from the warehouse in one transaction, and say how many rows each mart has."""
         ...
 
 

@@ -11,6 +11,12 @@ EVERYTHING = dg.define_asset_job(
     description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
 )
 
+BUILD = dg.define_asset_job(
+    "build",
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(["serving", "marts"], ["ops", "outbox"], ["ops", "deliveries"]),
+    description="Everything up to the marts, and no effect: for looking at an earlier moment.",
+)
+
 DELIVER = dg.define_asset_job(
     "deliver",
     selection=dg.AssetSelection.assets(["ops", "deliveries"]),
@@ -26,5 +32,5 @@ HOURLY_SWEEP = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
-JOBS = [EVERYTHING, DELIVER]
+JOBS = [EVERYTHING, BUILD, DELIVER]
 SCHEDULES = [HOURLY_SWEEP]

@@ -5,10 +5,12 @@ runs, so that `--help` is quick. Not here: any work.
 """
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
+from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +19,7 @@ from orchestration.resources.settings import Settings
 app = typer.Typer(
     name="flexoraa",
     help="The data platform of Flexoraa Intelligence OS. Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 done, "
-    "but something waits in quarantine or a check warned.",
+    "but this run put something in quarantine, left segments waiting, or a check warned.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,12 +31,20 @@ Home = Annotated[Path | None, typer.Option("--home", help="The installation's fo
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
 
 
+Json = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
+
+
 class Format(StrEnum):
     """How an answer is printed."""
 
     table = "table"
     csv = "csv"
     json = "json"
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One indented object on standard output."""
+    typer.echo(dumps(value, indent=2))
 
 
 def _moment(text: str) -> datetime:
@@ -87,7 +97,7 @@ def sql(
 
 
 @app.command(epilog="Example: flexoraa status --json")
-def status(home: Home = None, json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+def status(home: Home = None, json: Json = False) -> None:
     """What is held, what waits, what was refused, what was sent."""
     from orchestration.status import print_status
 
@@ -95,11 +105,18 @@ def status(home: Home = None, json: Annotated[bool, typer.Option("--json", help=
 
 
 @tenant_app.command(epilog="Example: flexoraa tenant apply examples/tenants.yaml")
-def apply(file: Annotated[Path, typer.Argument(help="A tenants file; its schema is docs/tenants.schema.json.")], home: Home = None) -> None:
+def apply(
+    file: Annotated[Path, typer.Argument(help="A tenants file; its schema is docs/tenants.schema.json.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
     """Register tenants with all that belongs to them; a file with any mistake is refused whole."""
-    from orchestration.tenant_command import apply_tenants
+    from orchestration.tenant_command import apply_result, apply_tenants
 
-    typer.echo(apply_tenants(Settings.load(home), file))
+    if json:
+        print_json(asdict(apply_result(Settings.load(home), file)))
+    else:
+        typer.echo(apply_tenants(Settings.load(home), file))
 
 
 @tenant_app.command(epilog="Example: flexoraa tenant hooks")
@@ -122,6 +139,7 @@ def simulate(  # noqa: PLR0913 — one parameter an option
     receiver_url: Annotated[str | None, typer.Option(help="Where tenants want their alerts; else they have no destination.")] = None,
     huge_body: Annotated[bool, typer.Option("--huge-body", help="Plant one body of more than 10 MB.")] = False,
     quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
     """Write signed traffic of several tenants in the vendors' shapes, with the truth that was planted in it."""
     from orchestration.resources.progress import TerminalProgress
@@ -138,6 +156,9 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         is_huge_body_planted=huge_body,
         progress=TerminalProgress(quiet=quiet),
     )
+    if json:
+        print_json({"out": str(out), "segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies})
+        return
     typer.echo(f"{out}: {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks; truth in truth.json")
 
 
@@ -184,7 +205,7 @@ def collect(
     collect(Settings.load(home), Options(host, port, rotate_bytes, rotate_seconds, queue, weights(weight or [])))
 
 
-@app.command(epilog="Example: flexoraa demo --keep")
+@app.command(epilog="Example: flexoraa demo --home /tmp/demo")
 def demo(
     home: Annotated[Path, typer.Option(help="Folder of the demo; an earlier demo there is replaced.")] = Path(".flexoraa-demo"),
     quiet: Quiet = False,

@@ -5,6 +5,7 @@ Here belongs the demo's order of steps and what it prints. Every step is what a 
 
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from orchestration.resources.dagster_home import prepare_dagster
 from orchestration.resources.platform import open_platform
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.settings import SETTINGS_FILE, Settings
-from orchestration.simulator import Manifest, simulate
+from orchestration.simulator import simulate
 from orchestration.tenant_command import apply_tenants
 
 END_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -36,6 +37,8 @@ def run_demo(home: Path, *, quiet: bool) -> int:
             return 2
         shutil.rmtree(home)
     traffic = home / "demo" / "traffic"
+    Settings.load(home).make_folders()
+    (home / "demo").mkdir(mode=0o700)
     with Receiver(home / "demo" / "received.ndjson") as receiver:
         settings = replace(Settings.load(home), whatsapp_url=receiver.url)
         console.print(f"1  simulate   {TENANTS} tenants × {LEADS} leads over {DAYS} days, seed {SEED}")
@@ -43,7 +46,6 @@ def run_demo(home: Path, *, quiet: bool) -> int:
             traffic, tenants=TENANTS, leads=LEADS, days=DAYS, seed=SEED, end_at=END_AT, receiver_url=receiver.url, is_huge_body_planted=True
         )
         console.print(f"   → {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks")
-        settings.make_folders()
         # whoever opens this home later must not write to the real WhatsApp in the name of made-up tenants
         (home / SETTINGS_FILE).write_text(f"FLEXORAA_WHATSAPP_URL={receiver.url}\n", encoding="utf-8")
         console.print("2  apply      flexoraa tenant apply traffic/tenants.yaml")
@@ -65,14 +67,15 @@ def run_demo(home: Path, *, quiet: bool) -> int:
                 console.print("\n".join(summary.errors), style="red")
                 return 1
             findings = compare(manifest, platform, receiver.requests)
-    _print(console, settings, manifest, findings, summary.conservation)
+            refusals = platform.ledger.refusals()
+    _print(console, settings, findings, summary.conservation, refusals)
     console.print(f"\n{time.monotonic() - started:.0f} s in all.")
     ok = all(each.is_equal for each in findings) and not summary.checks_failed
     return 0 if ok else 1
 
 
 def _print(
-    console: Console, settings: Settings, manifest: Manifest, findings: list[Finding], conservation: dict[str, dict[str, int]]
+    console: Console, settings: Settings, findings: list[Finding], conservation: dict[str, dict[str, int]], refusals: Mapping[str, int]
 ) -> None:
     planted = Table("kind", "planted", "found", "", title="Planted against found", title_justify="left")
     for each in findings:
@@ -86,7 +89,7 @@ def _print(
     for source, row in conservation.items():
         counts.add_row(source, *(f"{number:,}" for number in row.values()))
     console.print(counts)
-    rejects = ", ".join(f"{reason} {count}" for reason, count in sorted(manifest.rejects().items()))
+    rejects = ", ".join(f"{reason} {count}" for reason, count in refusals.items())
     program, home = _program(), _short(settings.home)
     console.print(f"Rejects, each in quarantine with its reason: {rejects}")
     console.print(f"Tables      {program} sql 'select * from marts.fct_lead_leaks limit 5' --home {home}")

@@ -3,9 +3,14 @@
 Here belongs the list; each class lies beside what raises it. Anything else is a fault of ours and shows its traceback.
 """
 
+import psycopg
+import sqlalchemy.exc
+
+from core.sealing import SealError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
 from orchestration.resources.postgres import PostgresError
+from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
 from orchestration.resources.tenants import TenantsFileError
 from orchestration.resources.vault import VaultError
@@ -15,7 +20,10 @@ from orchestration.simulator import SimulationError
 USAGE_ERRORS = (ReplayError, SettingsError, SimulationError, TenantsFileError)
 """Wrong use or configuration: exit code 2."""
 
-WORK_ERRORS = (DbtError, OSError, PostgresError, VaultError, WarehouseError)
+WORK_ERRORS = (
+    DbtError, OSError, PostgresError, SealError, ServerUserError, VaultError, WarehouseError, psycopg.OperationalError,
+    sqlalchemy.exc.OperationalError,
+)  # fmt: skip
 """The work could not be done: exit code 1. OSError is the machine's: a full disk, a missing file, a port in use."""
 
 

@@ -6,7 +6,7 @@ Here belongs the comparison, by sets of leads and by counts. Persons are looked 
 
 import json
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -110,7 +110,7 @@ class _Marts:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         with platform.state.begin() as connection:
-            found = connection.execute(text(_SIMULATED)).scalars()
+            found: Iterable[str] = connection.execute(text(_SIMULATED)).scalars().all()
             self._segments = ", ".join(f"'{segment_id}'" for segment_id in found)
 
     def counter(self, query: str) -> Counter[Any]:
@@ -146,7 +146,7 @@ class _Marts:
 
 def _outbox(platform: Platform) -> dict[str, _Action]:
     with platform.state.begin() as connection:
-        rows = connection.execute(text(_SENT_RULES)).all()
+        rows: Sequence[Any] = connection.execute(text(_SENT_RULES)).all()
     found = {}
     for action_id, tenant_id, rule, kind, lead_id, details in rows:
         detail = details.get("leak") or details.get("attempt") or details.get("percent")
@@ -169,5 +169,5 @@ def _shown(counter: Counter[Any]) -> tuple[str, ...]:
     return tuple(f"{each} × {count}" for each, count in sorted(counter.items(), key=lambda item: str(item[0]))[:10])
 
 
-def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
-    return sum(counters, Counter())
+def _sum(counters: Iterable[dict[str, int]]) -> Counter[str]:
+    return sum(map(Counter, counters), Counter())

@@ -1,7 +1,7 @@
 """The outside world for demo and tests: a local HTTP server that takes what the platform sends, and writes it down.
 
 Here belongs what a provider or a tenant's system answers, in good and bad moods. Not here: sending
-(`orchestration.resources.senders`), taking in webhooks (`orchestration.collector`).
+(`orchestration.resources.senders`), taking in webhooks (`assets.intake`).
 """
 
 import base64

@@ -37,6 +37,7 @@ class Summary(Struct, kw_only=True):
     checks_failed: list[str]
     actions: dict[str, int]
     errors: list[str]
+    note: str
     seconds: float
     run_ids: list[str] = field(default_factory=list)
 
@@ -50,11 +51,16 @@ class Summary(Struct, kw_only=True):
 
 
 def run_everything(platform: Platform) -> Summary:
-    """Rounds of the whole graph, until the inbox stays empty; the first failed round is the last."""
+    """Rounds of the whole graph, until the inbox stays empty; the first failed round is the last.
+
+    A moment before that of the newest publication is only built: to publish it would take from the gate what it knows of later opt-outs.
+    """
     started = time.monotonic()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     totals = _Totals()
-    job = build_defs(**platform.ports()).resolve_job_def("everything")
+    published = platform.publisher.last_as_of()
+    is_earlier = published is not None and platform.clock.now() < published
+    job = build_defs(**platform.ports()).resolve_job_def("build" if is_earlier else "everything")
     with dg.DagsterInstance.from_config(str(platform.settings.dagster)) as instance:
         # pooled connections: by default each of a run's 700 events opens one of its own
         instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=600, max_overflow=4)
@@ -63,7 +69,8 @@ def run_everything(platform: Platform) -> Summary:
             totals.add(result)
             if not result.success or not platform.inbox.names():
                 break
-    status = "failed" if totals.errors else ("attention" if totals.rejected or totals.checks_failed else "ok")
+    is_attention = totals.rejected or totals.checks_failed or platform.inbox.names()
+    status = "failed" if totals.errors else ("attention" if is_attention else "ok")
     return Summary(
         status=status,
         as_of=platform.clock.now(),
@@ -78,6 +85,7 @@ def run_everything(platform: Platform) -> Summary:
         checks_failed=sorted(set(totals.checks_failed)),
         actions=dict(sorted(totals.actions.items())),
         errors=totals.errors,
+        note=f"nothing was published or sent: {published:%Y-%m-%dT%H:%M:%S.%fZ} was published already" if is_earlier else "",
         seconds=round(time.monotonic() - started, 1),
         run_ids=totals.run_ids,
     )

@@ -22,9 +22,8 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         print(json.dumps(status, indent=2, default=str))
         return
     console = Console()
-    console.print(
-        f"home {status['home']} · engine {status['engine']} · {status['waiting_segments']} segments wait in the inbox", markup=False
-    )
+    waiting = f"{status['waiting_segments']} segments wait in the inbox"
+    console.print(f"home {status['home']} · engine {status['engine']} · {waiting}", markup=False)
     if status["warehouse"] != "ready":
         console.print(status["warehouse"], markup=False)
     _show(console, "Conservation (events)", ("source", "received", "accepted", "duplicate", "rejected"),

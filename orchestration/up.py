@@ -23,6 +23,7 @@ from orchestration.resources.settings import Settings, SettingsError
 from orchestration.resources.state import open_state
 
 ROOT = Path(__file__).resolve().parent.parent
+_STOP_SECONDS = 30.0
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.2
 _RESTART_SECONDS = 5.0
@@ -58,6 +59,7 @@ class _Both:
 
     def run(self) -> int:
         """Until asked to stop (0), or until one of them cannot go on (its exit code, or 1)."""
+        # Handlers first: a shell starts what it puts in the background with SIGINT ignored, and children inherit that unless we handle it.
         for each in _STOPS:
             signal.signal(each, self._stop)
         collector, started = _start(self._collect), time.monotonic()
@@ -78,14 +80,15 @@ class _Both:
         return code
 
     def _end(self, collector: "subprocess.Popen[bytes]", dagster: "subprocess.Popen[bytes]") -> None:
-        """Let both clean up; a second request to stop does not wait for it."""
+        """Let both clean up; a second request to stop, or a clean-up that takes too long, kills them."""
         for process, number in ((collector, signal.SIGTERM), (dagster, signal.SIGINT)):  # `dagster dev` cleans up after SIGINT only
             if process.poll() is None:
                 process.send_signal(number)
-        while self._stops < 2 and (collector.poll() is None or dagster.poll() is None):
+        until = time.monotonic() + _STOP_SECONDS
+        while self._stops < 2 and time.monotonic() < until and (collector.poll() is None or dagster.poll() is None):
             time.sleep(_POLL_SECONDS)
         for process in (collector, dagster):
-            if self._stops >= 2:
+            if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             process.wait()

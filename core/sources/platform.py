@@ -32,6 +32,8 @@ from core.sources._common import INT_MAX, code, decode_json, digest, fragment, h
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=INT_MAX)]
 Text = Annotated[str, Meta(min_length=1)]
+Code = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,63}$")]
+"""A word of the operating system's own, kept in the clear: it has no room for what people say."""
 
 
 class Contact(Struct, forbid_unknown_fields=False):
@@ -76,11 +78,11 @@ class AiTurnCompleted(_Body, tag="ai_turn.completed", kw_only=True):
     budget_minor: Count | None = None
     budget_currency: str | None = None
     timeline_days: Count | None = None
-    objection: str | None = None
-    buying_signal: str | None = None
+    objection: Code | None = None
+    buying_signal: Code | None = None
     risk: Literal["none", "legal", "refund_dispute", "self_harm", "medical", "financial", "abuse", "data_protection"] = "none"
     confidence: Share
-    next_action: Text
+    next_action: Code
     verdict: Literal["continue", "qualified", "disqualified", "escalate"] = "continue"
     asked_for_human: bool = False
 
@@ -91,10 +93,10 @@ class TokensUsed(_Body, tag="tokens.used", kw_only=True):
     kind: Literal["llm_input", "llm_output", "message", "booking", "enrichment"]
     quantity: Count
     contact: Contact | None = None
-    model: str | None = None
+    model: Code | None = None
     channel: str | None = None
-    category: str | None = None
-    action: str | None = None
+    category: Code | None = None
+    action: Code | None = None
 
 
 class LeadChanged(_Body, tag="lead.changed", kw_only=True):
@@ -114,7 +116,7 @@ class ExperimentExposed(_Body, tag="experiment.exposed", kw_only=True):
 
     contact: Contact
     experiment_id: Text
-    variant: Text
+    variant: Code
 
 
 class ExperimentObserved(_Body, tag="experiment.observed", kw_only=True):
@@ -122,7 +124,7 @@ class ExperimentObserved(_Body, tag="experiment.observed", kw_only=True):
 
     contact: Contact
     experiment_id: Text
-    metric: Text
+    metric: Code
     value: float
 
 
@@ -130,7 +132,7 @@ class ServiceReported(_Body, tag="service.reported", kw_only=True):
     """A service answered, failed or gave a sign of life."""
 
     kind: Literal["heartbeat", "request", "error"]
-    service: Text
+    service: Code
     is_ok: bool = True
     latency_seconds: Annotated[float, Meta(ge=0)] | None = None
 

@@ -36,7 +36,7 @@ def table_of(struct: type[Struct], values: Mapping[str, Sequence[Any]]) -> pa.Ta
     """
     import polars as pl  # here: 0.3 s that commands without rows never need
 
-    types = {
+    types: dict[ColumnType, Any] = {
         "text": pl.String,
         "int": pl.Int64,
         "float": pl.Float64,

@@ -69,7 +69,7 @@ def _close_duckdb() -> None:
     environment: Any = DuckDBConnectionManager._ENV
     if environment is not None:
         environment.close()
-        DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

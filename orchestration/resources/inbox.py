@@ -3,8 +3,11 @@
 Here belongs finding segments, unpacking them and putting them aside. Not here: what a line means (`core.intake`).
 """
 
+import errno
+import fcntl
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,9 +38,8 @@ class FolderInbox:
         """Names of closed segments, without reading them."""
         if not self.folder.is_dir():
             return []
-        return sorted(
-            path.name for path in self.folder.iterdir() if path.is_file() and path.name.endswith(SUFFIXES) and path.name[0] != "."
-        )
+        found = (path for path in self.folder.iterdir() if path.name.endswith(SUFFIXES) and path.name[0] != "." and path.is_file())
+        return sorted(path.name for path in found if not _is_being_written(path))
 
     def pending(self) -> list[Segment]:
         """Closed segments, by name."""
@@ -64,8 +66,30 @@ class FolderInbox:
 
     def settle(self, segment: Segment) -> None:
         """Move it to `done/`, under its id, so that two files of one name do not meet."""
-        self.done.mkdir(parents=True, exist_ok=True)
+        self.done.mkdir(mode=0o700, parents=True, exist_ok=True)
         segment.path.rename(self.done / f"{segment.segment_id[:16]}-{segment.path.name}")
+
+
+def _is_being_written(path: Path) -> bool:
+    """Whether anybody has the file open to write: a plain `cp` shows its name before its end.
+
+    A read lease is granted only on a file that nobody has open for writing (Linux; for its owner or root). Elsewhere the name alone tells.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        with path.open("rb") as file:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # taken in, or taken away, since the folder was read
+        return True
+    except OSError as error:
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP} and os.access(path, os.R_OK):
+            return False  # somebody else's file, or a file system without leases
+        raise
+    return False
 
 
 def _segment(path: Path) -> Segment:

@@ -8,7 +8,7 @@ import contextlib
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class FolderLake:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
-    def sightings(self) -> Iterable[Sighting]:
+    def sightings(self, as_of: datetime) -> Iterable[Sighting]:
         """Every point that any event names; a change of number names the old one without being a sign of life of it."""
         import polars as pl  # here: 0.2 s that most commands never need
 
@@ -84,6 +84,7 @@ class FolderLake:
         ]
         seen = (
             pl.concat(frames)
+            .filter(pl.col("occurred_at") <= as_of)
             .drop_nulls("point_id")
             .group_by("tenant_id", "point_id")
             .agg(pl.col("occurred_at").min().alias("first"), pl.col("occurred_at").filter("is_message").max().alias("last"))
@@ -91,13 +92,13 @@ class FolderLake:
         )
         return map(Sighting._make, seen.collect(engine="streaming").iter_rows())
 
-    def links(self) -> Iterable[Link]:
+    def links(self, as_of: datetime) -> Iterable[Link]:
         """Every distinct evidence that two points are one person."""
         import polars as pl  # as above
 
         evidence = (
             self._scan(ContactEvent)
-            .filter(pl.col("other_point_id").is_not_null())
+            .filter(pl.col("other_point_id").is_not_null() & (pl.col("occurred_at") <= as_of))
             .select("tenant_id", "kind", "contact_point_id", "other_point_id", "occurred_at")
             .unique()
             .sort("tenant_id", "occurred_at", "contact_point_id", "other_point_id", "kind")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from core.actions import Action, Delivery, Outcome, Standing
+from core.actions import Action, Delivery, Outcome, Standing, retry_at
 from orchestration.resources.state import State
 
 LEASE = timedelta(minutes=2)
@@ -33,7 +33,8 @@ _ABANDONED = text(
 # materialized: as a plain subquery it may be planned to run once a row, and then takes more than the limit
 _CLAIM = text(
     "with free as materialized (select action_id from ops.outbox where state = 'requested' and due_at <= :now "
-    "order by due_at, action_id limit :limit for update skip locked), claimed as (update ops.outbox o set state = 'claimed', "
+    "and (next_try_at is null or next_try_at <= :now) order by due_at, action_id limit :limit for update skip locked), "
+    "claimed as (update ops.outbox o set state = 'claimed', "
     "lease_owner = :worker, lease_until = clock_timestamp() + :lease, fence = fence + 1, attempts = attempts + 1, updated_at = :now "
     "from free where o.action_id = free.action_id returning o.*), noted as (insert into ops.delivery_attempts "
     "(action_id, attempt, tenant_id, started_at) select action_id, attempts, tenant_id, :now from claimed) "
@@ -41,7 +42,7 @@ _CLAIM = text(
 )
 _SETTLE = text(
     "update ops.outbox set state = :state, reason = :reason, updated_at = :now, lease_owner = null, "
-    "lease_until = null where action_id = :action_id and fence = :fence and state = 'claimed'"
+    "lease_until = null, next_try_at = :next_try_at where action_id = :action_id and fence = :fence and state = 'claimed'"
 )
 _FINISH = text(
     "update ops.delivery_attempts set finished_at = :now, outcome = :state, status_code = :status_code, "
@@ -111,6 +112,7 @@ class PostgresOutbox:
             "fence": delivery.fence,
             "attempt": delivery.attempt,
             "now": now,
+            "next_try_at": retry_at(delivery.attempt, now) if outcome.state == "requested" else None,
         }
         with self._state.begin() as connection:
             if connection.execute(_SETTLE, values).rowcount == 0:

@@ -21,7 +21,7 @@ from core.ports import Clock
 from orchestration.resources.state import State, protect_table
 from orchestration.resources.warehouse import Warehouse, WarehouseError
 
-_LOCK = 5_146_007_022  # the advisory lock of publishers; any number that nobody else of this database uses
+_LOCK = 5_146_007_023  # the advisory lock of publishers; any number that nobody else of this database uses
 _TYPES = {"string": "text", "large_string": "text", "bool": "boolean", "int32": "bigint", "int64": "bigint", "double": "double precision"}
 _KEYS = ("action_id", "contact_point_id", "lead_id")
 """Columns by which senders and readers look one row up, always with its tenant: each gets an index where a mart has it."""
@@ -46,6 +46,12 @@ class PostgresPublisher:
         self._state = state
         self._warehouse = warehouse
         self._clock = clock
+
+    def last_as_of(self) -> datetime | None:
+        """The latest moment that was ever published."""
+        with self._state.psycopg() as connection:
+            row = connection.execute("select max(as_of) from ops.publications").fetchone()
+        return None if row is None else row[0]
 
     def publish(self, marts: Collection[str], as_of: datetime) -> Mapping[str, int]:
         """Copy these marts in one transaction; returns rows by mart.

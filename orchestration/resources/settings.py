@@ -61,7 +61,7 @@ class Settings:
         """
         env = os.environ if env is None else env
         home = (home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute()
-        env = _file(home / SETTINGS_FILE) | env
+        env = {**_file(home / SETTINGS_FILE), **env}
         _refuse_unknown(env)
         engine = env.get("FLEXORAA_ENGINE") or "duckdb"
         if engine not in ENGINES:
@@ -136,8 +136,10 @@ class Settings:
     def make_folders(self) -> None:
         """Create the home and its folders, the home for its owner alone; those that exist stay as they are."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.inbox, self.lake, self.reference, self.logs, self.dagster, self.reports, self.dbt_target):
-            folder.mkdir(exist_ok=True)
+        # each by itself: as root, the database's user must be let through the home, to its own folder and no other
+        for folder in (self.inbox, self.lake, self.reference, self.dagster, self.reports, self.dbt_target):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
         if self.database_url is None:
             self.state.mkdir(exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)

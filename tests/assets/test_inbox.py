@@ -119,6 +119,17 @@ def test_what_is_still_being_written_or_is_no_segment_is_left_alone(tmp_path: Pa
     assert FolderInbox(tmp_path / "missing").pending() == []
 
 
+def test_a_file_that_somebody_is_still_writing_is_left_alone(tmp_path: Path) -> None:
+    """What `cp` does: the name is there before the end."""
+    inbox = FolderInbox(tmp_path)
+    with (tmp_path / "a.ndjson").open("wb") as copying:
+        copying.write(b"{}\n")
+        copying.flush()
+        assert inbox.names() == []
+        assert inbox.pending() == []
+    assert inbox.names() == ["a.ndjson"]
+
+
 def test_segments_of_one_name_do_not_meet_when_they_are_put_aside(tmp_path: Path) -> None:
     inbox = FolderInbox(tmp_path)
     for content in (b"one\n", b"two\n", b"one\n"):

@@ -219,7 +219,9 @@ def test_what_lies_in_front_of_the_damage_is_accepted_and_the_damage_is_one_reje
     assert complete > 50
     ((taken,), _) = room.take()
     assert taken.line_count == complete + 1
-    assert [each for each in room.held() if each[2] == "bad_archive"] == [(complete + 1, 1, "bad_archive", f"line {complete + 1}, $", "", "", None)]
+    assert [each for each in room.held() if each[2] == "bad_archive"] == [
+        (complete + 1, 1, "bad_archive", f"line {complete + 1}, $", "", "", None)
+    ]
     assert room.check()
     before = room.rows()
     room.forget()
@@ -298,7 +300,9 @@ def test_the_check_fails_when_a_count_says_otherwise(room: Room, traffic: Traffi
         connection.exec_driver_sql("update ops.segment_counts set received = received + 1, rejected = rejected + 1 where accepted > 0")
     assert room.check()  # a reject more is no lake row less
     with room.platform.state.begin() as connection:
-        connection.exec_driver_sql("update ops.segment_counts set accepted = accepted + 1, rejected = rejected - 1 where rejected > 0 and accepted > 0")
+        connection.exec_driver_sql(
+            "update ops.segment_counts set accepted = accepted + 1, rejected = rejected - 1 where rejected > 0 and accepted > 0"
+        )
     assert not room.check()
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own in the place of the embedded one."""
+"""A PostgreSQL of one's own in the place of the embedded one; and a look at an earlier moment, which has no effect."""
 
 import tempfile
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.e2e.conftest import END_AT, flexoraa
 PASSWORD = "not-for-any-file"
 
 
-def test_a_server_of_ones_own_needs_no_superuser_and_its_password_lands_in_no_file() -> None:
+def test_a_server_of_ones_own_needs_no_superuser_and_an_earlier_moment_is_only_built() -> None:
     with tempfile.TemporaryDirectory(prefix="flexoraa-url-") as folder:
         server, home, traffic = (Path(folder) / name for name in ("server", "home", "traffic"))
         for part in ("state", "logs"):
@@ -30,6 +30,11 @@ def test_a_server_of_ones_own_needs_no_superuser_and_its_password_lands_in_no_fi
             ran = flexoraa("run", "--as-of", END_AT, "--home", home, "--quiet", **env)
             assert ran.code in {0, 3}, ran.err
             assert ran.json()["marts"]["dim_leads"] > 0
+            assert ran.json()["note"] == ""
+            earlier = flexoraa("run", "--as-of", "2026-11-19T12:00:00Z", "--home", home, "--quiet", **env)
+            assert earlier.code == 0, earlier.err
+            assert earlier.json()["note"].startswith("nothing was published or sent: 2026-11-20T12:00:00.000000Z was published already")
+            assert earlier.json()["actions"] == {}
             with psycopg.connect(postgres.libpq_url().replace("/postgres", "/platform", 1)) as connection:
                 schemas = {row[0] for row in connection.execute("select distinct schemaname from pg_tables").fetchall()}
             assert {"ops", "vault", "serving", "dagster"} <= schemas

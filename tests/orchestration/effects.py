@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import httpx
 
-from assets.delivery import Delivered, deliver
+from assets.delivery import Delivered, decide, deliver
 from core.actions import Action, key_of
 from core.events import Point
 from orchestration.receiver import Receiver
@@ -166,6 +166,13 @@ class Scene:
         """One round with the real ways out."""
         ways = senders(SenderTools(self.client, self.lookup, self.receiver.url))
         return deliver(self.outbox, ways, self.receipts(), FixedClock(self.now), worker)
+
+    def go(self, *actions: Action, **standing: Iterable[str]) -> Delivered:
+        """Publish, decide and deliver."""
+        self.publish(actions, **standing)
+        for rule in {each.rule for each in actions}:
+            decide(self.outbox, rule, "", FixedClock(self.now))
+        return self.deliver()
 
     def rows(self, columns: str, table: str = "outbox") -> list[tuple]:  # type: ignore[type-arg]
         """Rows of the tenant, oldest first."""

@@ -141,7 +141,7 @@ def test_status_of_an_empty_home_is_all_zero(flexoraa: Run) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def small(tmp_path: Path) -> Path:
     """A home with a small warehouse, a lake of one file and a secret beside them."""
     home = tmp_path / "home"
     (home / "lake" / "messages").mkdir(parents=True)
@@ -159,8 +159,8 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
-def test_sql_as_json(flexoraa: Run, home: Path) -> None:
-    code, out, err = flexoraa("sql", "from marts.odd order by id", "--format", "json", "--home", home)
+def test_sql_as_json(flexoraa: Run, small: Path) -> None:
+    code, out, err = flexoraa("sql", "from marts.odd order by id", "--format", "json", "--home", small)
     assert (code, err) == (0, "")
     assert "NaN" not in out
     first = {
@@ -176,8 +176,8 @@ def test_sql_as_json(flexoraa: Run, home: Path) -> None:
     assert json.loads(out) == [first, second]
 
 
-def test_sql_as_csv(flexoraa: Run, home: Path) -> None:
-    code, out, err = flexoraa("sql", "from marts.odd order by id", "--format", "csv", "--home", home)
+def test_sql_as_csv(flexoraa: Run, small: Path) -> None:
+    code, out, err = flexoraa("sql", "from marts.odd order by id", "--format", "csv", "--home", small)
     assert (code, err) == (0, "")
     head, first, second = csv.reader(io.StringIO(out))
     assert head == ["id", "text", "moment", "number", "list", "price", "mark"]
@@ -185,8 +185,8 @@ def test_sql_as_csv(flexoraa: Run, home: Path) -> None:
     assert second == ["2", "", "", "0.5", "", "", "[/red] [bold]"]
 
 
-def test_sql_as_a_table_for_people(flexoraa: Run, home: Path) -> None:
-    code, out, err = flexoraa("sql", 'select id, mark, 7 as id, id as "[/x]" from marts.odd order by 1', "--home", home)
+def test_sql_as_a_table_for_people(flexoraa: Run, small: Path) -> None:
+    code, out, err = flexoraa("sql", 'select id, mark, 7 as id, id as "[/x]" from marts.odd order by 1', "--home", small)
     assert (code, err) == (0, "")
     assert [re.findall(r"[^│┃]+", line) for line in out.splitlines() if "red" in line or "mark" in line] == [
         [" id ", " mark          ", " id_3 ", " [/x] "],
@@ -194,8 +194,8 @@ def test_sql_as_a_table_for_people(flexoraa: Run, home: Path) -> None:
     ]
 
 
-def test_sql_reads_the_lake_through_its_views(flexoraa: Run, home: Path) -> None:
-    assert flexoraa("sql", "from lake.messages", "--format", "csv", "--home", home)[:2] == (0, '"id"\n"m1"\n')
+def test_sql_reads_the_lake_through_its_views(flexoraa: Run, small: Path) -> None:
+    assert flexoraa("sql", "from lake.messages", "--format", "csv", "--home", small)[:2] == (0, '"id"\n"m1"\n')
 
 
 @pytest.mark.parametrize(
@@ -211,13 +211,13 @@ def test_sql_reads_the_lake_through_its_views(flexoraa: Run, home: Path) -> None
         "select getenv('HOME')", "select error('no')",
     ],
 )  # fmt: skip
-def test_sql_reads_one_query_and_nothing_else(flexoraa: Run, home: Path, statement: str) -> None:
-    before = {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    code, out, err = flexoraa("sql", statement.format(home=home), "--home", home)
+def test_sql_reads_one_query_and_nothing_else(flexoraa: Run, small: Path, statement: str) -> None:
+    before = {str(path): path.read_bytes() for path in small.rglob("*") if path.is_file()}
+    code, out, err = flexoraa("sql", statement.format(home=small), "--home", small)
     assert (code, out) == (1, "")
     assert err.startswith("flexoraa: ")
     assert "Traceback" not in err
-    assert {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+    assert {str(path): path.read_bytes() for path in small.rglob("*") if path.is_file()} == before
 
 
 def test_sql_before_the_first_run_says_what_to_do(flexoraa: Run, tmp_path: Path) -> None:
@@ -226,19 +226,30 @@ def test_sql_before_the_first_run_says_what_to_do(flexoraa: Run, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sql_on_a_file_that_is_no_warehouse_does_not_blame_another_process(flexoraa: Run, home: Path) -> None:
-    (home / "warehouse.duckdb").write_bytes(b"not a database" * 999)
-    code, _, err = flexoraa("sql", "select 1", "--home", home)
+def test_sql_on_a_file_that_is_no_warehouse_does_not_blame_another_process(flexoraa: Run, small: Path) -> None:
+    (small / "warehouse.duckdb").write_bytes(b"not a database" * 999)
+    code, _, err = flexoraa("sql", "select 1", "--home", small)
     assert code == 1
     assert "another process" not in err
 
 
-def test_sql_while_another_process_writes_says_so(flexoraa: Run, home: Path) -> None:
-    program = f"import duckdb, sys; c = duckdb.connect({str(home / 'warehouse.duckdb')!r}); print('held', flush=True); sys.stdin.read()"
+def test_sql_while_another_process_writes_says_so(flexoraa: Run, small: Path) -> None:
+    program = f"import duckdb, sys; c = duckdb.connect({str(small / 'warehouse.duckdb')!r}); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        code, out, err = flexoraa("sql", "select 1", "--home", home)
+        code, out, err = flexoraa("sql", "select 1", "--home", small)
         holder.communicate("")
     assert (code, out) == (1, "")
     assert err.startswith("flexoraa: the warehouse is being written by another process; try again when its run has ended")
+
+
+def test_simulate_and_apply_answer_scripts_in_json(flexoraa: Run, tmp_path: Path) -> None:
+    traffic = tmp_path / "traffic"
+    code, out, _ = flexoraa("simulate", "--out", traffic, "--tenants", "1", "--leads", "4", "--json")
+    assert (code, json.loads(out)["segments"]) == (0, len(list((traffic / "inbox").iterdir())))
+    with tempfile.TemporaryDirectory(prefix="flexoraa-cli-") as folder:
+        code, out, _ = flexoraa("tenant", "apply", traffic / "tenants.yaml", "--home", Path(folder) / "home", "--json")
+    answer = json.loads(out)
+    assert (code, answer["applied"], answer["unchanged"]) == (0, ["meridian_homes"], [])
+    assert answer["rows"] > 20

@@ -40,25 +40,27 @@ class SenderTools:
     whatsapp_url: str
 
 
-BEFORE_SENDING = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,  # a header that HTTP does not allow, such as a token with a newline
-)
-"""Failures at which nothing can have reached the other side."""
+NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Failures at which nothing can have reached the other side, and which pass."""
+
+NEVER = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+"""Requests that cannot be written at all: an address without a scheme that we know, a token with a line break."""
 
 MAX_ANSWER_BYTES = 64 * 1024
 """What is read of an answer: tenants choose where their alerts go, and an endless answer must not hold up the others."""
 
 _ANSWER_SECONDS = 20.0
+TOO_MANY_REQUESTS = 429
 
 
 def try_once(
     client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str], provider_id: Callable[[bytes], str | None]
 ) -> Outcome:
-    """POST once. 2xx is sent, 4xx rejected; a 5xx or a failure after the request left is unknown: it may have happened."""
+    """POST once.
+
+    2xx is sent, 4xx rejected; what was not reached, or told to wait (429), is requested again; a 5xx or a failure after the request left is
+    unknown: it may have happened.
+    """
     request_hash = hashlib.sha256(body).hexdigest()
     try:
         request = client.build_request("POST", url, content=body, headers=dict(headers))
@@ -67,13 +69,17 @@ def try_once(
     try:
         response = client.send(request, stream=True)
         answer = _read(response)
-    except BEFORE_SENDING as error:
-        return Outcome("rejected", f"not reached: {type(error).__name__}", request_sha256=request_hash)
+    except NEVER as error:
+        return Outcome("rejected", f"no request can be made of this address or token: {type(error).__name__}", request_sha256=request_hash)
+    except NOT_REACHED as error:
+        return Outcome("requested", f"not reached: {type(error).__name__}", request_sha256=request_hash)
     except httpx.HTTPError as error:
         return Outcome("unknown", f"no answer: {type(error).__name__}", request_sha256=request_hash)
     code, response_hash = response.status_code, hashlib.sha256(answer).hexdigest()
     if response.is_success:
         return Outcome("sent", "accepted", code, provider_id(answer), request_hash, response_hash)
+    if code == TOO_MANY_REQUESTS:
+        return Outcome("requested", "told to wait: HTTP 429", code, None, request_hash, response_hash)
     if response.is_client_error:
         return Outcome("rejected", f"refused with HTTP {code}", code, None, request_hash, response_hash)
     return Outcome("unknown", f"ambiguous: HTTP {code}", code, None, request_hash, response_hash)

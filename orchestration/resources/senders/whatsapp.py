@@ -1,7 +1,7 @@
 """WhatsApp Cloud API: one template message, `POST /{phone_number_id}/messages`.
 
-Here belongs the vendor's request and the id in its answer. The call takes no idempotency key, so an ambiguous failure stays unknown until
-a status webhook settles it. Not here: whether it may be sent.
+Here belongs the vendor's request and the id in its answer. The call takes no idempotency key, so an ambiguous failure stays unknown
+until a person settles it. Not here: whether it may be sent.
 """
 
 import json

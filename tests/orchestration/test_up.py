@@ -1,0 +1,125 @@
+"""`flexoraa up` for real: the UI answers, a dropped segment is taken in by itself, and an interrupt leaves no process behind.
+
+Here belongs the one slow test of everything that Dagster runs by itself: the daemon, the code server, a run's own process.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from orchestration.resources.platform import open_platform
+from orchestration.resources.settings import Settings
+from orchestration.simulator import simulate
+from orchestration.tenant_command import apply_tenants
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[2]
+QUERY = """{
+  workspaceOrError { __typename ... on Workspace { locationEntries { name loadStatus locationOrLoadError { __typename } } } }
+  sensorsOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: "flexoraa"}) {
+    ... on Sensors { results { name sensorState { status } } } }
+}"""
+RUNS = """{ runsOrError(filter: {pipelineName: "everything"}) { ... on Runs { results { status tags { key value } } } } }"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Below the temporary folder, for short socket paths."""
+    with tempfile.TemporaryDirectory(prefix="flexoraa-up-") as folder:
+        yield Path(folder) / "home"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, seconds: float, look: Callable[[], T | None]) -> T:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(httpx.HTTPError, psycopg.OperationalError):
+            if found := look():
+                return found
+        time.sleep(0.5)
+    pytest.fail(f"after {seconds:.0f} s: not {what}")
+
+
+def ours(home: Path) -> dict[int, str]:
+    """Every living process that knows this home, by its environment or its arguments, save this test."""
+    found = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = [*process.cmdline(), *process.environ().values()]
+            if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE and any(str(home) in word for word in words):
+                found[process.pid] = " ".join(process.cmdline())
+    return found
+
+
+def test_up_takes_in_what_is_dropped_and_leaves_nothing_behind(home: Path, tmp_path: Path) -> None:
+    simulate(tmp_path, tenants=1, leads=4, days=7, seed=3, end_at=datetime(2026, 11, 20, 12, tzinfo=UTC), receiver_url=None)
+    settings = Settings.load(home, {})
+    apply_tenants(settings, tmp_path / "tenants.yaml")
+    port, log = free_port(), tmp_path / "up.log"
+    url = f"http://127.0.0.1:{port}/graphql"
+    command = [sys.executable, "-m", "orchestration.cli", "up", "--home", str(home), "--port", str(port)]
+    # as a shell starts what it puts in the background: with SIGINT ignored, which children inherit
+    ignoring = ["bash", "-c", 'trap "" INT; exec "$@"', "up", *command]
+    with log.open("wb") as output, subprocess.Popen(ignoring, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as up:
+        try:
+            _drop_and_wait(settings, url, tmp_path)
+            workers = ours(home)
+            assert len(workers) >= 5, workers  # up, postgres, dagster dev, its code server, web server and daemon
+            up.send_signal(signal.SIGINT)
+            assert up.wait(60) == 0
+            assert ours(home) == {}
+        except BaseException:
+            print(log.read_text()[-6000:])
+            raise
+        finally:
+            for pid in [*ours(home), up.pid] if up.poll() is None else ours(home):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _drop_and_wait(settings: Settings, url: str, traffic: Path) -> None:
+    def loaded() -> dict | None:  # type: ignore[type-arg]
+        data = httpx.post(url, json={"query": QUERY}, timeout=20).json().get("data") or {}
+        entries = data.get("workspaceOrError", {}).get("locationEntries") or []
+        return data if entries and entries[0]["loadStatus"] == "LOADED" else None
+
+    data = wait_for("a loaded code location", 90, loaded)
+    assert data["workspaceOrError"]["locationEntries"][0]["locationOrLoadError"]["__typename"] == "RepositoryLocation", data
+    sensors = {each["name"]: each["sensorState"]["status"] for each in data["sensorsOrError"]["results"]}
+    assert sensors["inbox_segments"] == "RUNNING"
+
+    segment = max((traffic / "inbox").iterdir(), key=lambda path: path.stat().st_size)
+    shutil.copy(segment, settings.inbox / f".{segment.name}")
+    (settings.inbox / f".{segment.name}").rename(settings.inbox / segment.name)  # whole at once
+
+    def run_ended() -> str | None:
+        runs = httpx.post(url, json={"query": RUNS}, timeout=20).json()["data"]["runsOrError"]["results"]
+        ended = [each["status"] for each in runs if any(tag["key"] == "flexoraa/inbox" for tag in each["tags"])]
+        return next((status for status in ended if status in {"SUCCESS", "FAILURE", "CANCELED"}), None)
+
+    assert wait_for("the run that the inbox sensor asks for", 120, run_ended) == "SUCCESS"
+    assert [path.name for path in settings.inbox.iterdir()] == ["done"]
+    with open_platform(settings) as platform:  # beside it: a warehouse that an idle process held could not be read
+        assert platform.warehouse.row_counts()["dim_leads"] > 0
+        counts = platform.warehouse.conservation(platform.ledger.counts())
+    assert sum(each["received"] for each in counts.values()) > 10
