@@ -12,8 +12,8 @@ from pathlib import Path
 
 from orchestration.resources.master_key import MasterKeyError, decode_key, file_key
 
-ENGINES = ("duckdb",)
-"""Warehouse engines that are built; Postgres and Spark come with a later issue."""
+ENGINES = ("duckdb", "postgres", "spark")
+"""Where the warehouse may be; the same models give the same rows on each."""
 
 VARIABLES = (
     "FLEXORAA_HOME",
@@ -51,10 +51,11 @@ class Settings:
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
-    def load(cls, home: Path | None = None, env: Mapping[str, str] | None = None) -> "Settings":
+    def load(cls, home: Path | None = None, env: Mapping[str, str] | None = None, engine: str | None = None) -> "Settings":
         """Read the environment (or `env` in its place), and below it the home's own `settings.env`.
 
-        `home` given wins over `FLEXORAA_HOME`; a variable of the environment wins over the same one of the file.
+        `home` and `engine` given win over `FLEXORAA_HOME` and `FLEXORAA_ENGINE`; a variable of the environment wins over the same one of
+        the file.
 
         Raises:
             SettingsError: a variable is unknown or holds what cannot be used.
@@ -63,10 +64,9 @@ class Settings:
         home = (home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute()
         env = {**_file(home / SETTINGS_FILE), **env}
         _refuse_unknown(env)
-        engine = env.get("FLEXORAA_ENGINE") or "duckdb"
+        engine = engine or env.get("FLEXORAA_ENGINE") or "duckdb"
         if engine not in ENGINES:
-            message = f"FLEXORAA_ENGINE is {engine!r}; only {', '.join(ENGINES)} is built now: unset it or set it to duckdb"
-            raise SettingsError(message)
+            raise SettingsError(f"FLEXORAA_ENGINE is {engine!r}; it is one of {', '.join(ENGINES)}")
         return cls(
             home=home,
             engine=engine,
@@ -143,6 +143,16 @@ class Settings:
         if self.database_url is None:
             self.state.mkdir(exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
+
+    def keep_engine(self) -> None:
+        """Write the engine into the home's own settings, so that every later command finds the same warehouse."""
+        path = self.home / SETTINGS_FILE
+        line = f"FLEXORAA_ENGINE={self.engine}"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        others = [each for each in lines if each.partition("=")[0].strip() != "FLEXORAA_ENGINE"]
+        if line not in lines:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text("\n".join([*others, line]) + "\n", encoding="utf-8")
 
     def master_key(self) -> bytes:
         """The 32 bytes under which all keys are wrapped: from the environment, else from a file that is made once.
