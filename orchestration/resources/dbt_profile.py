@@ -7,8 +7,10 @@ environment (`settings`).
 import os
 from collections.abc import Mapping
 
+import msgspec
 import psycopg
 
+from orchestration.resources import spark_place
 from orchestration.resources.settings import Settings
 from orchestration.resources.warehouse_postgres import warehouse_url
 
@@ -30,4 +32,6 @@ def dbt_environment(settings: Settings, state_url: str | None) -> Mapping[str, s
         parts = psycopg.conninfo.conninfo_to_dict(warehouse_url(state_url))
         found |= {name: str(parts[part]) for names in (_PROFILE, _LIBPQ) for part, name in names.items() if parts.get(part) is not None}
         found["PGOPTIONS"] = " ".join(filter(None, (os.environ.get("PGOPTIONS"), _POSTGRES_OPTIONS)))
+    if settings.engine == "spark":
+        found[spark_place.VARIABLE] = msgspec.json.encode(spark_place.SparkPlace.of(settings)).decode()
     return found

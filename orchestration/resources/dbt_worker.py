@@ -6,17 +6,21 @@ find the warehouse free. A process of its own, because dbt's Python and Dagster'
 again for readers when it is asked to let go. Not here: who asks (`orchestration.resources.dbt`).
 """
 
+import contextlib
 import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import IO, Any
 
+import msgspec
 from dbt.cli.main import dbtRunner
 from dbt_common.events.base_types import EventMsg
 from google.protobuf.json_format import MessageToDict
+
+from orchestration.resources.spark_place import VARIABLE, SparkPlace
 
 _BUSY = threading.Event()
 _RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"})
@@ -33,10 +37,12 @@ def main() -> None:
 
     asked: SimpleQueue[str | None] = SimpleQueue()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
-    while (line := asked.get()) is not None:
-        done = _invoke(json.loads(line), put)
-        _BUSY.clear()  # before the answer, which the next question may follow at once
-        _write(out, {"done": done})
+    with _spark() as spark:
+        while (line := asked.get()) is not None:
+            with spark():
+                done = _invoke(json.loads(line), put)
+            _BUSY.clear()  # before the answer, which the next question may follow at once
+            _write(out, {"done": done})
 
 
 def _listen(asked: "SimpleQueue[str | None]") -> None:
@@ -57,6 +63,28 @@ def _invoke(arguments: list[str], put: Callable[[EventMsg], None]) -> str | None
     return str(result.exception or "a node failed")
 
 
+@contextlib.contextmanager
+def _spark() -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
+    """What surrounds an invocation: nothing, or where the engine is Spark, a session that dbt-spark finds and its catalog kept."""
+    if VARIABLE not in os.environ:
+        yield contextlib.nullcontext
+        return
+    from orchestration.resources.spark_session import open_session, show, views  # here: the other engines do without pyspark
+
+    place = msgspec.json.decode(os.environ[VARIABLE], type=SparkPlace)
+
+    @contextlib.contextmanager
+    def invocation() -> Iterator[None]:
+        with place.locked(to_write=True):
+            place.clean()
+            show(session, place)
+            yield
+            place.keep_views(views(session))
+
+    with open_session(place) as session:
+        yield invocation
+
+
 def _write(out: IO[str], event: dict[str, Any]) -> None:
     out.write(json.dumps(event) + "\n")
     out.flush()
@@ -64,6 +92,8 @@ def _write(out: IO[str], event: dict[str, Any]) -> None:
 
 def _close_duckdb() -> None:
     """Let go of the file: dbt-duckdb keeps it open until its process ends, and others want to read it next."""
+    if os.environ.get("FLEXORAA_DBT_TARGET", "duckdb") != "duckdb":
+        return
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # here: only once dbt has an adapter
 
     environment: Any = DuckDBConnectionManager._ENV

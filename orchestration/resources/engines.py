@@ -19,6 +19,11 @@ def warehouse_of(settings: Settings, state_url: str) -> "EngineWarehouse":
         from orchestration.resources.warehouse_postgres import PostgresWarehouse
 
         return PostgresWarehouse(state_url, settings.lake, settings.reference)
+    if settings.engine == "spark":
+        from orchestration.resources.spark_place import SparkPlace
+        from orchestration.resources.warehouse_spark import SparkWarehouse
+
+        return SparkWarehouse(SparkPlace.of(settings))
     from orchestration.resources.warehouse import Warehouse
 
     return Warehouse(settings.warehouse, settings.lake, settings.reference)
@@ -39,4 +44,12 @@ def ask(settings: Settings, statement: str) -> "pa.Table":
 
 
 def require(settings: Settings) -> None:
-    """Refuse an engine that this machine lacks something for."""
+    """Refuse an engine that this machine lacks something for.
+
+    Raises:
+        SettingsError: says what to install.
+    """
+    if settings.engine == "spark":
+        from orchestration.resources.warehouse_spark import require_spark
+
+        require_spark()

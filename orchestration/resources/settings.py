@@ -6,6 +6,7 @@ every path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenanc
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ VARIABLES = (
     "FLEXORAA_GOOGLE_KEYS_URL",
     "FLEXORAA_HTTP_CONNECT_SECONDS",
     "FLEXORAA_HTTP_READ_SECONDS",
+    "FLEXORAA_SPARK_MASTER",
+    "FLEXORAA_SPARK_MEMORY",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -48,6 +51,8 @@ class Settings:
     google_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     http_connect_seconds: float = 5.0
     http_read_seconds: float = 15.0
+    spark_master: str = "local[2]"
+    spark_memory: str = "2g"
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -75,6 +80,10 @@ class Settings:
             google_keys_url=_base_url(env, "FLEXORAA_GOOGLE_KEYS_URL", cls.google_keys_url),
             http_connect_seconds=_seconds(env, "FLEXORAA_HTTP_CONNECT_SECONDS", cls.http_connect_seconds),
             http_read_seconds=_seconds(env, "FLEXORAA_HTTP_READ_SECONDS", cls.http_read_seconds),
+            spark_master=_shaped(
+                env, "FLEXORAA_SPARK_MASTER", cls.spark_master, r"local\[(\d+|\*)\]|spark://\S+:\d+", "local[2] or spark://host:7077"
+            ),
+            spark_memory=_shaped(env, "FLEXORAA_SPARK_MEMORY", cls.spark_memory, r"\d+[mg]", "2g or 1500m"),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 
@@ -97,6 +106,11 @@ class Settings:
     def warehouse(self) -> Path:
         """The DuckDB file."""
         return self.home / "warehouse.duckdb"
+
+    @property
+    def spark_warehouse(self) -> Path:
+        """Tables of the engine spark, and its temporary files."""
+        return self.home / "spark-warehouse"
 
     @property
     def state(self) -> Path:
@@ -207,6 +221,13 @@ def _base_url(env: Mapping[str, str], name: str, default: str) -> str:
         message = f"{name} must begin with http:// or https://, not {url!r}"
         raise SettingsError(message)
     return url.rstrip("/")
+
+
+def _shaped(env: Mapping[str, str], name: str, default: str, pattern: str, example: str) -> str:
+    text = env.get(name) or default
+    if not re.fullmatch(pattern, text):
+        raise SettingsError(f"{name} must look like {example}, not {text!r}")
+    return text
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
