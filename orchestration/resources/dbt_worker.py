@@ -28,8 +28,9 @@ _RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogSnapshotResult", "L
 
 def main() -> None:
     """Serve until the input ends."""
-    out = sys.stdout
-    sys.stdout = sys.stderr  # whatever dbt prints for people must not mix with the events
+    # whatever dbt prints for people, or a Java virtual machine on its own, must not mix with the events
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def put(message: EventMsg) -> None:
         if message.info.level in {"warn", "error"} or message.info.name in _RESULTS:

@@ -4,19 +4,18 @@ Here belongs what is loaded and what is not: `lake.loaded_files` says of every r
 files only, and drops the rows of files that are gone. Not here: what files mean (`lake`, `reference`), what is built on them (dbt).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
-from msgspec import Struct
 from psycopg import sql
 
 from core.columns import ColumnType, columns
 from orchestration.resources.arrow import schema_of
 from orchestration.resources.copying import BATCH_ROWS, copy_in
+from orchestration.resources.sources import Source
 
 TYPES: dict[ColumnType, str] = {
     "text": "text",
@@ -39,21 +38,6 @@ _COLUMNS = (
 )
 _Look = tuple[int, int]
 """Size in bytes and the time of the last change in nanoseconds: a rewritten file differs in one of them."""
-
-
-class Source(NamedTuple):
-    """A table, and the files that hold its rows."""
-
-    schema: str
-    table: str
-    struct: type[Struct]
-    folder: Path
-    files: Sequence[Path]
-
-    @property
-    def name(self) -> str:
-        """With its schema."""
-        return f"{self.schema}.{self.table}"
 
 
 def load(connection: psycopg.Connection, sources: Iterable[Source]) -> dict[str, int]:

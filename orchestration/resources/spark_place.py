@@ -7,10 +7,11 @@ Not here: the session (`spark_session`), reading for the platform (`warehouse_sp
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -58,6 +59,18 @@ class SparkPlace(Struct, frozen=True):
         draft = Path(self.folder, f"{_VIEWS}.{os.getpid()}")
         draft.write_text(json.dumps(views, indent=1))
         draft.replace(Path(self.folder, _VIEWS))
+
+    def linked(self, name: str, files: Sequence[Path]) -> Path:
+        """A folder of links to just these files: Spark's tables are folders, and not every file of the lake's folders counts."""
+        folder = Path(self.folder, "links", name)
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = {f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.parquet": path for path in files}
+        present = {path.name for path in folder.iterdir()}
+        for gone in present - wanted.keys():
+            (folder / gone).unlink()
+        for new in wanted.keys() - present:
+            (folder / new).symlink_to(wanted[new])
+        return folder
 
     def clean(self) -> None:
         """Drop what a killed process left half written; only for who holds the lock to write."""

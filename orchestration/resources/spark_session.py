@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from msgspec import Struct
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from core.columns import ColumnType, columns
-from core.events import EVENT_TYPES
-from core.reference import REFERENCE_TYPES
+from orchestration.resources.sources import Source, sources
 from orchestration.resources.spark_place import SparkPlace
 
 _TYPES: dict[ColumnType, str] = {
@@ -79,13 +77,15 @@ def show(session: SparkSession, place: SparkPlace, only: str | None = None) -> N
         only = None  # a view may read anything
     for schema in ("lake", "reference", *place.schemas()):
         session.sql(f"create schema if not exists {schema}")
-    for event in EVENT_TYPES:
-        _show_files(session, "lake", event.table, event, Path(place.lake) / event.table, only)
-    for row in REFERENCE_TYPES:
-        table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
-        _show_files(session, "reference", table, row, Path(place.reference) / f"{table}.parquet", only)
+    for source in sources(Path(place.lake), Path(place.reference)):
+        if only is None or source.table in only:
+            _show_files(session, source, place.linked(source.name, source.files))
     for schema in place.schemas():
-        for table, folder in place.tables(schema).items():
+        whole = place.tables(schema)
+        for known in session.catalog.listTables(schema):
+            if known.tableType == "MANAGED" and known.name not in whole:  # its files are gone
+                session.sql(f"drop table {schema}.{known.name}")
+        for table, folder in whole.items():
             if (only is None or table in only) and not session.catalog.tableExists(f"{schema}.{table}"):
                 _show_own(session, schema, table, folder)
     if only is None:
@@ -106,15 +106,11 @@ def views(session: SparkSession) -> dict[str, str]:
     return found
 
 
-def _show_files(session: SparkSession, schema: str, table: str, struct: type[Struct], path: Path, only: str | None) -> None:
+def _show_files(session: SparkSession, source: Source, folder: Path) -> None:
     """Parquet that others write: dropped and made again, since a session keeps the list of files that it once read."""
-    if only is not None and table not in only:
-        return
-    listed = ", ".join(f"`{column.name}` {_TYPES[column.type]}" for column in columns(struct))
-    session.sql(f"drop table if exists {schema}.{table}")
-    # every file below, whatever its folder is called: `event_date=…` is no column of ours
-    options = f"path '{_quoted(path)}', recursiveFileLookup 'true'"
-    session.sql(f"create table {schema}.{table} ({listed}) using parquet options ({options})")
+    listed = ", ".join(f"`{column.name}` {_TYPES[column.type]}" for column in columns(source.struct))
+    session.sql(f"drop table if exists {source.name}")
+    session.sql(f"create table {source.name} ({listed}) using parquet location '{_quoted(folder)}'")
 
 
 def _show_own(session: SparkSession, schema: str, table: str, folder: Path) -> None:

@@ -16,10 +16,9 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from core.events import EVENT_TYPES
-from core.reference import REFERENCE_TYPES
 from orchestration.resources.copying import copy_out
-from orchestration.resources.postgres_load import Source, load
+from orchestration.resources.postgres_load import load
+from orchestration.resources.sources import sources
 from orchestration.resources.state import SERVICE_ROLE
 from orchestration.resources.warehouse import EngineWarehouse, WarehouseError
 
@@ -72,7 +71,7 @@ class PostgresWarehouse(EngineWarehouse):
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
             for schema in ("lake", "reference"):
                 connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
-            load(connection, [*self._lake_sources(), *self._reference_sources()])
+            load(connection, sources(self._lake, self._reference))
 
     def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
         """Whole marts as Arrow tables, all from one moment."""
@@ -116,15 +115,6 @@ class PostgresWarehouse(EngineWarehouse):
                 name: connection.execute(sql.SQL("select count(*) from marts.{}").format(sql.Identifier(name))).fetchall()[0][0]
                 for name in names
             }
-
-    def _lake_sources(self) -> Iterator[Source]:
-        for event in EVENT_TYPES:
-            yield Source("lake", event.table, event, self._lake, sorted((self._lake / event.table).glob("*/*.parquet")))
-
-    def _reference_sources(self) -> Iterator[Source]:
-        for row in REFERENCE_TYPES:
-            table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
-            yield Source("reference", table, row, self._reference, [self._reference / f"{table}.parquet"])
 
     def _make_database(self) -> None:
         name = sql.Identifier(warehouse_database(self._state_url))

@@ -1,7 +1,8 @@
 """The warehouse in Spark: Parquet tables in a folder of the home, built by dbt-spark in a session of its own.
 
 Here belongs reading them. Whole marts are read from their files: the same bytes that Spark would read, without starting Java, which
-takes 10 s and more. A person's query is Spark's to answer, so it starts a session. Not here: building (`dbt_worker`), the folder (`spark_place`).
+takes 10 s and more. A person's query is Spark's to answer, so it starts a session. Not here: building (`dbt_worker`), the folder
+(`spark_place`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -118,6 +119,6 @@ def _refuse_commands(session: "SparkSession", statement: str) -> None:
     parser: Any = session._jsparkSession  # a parser that runs nothing
     parser.sessionState().sqlParser().parsePlan(statement)  # a mistake is told as one
     try:
-        parser.sessionState().sqlParser().parsePlan(f"select * from (\n{statement.strip().rstrip(';')}\n)")
+        parser.sessionState().sqlParser().parsePlan("select * from (\n" + statement.strip().rstrip(";") + "\n)")
     except ParseException as error:
         raise WarehouseError("that is no query: only reading is possible here") from error
