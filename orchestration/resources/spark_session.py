@@ -53,6 +53,7 @@ def _configuration(place: SparkPlace) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -Djava.io.tmpdir={folder / 'tmp'}",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+        "spark.executor.memory": place.memory,
         "spark.local.dir": str(folder / "tmp"),
         "spark.log.level": "ERROR",
         "spark.ui.enabled": "false",

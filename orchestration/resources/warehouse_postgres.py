@@ -124,9 +124,9 @@ class PostgresWarehouse(EngineWarehouse):
             if found is None:
                 create = f"create database {{}} template template0 encoding 'UTF8' {_locale(owner)} owner {SERVICE_ROLE}"
                 try:
-                    owner.execute(sql.SQL(create).format(name))  # type: ignore[arg-type]  # made of our own words
+                    owner.execute(sql.SQL(create).format(name))
                 except psycopg.errors.InsufficientPrivilege as error:
-                    by_hand = sql.SQL(create).format(name).as_string(owner)  # type: ignore[arg-type]
+                    by_hand = sql.SQL(create).format(name).as_string(owner)
                     message = (
                         f"the login of DATABASE_URL may not create the warehouse's database ({error.diag.message_primary}): "
                         f"`alter role … createdb`, or as somebody who may: {by_hand}"

@@ -5,7 +5,11 @@ takes 10 s and more. A person's query is Spark's to answer, so it starts a sessi
 (`spark_place`).
 """
 
+import os
+import re
+import subprocess
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
@@ -20,6 +24,7 @@ from orchestration.resources.warehouse import EngineWarehouse, WarehouseError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_JAVA = 17
 _CONTRACT_TYPES = {"string": "text", "int64": "bigint", "int32": "integer", "double": "double precision", "bool": "boolean",
                    "date32[day]": "date", "timestamp[us, tz=UTC]": "timestamptz"}  # fmt: skip
 
@@ -30,16 +35,17 @@ def require_spark() -> None:
     Raises:
         SettingsError: says what to install.
     """
-    from importlib.util import find_spec
-    from os import environ
-
     if find_spec("pyspark") is None or find_spec("dbt.adapters.spark") is None:
-        message = (
-            "the engine spark needs pyspark: `.venv/bin/uv pip install --require-hashes -r requirements/spark.txt` (or `make engines`)"
-        )
-        raise SettingsError(message)
-    if which("java") is None and not Path(environ.get("JAVA_HOME", "-"), "bin", "java").exists():
-        raise SettingsError("the engine spark needs Java 17: `apt-get install openjdk-17-jre-headless`, or set JAVA_HOME")
+        raise SettingsError("the engine spark needs pyspark: `make setup-spark`")
+    wanted = "the engine spark needs Java 17 or newer: `apt-get install openjdk-17-jre-headless`, or set JAVA_HOME"
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else which("java")
+    if java is None or not Path(java).exists():
+        raise SettingsError(wanted)
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', said)
+    if version is not None and int(version[1]) < _JAVA:
+        raise SettingsError(f"{wanted}; {java} is {said.splitlines()[0]}")
 
 
 class SparkWarehouse(EngineWarehouse):
