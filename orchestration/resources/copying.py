@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from psycopg import sql
 
@@ -23,7 +24,7 @@ def copy_in(connection: psycopg.Connection, target: sql.Composable, batches: Ite
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 sink = pa.BufferOutputStream()
                 options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
-                pa_csv.write_csv(_hexadecimal(batch.slice(start, BATCH_ROWS)), sink, options)
+                pa_csv.write_csv(_as_postgres_reads(batch.slice(start, BATCH_ROWS)), sink, options)
                 copy.write(sink.getvalue())
 
 
@@ -47,15 +48,19 @@ def copy_out(connection: psycopg.Connection, query: sql.Composable, schema: pa.S
     )  # fmt: skip
 
 
-def _hexadecimal(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _as_postgres_reads(batch: pa.RecordBatch) -> pa.RecordBatch:
+    for place, field in enumerate(batch.schema):
+        column = batch.column(place)
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            batch = batch.set_column(place, field.name, _hexadecimal(column))
+        elif (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)) and pc.any(pc.match_substring(column, "\0")).as_py():
+            batch = batch.set_column(place, field.name, pc.replace_substring(column, "\0", "\ufffd"))  # Postgres has no zero character
+    return batch
+
+
+def _hexadecimal(column: pa.Array) -> pa.Array:
     """Bytes as Postgres reads them in text: a backslash, x, two digits a byte."""
-    places = [place for place, field in enumerate(batch.schema) if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)]
-    if not places:
-        return batch
     import polars as pl  # here: 0.3 s that tables without bytes never need; pyarrow has no such function
 
-    for place in places:
-        texts = pl.concat_str(pl.lit("\\x"), pl.col("bytes").bin.encode("hex"))
-        column = pl.DataFrame({"bytes": pl.from_arrow(batch.column(place))}).select(texts).to_series().to_arrow()
-        batch = batch.set_column(place, batch.schema[place].name, column)
-    return batch
+    texts = pl.concat_str(pl.lit("\\x"), pl.col("bytes").bin.encode("hex"))
+    return pl.DataFrame({"bytes": pl.from_arrow(column)}).select(texts).to_series().to_arrow()

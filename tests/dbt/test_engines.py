@@ -131,7 +131,7 @@ def test_only_new_and_changed_files_are_loaded_and_what_is_gone_goes(lake: Path,
 
 def test_every_value_of_the_lake_arrives_as_it_was(lake: Path, other: engines.Installation) -> None:
     table = pq.read_table(lake / "event_date=2026-01-01" / "rows.parquet").slice(0, 3)
-    odd = ['a,"b"\n\r\t\\.', "", None]
+    odd = ['a,"b"\n\r\t\\.\0', "", None]
     table = table.set_column(table.schema.get_field_index("template_name"), "template_name", pa.array(odd))
     sealed = [b'\x00\xff\\x,"\n', b"", None]
     table = table.set_column(table.schema.get_field_index("text_enc"), "text_enc", pa.array(sealed, pa.binary()))
@@ -141,7 +141,7 @@ def test_every_value_of_the_lake_arrives_as_it_was(lake: Path, other: engines.In
     )
     other.warehouse.prepare()
     found = asked(other, "select template_name, text_enc from lake.messages where event_id in ('1', '2', '3') order by event_id")
-    assert found == list(zip(odd, sealed, strict=True))
+    assert found == list(zip(['a,"b"\n\r\t\\.\ufffd', "", None], sealed, strict=True))  # no zero character in Postgres
 
 
 def test_a_query_reads_and_nothing_else(other: engines.Installation) -> None:
