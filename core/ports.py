@@ -3,7 +3,7 @@
 Here belong the seams between what exists (`assets`) and with what it runs (`orchestration.resources`). Not here: any implementation.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
@@ -51,6 +51,14 @@ class Segment(NamedTuple):
     size_bytes: int
 
 
+class Removed(NamedTuple):
+    """What was removed of the raw segments, and how many were left because nobody knows them."""
+
+    removed: int
+    bytes: int
+    not_in_ledger: int
+
+
 class Inbox(Protocol):
     """Where raw webhooks arrive."""
 
@@ -68,6 +76,22 @@ class Inbox(Protocol):
 
     def settle(self, segment: Segment) -> None:
         """Put it aside: all that it held is in the lake or in quarantine."""
+        ...
+
+    def hold(self, segment: Segment) -> None:
+        """Put it where it waits, because nothing of it was taken in."""
+        ...
+
+    def put_back(self, segment_id: str, name: str) -> None:
+        """Let a held segment be pending again; no error where it is pending already."""
+        ...
+
+    def expire(self, as_of: datetime, taken_in: Callable[[Collection[str]], Mapping[str, tuple[str, datetime]]]) -> "Removed":
+        """Remove raw segments that were taken in long enough ago; one that the ledger does not know is left."""
+        ...
+
+    def split(self, segment: Segment, is_apart: Callable[[Line], bool]) -> tuple[Segment, Segment] | None:
+        """Two pending segments in its place, the lines that are to be apart and the rest; None where it cannot be or one would be empty."""
         ...
 
 
@@ -120,13 +144,27 @@ class Held(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Conservation of one segment, tenant and source: received = accepted + rejected (`accepted` includes repeats)."""
+    """Conservation of one segment, tenant and source: received = accepted + rejected + replayed.
+
+    `accepted` includes repeats; `replayed` items are counted anew by the replay that took them in.
+    """
 
     tenant_id: str
     source: str
     received: int
     accepted: int
     rejected: int
+    replayed: int = 0
+
+
+class HeldSegment(NamedTuple):
+    """A segment that was not taken in because too much of it is broken; `verdicts` as in `core.breaker`, `name` without its folder."""
+
+    segment_id: str
+    name: str
+    state: str
+    held_at: datetime
+    verdicts: Sequence[Mapping[str, Any]]
 
 
 class Ledger(Protocol):
@@ -138,6 +176,30 @@ class Ledger(Protocol):
 
     def record(self, segment: Segment, line_count: int, detail: str, counts: Sequence[Count], held: Sequence[Held]) -> None:
         """Note a segment as taken in, with its counts and rejects, in one transaction."""
+        ...
+
+    def taken_in(self, starts: Collection[str]) -> Mapping[str, tuple[str, datetime]]:
+        """Id and moment of the segments that were taken in, by the first 16 digits of the id."""
+        ...
+
+    def circumstances(self) -> str:
+        """What decides, besides its bytes, whether a segment is broken: connections and decoders, as a digest."""
+        ...
+
+    def hold(self, segment: Segment, verdicts: Sequence[Mapping[str, Any]], tried_with: str) -> None:
+        """Note that a segment is held, and under which circumstances it was tried."""
+        ...
+
+    def held(self) -> Sequence[HeldSegment]:
+        """Segments that are held, or released and not yet taken in, oldest first."""
+        ...
+
+    def to_try(self, tried_with: str) -> Sequence[HeldSegment]:
+        """Those of them that were released, or last tried under other circumstances."""
+        ...
+
+    def is_released(self, segment_id: str) -> bool:
+        """Whether a person has decided that it is taken in, however much of it is broken."""
         ...
 
     def counts(self) -> Mapping[tuple[str, str, str], Count]:
@@ -166,6 +228,10 @@ class Vault(Protocol):
 
     def kinds(self) -> Mapping[str, str]:
         """The kind of every point id of every tenant."""
+        ...
+
+    def keys(self, tenant_id: str, point_ids: Collection[str]) -> Mapping[str, bytes]:
+        """The keys of contact points; erased ones are missing."""
         ...
 
     def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
