@@ -152,7 +152,7 @@ class Room:
         self.inbox, self.lake = FolderInbox(folder / "inbox"), FolderLake(folder / "lake")
         self.rows_of_lake = FolderLakeRows(folder / "lake")
         self.warehouse = Warehouse(folder / "warehouse.duckdb", folder / "lake", platform.settings.reference)
-        self.inbox.folder.mkdir(parents=True)
+        self.inbox.folder.mkdir(parents=True, exist_ok=True)
         self.lake.prepare()
 
     def apply(self, fixes: Fixes) -> None:

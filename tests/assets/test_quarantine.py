@@ -1,17 +1,22 @@
 """Trying again what was turned away: it ends as if whatever was wrong had been right from the start, to the row and to the count."""
 
+import subprocess
+import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core.quarantine import Choice
 from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.settings import Settings
 from tests.assets.quarantine_world import LINES, Fixes, Room, feed, older_decoders
 
+ROOT = Path(__file__).resolve().parents[2]
 WRONG = Fixes(is_connected=False, is_secret_true=False)
 
 
@@ -121,3 +126,108 @@ def test_only_what_is_chosen_is_tried(room: Room) -> None:
     assert room.check()
     assert room.replay(Choice(tenant_id="moss"))[0] == Counter()
     assert room.replay(Choice(tenant_id="nobody")) == (Counter(), Counter())
+
+
+class Dying:
+    """The program that kills itself, kept for many deaths: importing costs more than dying."""
+
+    def __init__(self, home: Path) -> None:
+        command = [sys.executable, "-m", "tests.assets.dying_replayer", str(home)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def act(self, room: Room, action: str, step: int) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{room.folder} {action} {step}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        self._process.communicate("", timeout=60)
+
+
+@pytest.fixture(scope="module")
+def dying(platform: Platform) -> Iterator[Dying]:
+    """Over the same state."""
+    made = Dying(platform.settings.home)
+    yield made
+    made.close()
+
+
+def wreck(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken in with all that was wrong, then put right."""
+    with monkeypatch.context() as older:
+        older_decoders(older)
+        room.drop("a.ndjson", LINES)
+        room.take()
+    room.apply(Fixes())
+
+
+def test_a_replay_that_is_killed_at_any_step_is_brought_to_its_end_by_whatever_comes_next(
+    calm: dict[str, object], room: Room, dying: Dying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wreck(room, monkeypatch)
+    endings = []
+    for step in (1, 2, 5, 13, 34):
+        endings.append(dying.act(room, "replay", step))
+        room.take()  # a run, which first ends what was begun: its check must hold whatever is half done
+        assert room.check()
+    assert endings.count("died") >= 3
+    for step in (2, 4, 5, 6, 7, 9, 12, 60):
+        endings.append(dying.act(room, "remodel", step))
+        room.take()
+        assert room.check()
+    assert endings.count("died") >= 7
+    assert "failed" not in endings
+    assert ends(room) == calm
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("drop"), st.sets(st.integers(0, len(LINES) - 1), min_size=1)),
+        st.tuples(st.just("fix"), st.sampled_from(["is_connected", "is_secret_true", "decoders"])),
+        st.tuples(st.sampled_from(["take", "replay", "remodel"]), st.just(0)),
+        st.tuples(st.sampled_from(["take", "replay", "remodel"]), st.integers(1, 25)),  # killed at this step
+    ),
+    min_size=3,
+    max_size=9,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(steps=STEPS)
+def test_any_order_of_taking_in_putting_right_replaying_and_dying_ends_as_a_right_start(
+    steps: list[tuple[str, object]], platform: Platform, dying: Dying, calm: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    room = Room(tmp_path_factory.mktemp("any"), platform)
+    room.forget()
+    fixes = {"is_connected": False, "is_secret_true": False}
+    room.apply(Fixes(**fixes))
+    acts: dict[str, Callable[[], object]] = {"take": room.take, "replay": room.replay, "remodel": room.remodel}
+    left = set(range(len(LINES)))
+    with pytest.MonkeyPatch.context() as older:
+        older_decoders(older)
+        is_older = True
+        for number, (what, how) in enumerate(steps):
+            if what == "drop":
+                chosen = left & how  # type: ignore[operator]
+                room.drop(f"{number}.ndjson", [LINES[each] for each in sorted(chosen)])
+                left -= chosen
+            elif how == "decoders":
+                older.undo()
+                is_older = False
+            elif what == "fix":
+                fixes[str(how)] = True
+                room.apply(Fixes(**fixes))
+            elif how and not is_older:  # another process knows the decoders of today only
+                assert dying.act(room, what, int(str(how))) in {"died", "done"}
+            else:
+                acts[what]()
+                assert room.check()
+    room.drop("last.ndjson", [LINES[each] for each in sorted(left)])
+    room.apply(Fixes())
+    room.take()
+    room.replay()
+    room.remodel()
+    assert room.check()
+    assert ends(room) == calm
