@@ -55,7 +55,8 @@ class FolderLakeRows:
     def drop_unmodelled(self, segment_id: str, events: Collection[tuple[str, str]]) -> None:
         """Take rows out of `unmodelled`: those of a segment with these (tenant, event id). Files without them are not touched.
 
-        Each file is replaced by one without them in one step, whatever other segments' rows it holds; again changes nothing.
+        Each file is replaced in one step by one of the same name without them, if need be without any row, whatever other segments' rows
+        it holds; again changes nothing.
         """
         wanted = set(events)
         query = f"select distinct filename from {self._files(Unmodelled.table, 'filename = true')} where segment_id = $1"
@@ -66,9 +67,7 @@ class FolderLakeRows:
             keys: Any = zip(*(table[name].to_pylist() for name in ("segment_id", "tenant_id", "event_id")), strict=True)
             kept = pa.array([segment != segment_id or (tenant, event) not in wanted for segment, tenant, event in keys], pa.bool_())
             left = table.filter(kept)
-            if left.num_rows == 0:
-                path.unlink()
-            elif left.num_rows < table.num_rows:
+            if left.num_rows < table.num_rows:
                 draft = path.with_name(f".{path.name}.tmp")
                 pq.write_table(left, draft, compression="zstd", compression_level=1)
                 draft.rename(path)

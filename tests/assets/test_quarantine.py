@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -231,3 +233,25 @@ def test_any_order_of_taking_in_putting_right_replaying_and_dying_ends_as_a_righ
     room.remodel()
     assert room.check()
     assert ends(room) == calm
+
+
+def test_rows_leave_a_file_that_other_segments_share_and_it_keeps_what_it_says_of_itself(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older_decoders(older)
+        room.drop("a.ndjson", LINES[:9])
+        room.drop("b.ndjson", LINES[9:])
+        room.take()
+    files = sorted((room.lake.folder / "unmodelled").glob("*/[!s]*.parquet"))
+    merged = pa.concat_tables([pq.ParquetFile(each).read() for each in files]).replace_schema_metadata({"made": "of several"})
+    for each in files:
+        each.unlink()
+    pq.write_table(merged, files[0].with_name("merged.parquet"))
+    assert room.check()
+    before = merged.num_rows
+    taken, _ = room.remodel(Choice(source="whatsapp"))
+    left = pq.ParquetFile(files[0].with_name("merged.parquet")).read()
+    assert before - left.num_rows == taken["messages"] > 0
+    assert left.schema.metadata == {b"made": b"of several"}
+    assert room.check()
