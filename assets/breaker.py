@@ -16,7 +16,7 @@ def put_back(inbox: Inbox, ledger: Ledger) -> str:
     """Make pending again what was released, or tried with other connections or decoders; returns the circumstances of today."""
     today = ledger.circumstances()
     for each in ledger.to_try(today):
-        inbox.put_back(each.segment_id, each.name)
+        inbox.put_back(each.segment_id)
     return today
 
 

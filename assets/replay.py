@@ -36,15 +36,16 @@ def replay(tools: Tools, choice: Choice, *, is_rehearsal: bool = False) -> Itera
     for segment_id, chosen in sorted(tools.quarantine.lines(choice).items()):
         twins = _twins(tools, segment_id)
         numbers = sorted({twin for line in chosen for twin in twins.get(line, ())})
-        if not numbers:
-            kept = Counter(each.reason for each in tools.quarantine.entries(segment_id) if each.line in set(chosen))
-            yield Retried(segment_id, len(chosen), Counter(), kept)
-        elif is_rehearsal:
-            lines = _lines(tools, segment_id, numbers)
-            new, still = _merged(_tried(tools, lines))
-            yield Retried(segment_id, len(numbers), tables_of(new), Counter(each.reason for each in still))
-        else:
+        if is_rehearsal:
+            new, refused = _merged(_tried(tools, _lines(tools, segment_id, numbers)))
+            yield Retried(segment_id, len(numbers), tables_of(new), Counter(each.reason for each in refused))
+        elif numbers:
             yield resume(tools, tools.quarantine.begin(segment_id, "quarantine", numbers))
+        cut = set(chosen).difference(twins)  # their bytes are not the whole line
+        if cut:
+            yield Retried(
+                segment_id, len(cut), Counter(), Counter(each.reason for each in tools.quarantine.entries(segment_id) if each.line in cut)
+            )
 
 
 def resume(tools: Tools, begun: Replay) -> Retried:

@@ -3,7 +3,7 @@
 Here belong the seams between what exists (`assets`) and with what it runs (`orchestration.resources`). Not here: any implementation.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
+from core.holding import SegmentsAside, SegmentsHeld
 from core.identity import Link, Sighting
 from core.intake import Directory
 from core.reference import LeadPoint
@@ -51,15 +52,7 @@ class Segment(NamedTuple):
     size_bytes: int
 
 
-class Removed(NamedTuple):
-    """What was removed of the raw segments, and how many were left because nobody knows them."""
-
-    removed: int
-    bytes: int
-    not_in_ledger: int
-
-
-class Inbox(Protocol):
+class Inbox(SegmentsAside, Protocol):
     """Where raw webhooks arrive."""
 
     def names(self) -> list[str]:
@@ -76,22 +69,6 @@ class Inbox(Protocol):
 
     def settle(self, segment: Segment) -> None:
         """Put it aside: all that it held is in the lake or in quarantine."""
-        ...
-
-    def hold(self, segment: Segment) -> None:
-        """Put it where it waits, because nothing of it was taken in."""
-        ...
-
-    def put_back(self, segment_id: str, name: str) -> None:
-        """Let a held segment be pending again; no error where it is pending already."""
-        ...
-
-    def expire(self, as_of: datetime, taken_in: Callable[[Collection[str]], Mapping[str, tuple[str, datetime]]]) -> "Removed":
-        """Remove raw segments that were taken in long enough ago; one that the ledger does not know is left."""
-        ...
-
-    def split(self, segment: Segment, is_apart: Callable[[Line], bool]) -> tuple[Segment, Segment] | None:
-        """Two pending segments in its place, the lines that are to be apart and the rest; None where it cannot be or one would be empty."""
         ...
 
 
@@ -157,17 +134,7 @@ class Count(NamedTuple):
     replayed: int = 0
 
 
-class HeldSegment(NamedTuple):
-    """A segment that was not taken in because too much of it is broken; `verdicts` as in `core.breaker`, `name` without its folder."""
-
-    segment_id: str
-    name: str
-    state: str
-    held_at: datetime
-    verdicts: Sequence[Mapping[str, Any]]
-
-
-class Ledger(Protocol):
+class Ledger(SegmentsHeld, Protocol):
     """What has been taken in, and what was turned away."""
 
     def known(self, segment_ids: Collection[str]) -> set[str]:
@@ -176,30 +143,6 @@ class Ledger(Protocol):
 
     def record(self, segment: Segment, line_count: int, detail: str, counts: Sequence[Count], held: Sequence[Held]) -> None:
         """Note a segment as taken in, with its counts and rejects, in one transaction."""
-        ...
-
-    def taken_in(self, starts: Collection[str]) -> Mapping[str, tuple[str, datetime]]:
-        """Id and moment of the segments that were taken in, by the first 16 digits of the id."""
-        ...
-
-    def circumstances(self) -> str:
-        """What decides, besides its bytes, whether a segment is broken: connections and decoders, as a digest."""
-        ...
-
-    def hold(self, segment: Segment, verdicts: Sequence[Mapping[str, Any]], tried_with: str) -> None:
-        """Note that a segment is held, and under which circumstances it was tried."""
-        ...
-
-    def held(self) -> Sequence[HeldSegment]:
-        """Segments that are held, or released and not yet taken in, oldest first."""
-        ...
-
-    def to_try(self, tried_with: str) -> Sequence[HeldSegment]:
-        """Those of them that were released, or last tried under other circumstances."""
-        ...
-
-    def is_released(self, segment_id: str) -> bool:
-        """Whether a person has decided that it is taken in, however much of it is broken."""
         ...
 
     def counts(self) -> Mapping[tuple[str, str, str], Count]:

@@ -114,7 +114,7 @@ def released(settings: Settings, segment: str) -> dict[str, Any]:
         found = platform.ledger.release(segment)
         if found is None:
             raise QuarantineError(f"no held segment's id begins with {segment!r}, or several do: `flexoraa quarantine list` shows them")
-        platform.inbox.put_back(found.segment_id, found.name)
+        platform.inbox.put_back(found.segment_id)
         return {**found._asdict(), "state": "released"}
 
 

@@ -3,7 +3,6 @@
 Here belongs finding segments, unpacking them and putting them aside. Not here: what a line means (`core.intake`).
 """
 
-import contextlib
 import errno
 import fcntl
 import hashlib
@@ -17,7 +16,8 @@ from pathlib import Path
 import zstandard
 
 from core.events import Reject
-from core.ports import Line, Removed, Segment
+from core.holding import Removed
+from core.ports import Line, Segment
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
 _BLOCK = 1 << 20
@@ -78,10 +78,10 @@ class FolderInbox:
         """Move it to `held/`, under its id."""
         _move(segment, self.held)
 
-    def put_back(self, segment_id: str, name: str) -> None:
-        """From `held/` back to where it is pending; what is not there is pending already."""
-        with contextlib.suppress(FileNotFoundError):
-            (self.held / _aside(segment_id, name)).rename(self.folder / name)
+    def put_back(self, segment_id: str) -> None:
+        """From `held/` back to where it is pending, its id in its name: the old one may be another's. No error where it is not there."""
+        for path in sorted(self.held.glob(f"{segment_id[:_ID_DIGITS]}-*")):
+            path.rename(self.folder / path.name)
 
     def expire(self, as_of: datetime, taken_in: Callable[[Collection[str]], Mapping[str, tuple[str, datetime]]]) -> Removed:
         """Remove from `done/` what was taken in `keep` ago or earlier, by the ledger and by its bytes; anything else is left."""
@@ -136,7 +136,8 @@ def _move(segment: Segment, folder: Path) -> None:
 
 
 def _aside(segment_id: str, name: str) -> str:
-    return f"{segment_id[:_ID_DIGITS]}-{name}"
+    start = f"{segment_id[:_ID_DIGITS]}-"
+    return name if name.startswith(start) else start + name
 
 
 def _is_being_written(path: Path) -> bool:

@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import text
 
 import core
+from core.holding import HeldSegment
 from core.intake import Account, Directory
-from core.ports import Clock, Count, Held, HeldSegment, Segment
+from core.ports import Clock, Count, Held, Segment
 from core.quarantine import quarantine_id
 from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.state import State

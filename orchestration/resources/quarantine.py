@@ -159,12 +159,15 @@ class PostgresQuarantine:
         """In one transaction: what was taken in is `replayed`, what was not has its reason of today, and the counts say so."""
         still = {(each.line, each.item): each for each in outcome.still}
         select = text(
-            "select line, item, tenant_id, source from ops.quarantine "
-            "where segment_id = :segment_id and state = 'held' and line = any(:lines)"
+            "select line, item, tenant_id, source, state from ops.quarantine "
+            "where segment_id = :segment_id and state <> 'replayed' and line = any(:lines)"
         )
         with self._state.begin() as connection:
-            rows = connection.execute(select, {"segment_id": replay.segment_id, "lines": list(outcome.lines)})
+            rows: Sequence[Any] = connection.execute(select, {"segment_id": replay.segment_id, "lines": list(outcome.lines)}).all()
             before = {(row[0], row[1]): (row[2], row[3]) for row in rows}
+            for line, item, *_, state in rows:
+                if state == "expired" and still.pop((line, item), None) is not None:  # its tenant keeps bodies for fewer days
+                    del before[line, item]
             gone = [place for place in before if place not in still]
             self._count(connection, replay, before, still)
             if gone:

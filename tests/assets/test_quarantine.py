@@ -1,5 +1,6 @@
 """Trying again what was turned away: it ends as if whatever was wrong had been right from the start, to the row and to the count."""
 
+import gzip
 import subprocess
 import sys
 import tempfile
@@ -254,4 +255,16 @@ def test_rows_leave_a_file_that_other_segments_share_and_it_keeps_what_it_says_o
     left = pq.ParquetFile(files[0].with_name("merged.parquet")).read()
     assert before - left.num_rows == taken["messages"] > 0
     assert left.schema.metadata == {b"made": b"of several"}
+    assert room.check()
+
+
+def test_what_was_not_kept_whole_stays_and_is_told(room: Room) -> None:
+    packed = gzip.compress(b"".join(line + b"\n" for line in LINES[:3]), mtime=0)
+    (room.inbox.folder / "a.ndjson.gz").write_bytes(packed[:-4])
+    room.take()
+    room.apply(Fixes())
+    before = room.held()
+    assert "bad_archive" in {key[2] for key in before}
+    assert room.replay(Choice(reason="bad_archive"), is_rehearsal=True) == (Counter(), {"bad_archive": 1})
+    assert room.replay() == (Counter({"messages": 3, "contact_events": 3}), {"bad_archive": 1})
     assert room.check()

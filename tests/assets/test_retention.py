@@ -71,6 +71,18 @@ def test_what_has_expired_keeps_its_reason_and_its_count_and_cannot_be_replayed(
     assert room.platform.quarantine.reveal(entry, "somebody") is None
 
 
+def test_what_expired_of_one_tenant_stays_so_when_the_rest_of_its_line_is_replayed(room: Room) -> None:
+    both = whatsapp(5, change("moss-1", [message("m", 5, "TIMESTAMP")]), change("fern-2", [message("f", 5, "TIMESTAMP"), message("g", 5)]))
+    room.apply(Fixes(is_connected=False))
+    room.drop("b.ndjson", [both])
+    room.take()
+    assert remove(room, AT + timedelta(days=20))["bad_time moss"] == 2
+    room.apply(Fixes())
+    assert room.replay(Choice(reason="unknown_account"))[0]["messages"] == 1
+    assert room.platform.quarantine.counts(Choice(reason="bad_time")) == {"bad_time": {"expired": 2, "held": 2}}
+    assert room.check()
+
+
 def test_a_segment_leaves_done_after_its_days_and_never_one_that_the_ledger_does_not_know(room: Room) -> None:
     (ours,) = room.inbox.done.iterdir()
     stranger = room.inbox.done / "0123456789abcdef-kept by hand.ndjson"
