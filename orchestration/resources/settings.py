@@ -26,6 +26,7 @@ VARIABLES = (
     "FLEXORAA_HTTP_READ_SECONDS",
     "FLEXORAA_SPARK_MASTER",
     "FLEXORAA_SPARK_MEMORY",
+    "FLEXORAA_DONE_DAYS",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -53,6 +54,7 @@ class Settings:
     http_read_seconds: float = 15.0
     spark_master: str = "local[2]"
     spark_memory: str = "2g"
+    done_days: int = 30
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -84,6 +86,7 @@ class Settings:
                 env, "FLEXORAA_SPARK_MASTER", cls.spark_master, r"local\[(\d+|\*)\]|spark://\S+:\d+", "local[2] or spark://host:7077"
             ),
             spark_memory=_shaped(env, "FLEXORAA_SPARK_MEMORY", cls.spark_memory, r"\d+[mg]", "2g or 1500m"),
+            done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 
@@ -242,3 +245,13 @@ def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
         message = f"{name} must be a number of seconds above 0 and up to 600, not {text!r}"
         raise SettingsError(message)
     return seconds
+
+
+def _days(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 3650:
+        message = f"{name} must be a whole number of days from 1 to 3650, not {text!r}"
+        raise SettingsError(message)
+    return int(text)
