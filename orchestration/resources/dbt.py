@@ -64,11 +64,15 @@ class DbtRunner:
         Raises:
             DbtError: after the last event, where a node failed.
         """
+        return self.invoke("build", arguments)
+
+    def invoke(self, command_name: str, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """As `build`, for any of dbt's commands."""
         self.warm()
         worker = self._worker
         if worker is None or worker.stdin is None or worker.stdout is None:
             raise DbtError("the dbt worker has no pipes")
-        command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", "build", *arguments]
+        command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", command_name, *arguments]
         worker.stdin.write(json.dumps([*command, *_places(self._target)]) + "\n")
         worker.stdin.flush()
         errors: list[str] = []
@@ -76,7 +80,7 @@ class DbtRunner:
             event = json.loads(line)
             if "done" in event:
                 if event["done"] is not None:
-                    raise DbtError("dbt build failed:\n" + "\n".join(errors or [event["done"]]))
+                    raise DbtError(f"dbt {command_name} failed:\n" + "\n".join(errors or [event["done"]]))
                 return
             if event["info"]["level"] == "error":
                 errors.append(event["info"]["msg"])

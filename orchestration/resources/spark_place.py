@@ -82,18 +82,18 @@ class SparkPlace(Struct, frozen=True):
 
     @contextlib.contextmanager
     def locked(self, *, to_write: bool) -> Iterator[None]:
-        """Alone to write, or with other readers.
+        """Alone to write, once all readers are done; or to read, beside other readers.
 
         Raises:
-            WarehouseError: somebody writes it now.
+            WarehouseError: to read, while somebody writes it.
         """
         if not to_write and not Path(self.folder).is_dir():
             raise WarehouseError("there is no warehouse yet: run `flexoraa run` first")
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         with Path(self.folder, _LOCK).open("a") as file:
             try:
-                fcntl.flock(file, (fcntl.LOCK_EX if to_write else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX if to_write else fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                message = "the warehouse is being written or read by another process; try again when it has ended"
+                message = "the warehouse is being written by another process; try again when its run has ended"
                 raise WarehouseError(message) from error
             yield

@@ -71,7 +71,7 @@ class Installation:
 
     def unit_tests_passed(self) -> int:
         """How many of dbt's unit tests ran; one that fails raises."""
-        done = [event["data"].get("status") for event in self.dbt.build(["--select", "test_type:unit"])]
+        done = [event["data"].get("status") for event in self.dbt.invoke("test", ["--select", "test_type:unit"])]
         return done.count("pass")
 
     def _empty(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from orchestration.resources.fingerprint import fingerprint, lines
 from orchestration.resources.warehouse import Warehouse, WarehouseError
-from orchestration.resources.warehouse_postgres import warehouse_url
+from orchestration.resources.warehouse_postgres import PostgresWarehouse, warehouse_url
 from tests.dbt import engines
 from tests.dbt.conftest import LEADS, SEED
 from tests.dbt.histories import AS_OF, history, told
@@ -158,6 +158,23 @@ def test_a_query_reads_and_nothing_else(other: engines.Installation) -> None:
     assert other.warehouse.row_counts()["dim_leads"] > 0
 
 
-def test_a_home_without_a_warehouse_says_so() -> None:
-    with engines.installation("postgres") as made, pytest.raises(WarehouseError, match="no warehouse yet"):
-        made.warehouse.names()
+def test_a_login_that_is_no_superuser_needs_the_right_to_make_a_database_and_is_told_so(rows: Rows) -> None:
+    with engines.installation("postgres") as made:
+        with pytest.raises(WarehouseError, match="no warehouse yet"):
+            made.warehouse.names()
+        url = made._state_url
+        with psycopg.connect(url, autocommit=True) as owner:
+            owner.execute("create role plain login; grant flexoraa_service to plain")
+            plain = PostgresWarehouse(url.replace("flexoraa@", "plain@"), made.settings.lake, made.settings.reference)
+            with pytest.raises(WarehouseError, match=r"alter role … createdb.*create database \"postgres_warehouse\" template template0"):
+                plain.prepare()
+            owner.execute("alter role plain createdb")
+        for (schema, table), each in tables(rows).items():
+            if schema == "reference":
+                pq.write_table(each, made.settings.reference / f"{table}.parquet")
+        plain.prepare()
+        assert plain.query("select count(*) as n from reference.run").to_pylist() == [{"n": 1}]
+        with psycopg.connect(url) as owner:
+            owner.execute("create role outsider login")
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(warehouse_url(url.replace("flexoraa@", "outsider@")))

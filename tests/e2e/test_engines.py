@@ -2,10 +2,13 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from orchestration.resources.dbt import DbtRunner
+from orchestration.resources.dbt_profile import dbt_environment
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.fingerprint import Mart
 from orchestration.resources.settings import ENGINES, Settings
@@ -53,6 +56,18 @@ def test_each_engine_builds_the_same_marts_and_the_home_keeps_to_the_last(home: 
 
     assert run(home).json()["marts"] == counts["spark"]  # a session over what lies there, without being told the engine again
     assert fingerprints(home) == found["spark"]
+
+
+def test_one_mart_alone_is_built_on_what_an_earlier_session_left(home: Path) -> None:
+    """As from Dagster's UI: tables and views that are not selected are those of the last build; what a killed process left is nothing."""
+    settings, before = Settings.load(home, {}), fingerprints(home)
+    torn = settings.spark_warehouse / "marts.db" / "dim_leads"
+    (torn / "_SUCCESS").unlink()
+    with closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, None))) as dbt:
+        built = [event["data"]["node_info"]["node_name"] for event in dbt.build(["--select", "dim_leads"]) if "node_info" in event["data"]]
+    assert "dim_leads" in built
+    assert "fct_messages" not in built
+    assert fingerprints(home) == before
 
 
 def test_a_question_is_answered_by_spark_and_may_only_read(home: Path) -> None:
