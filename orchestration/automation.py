@@ -3,7 +3,11 @@
 Here belongs timing that does not depend on what is observed. Not here: sensors.
 """
 
+from typing import Any
+
 import dagster as dg
+
+from assets.maintenance import compact_lake
 
 EVERYTHING = dg.define_asset_job(
     "everything",
@@ -32,5 +36,14 @@ HOURLY_SWEEP = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
-JOBS = [EVERYTHING, BUILD, DELIVER]
-SCHEDULES = [HOURLY_SWEEP]
+DAILY_COMPACTION = dg.ScheduleDefinition(
+    name="daily_compaction",
+    job=compact_lake,
+    cron_schedule="41 2 * * *",
+    execution_timezone="UTC",
+    description="Small files of the lake into larger ones, once a day: no run waits for it but one that starts meanwhile.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+JOBS: list[Any] = [EVERYTHING, BUILD, DELIVER, compact_lake]
+SCHEDULES = [HOURLY_SWEEP, DAILY_COMPACTION]

@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
+lake_app = typer.Typer(help="The files of the lake.", no_args_is_help=True)
+app.add_typer(lake_app, name="lake")
 
 Home = Annotated[Path | None, typer.Option("--home", help="The installation's folder; else FLEXORAA_HOME, else ./.flexoraa.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
@@ -126,6 +128,28 @@ def hooks(format: Annotated[Format, typer.Option(help="How to print it.")] = For
     from orchestration.tables import print_table
 
     print_table(rows(Settings.load(home)), format.value)
+
+
+@lake_app.command(name="list", epilog="Example: flexoraa lake list --json")
+def lake_list(home: Home = None, json: Json = False) -> None:
+    """Files, rows, bytes and schema versions of each table."""
+    from orchestration.lake_command import print_lake
+
+    print_lake(Settings.load(home), as_json=json)
+
+
+@lake_app.command(name="compact", epilog="Example: flexoraa lake compact --min-files 2")
+def lake_compact(
+    min_files: Annotated[int, typer.Option(min=2, help="How many small files a date must have to be merged.")] = 8,
+    home: Home = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Merge small files into larger ones (FLEXORAA_LAKE_FILE_MB each); waits for a run that is on its way."""
+    from orchestration.lake_command import compact
+    from orchestration.resources.progress import TerminalProgress
+
+    compact(Settings.load(home), min_files, TerminalProgress(quiet=quiet), as_json=json)
 
 
 @app.command(epilog="Example: flexoraa simulate --tenants 3 --leads 60 --days 14 --seed 7 --out traffic")
