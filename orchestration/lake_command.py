@@ -14,7 +14,7 @@ from assets import maintenance
 from core.events import EVENT_TYPES
 from core.ports import Progress
 from orchestration.resources.lake import FolderLake
-from orchestration.resources.lake_files import LakeFiles
+from orchestration.resources.lake_files import LakeError, LakeFiles
 from orchestration.resources.lake_schema import footer
 from orchestration.resources.run_lock import hold_run_lock
 from orchestration.resources.settings import Settings
@@ -32,7 +32,11 @@ def print_lake(settings: Settings, *, as_json: bool) -> None:
     elif rows:
         print_table(pa.Table.from_pylist([row | {"schema_versions": _words(row["schema_versions"])} for row in rows]), "table")
     else:
-        typer.echo(f"{settings.lake}: no event has been taken in yet")
+        typer.echo(_nothing(settings))
+
+
+def _nothing(settings: Settings) -> str:
+    return f"{settings.lake}: no event has been taken in yet"
 
 
 def _table(files: LakeFiles, table: str) -> dict:  # type: ignore[type-arg]  # JSON
@@ -59,7 +63,13 @@ def _words(versions: dict[str, int]) -> str:
 
 
 def compact(settings: Settings, min_files: int, progress: Progress, *, as_json: bool) -> None:
-    """Merge under the run lock, and say what came of it."""
+    """Merge under the run lock, and say what came of it.
+
+    Raises:
+        LakeError: there is no lake, or it holds what cannot be read.
+    """
+    if not settings.lake.is_dir():
+        raise LakeError(_nothing(settings))
     lake = FolderLake(settings.lake, settings.lake_file_mb << 20)
     warehouse = Warehouse(settings.warehouse, settings.lake, settings.reference)
     with hold_run_lock(settings.home, lambda: typer.echo("waiting for the run that is on its way", err=True)):

@@ -55,18 +55,18 @@ def compact(files: LakeFiles, file_bytes: int, min_files: int) -> Iterator[Merge
     Raises:
         LakeError: a file cannot be read by this version; what was told before stays merged.
     """
-    staging = files.folder / ".staging" / "merge"
+    staging = files.folder / ".staging"
     try:
         for event_type in EVENT_TYPES:
             known = [file for file in readable(event_type, files.live(event_type.table)) if not is_wider(event_type, file)]
             for group in plan(known, file_bytes, min_files):
                 files.note_merged({file.path.name.rpartition("-")[0] for file in group if not file.is_merged})
-                made = _write(files, staging, event_type, group)
+                made = _write(files, event_type, group)
                 files.commit(event_type.table, new=[made.name], old=[file.name for file in group])
                 before = sum(file.size_bytes for file in group)
                 yield Merge(event_type.table, group[0].day, len(group), before, made.size_bytes, footer(made).rows)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)  # also what killed ones left there: nobody else writes now
 
 
 def take_in_again(files: LakeFiles, segment_id: str, targets: Sequence[Path], put: Callable[[], None]) -> None:
@@ -84,7 +84,7 @@ def take_in_again(files: LakeFiles, segment_id: str, targets: Sequence[Path], pu
         for event_type in EVENT_TYPES:
             table = event_type.table
             holders = [file for file in files.live(table) if file.is_merged and _holds(file, segment_id)]
-            made = [_write(files, files.folder / ".staging" / "merge", event_type, [file], without=segment_id) for file in holders]
+            made = [_write(files, event_type, [file], without=segment_id) for file in holders]
             if holders or table in ours:
                 new = [file.name for file in made if footer(file).rows]
                 files.commit(table, new=new, old=[file.name for file in holders], revived=ours.get(table, ()))
@@ -97,13 +97,13 @@ def _holds(file: LakeFile, segment_id: str) -> bool:
     return bool(found.collect(engine="streaming").item())
 
 
-def _write(files: LakeFiles, staging: Path, event_type: type[Event], group: list[LakeFile], *, without: str | None = None) -> LakeFile:
+def _write(files: LakeFiles, event_type: type[Event], group: list[LakeFile], *, without: str | None = None) -> LakeFile:
     """One file of the rows of a group, in place and on disk, but not counting yet."""
     import polars as pl  # as above
 
     (name,) = files.announce(event_type.table, group[0].day, 1)
-    staging.mkdir(parents=True, exist_ok=True)
-    aside, path = staging / Path(name).name, files.folder / event_type.table / name
+    aside, path = files.folder / ".staging" / "merge" / Path(name).name, files.folder / event_type.table / name
+    aside.parent.mkdir(parents=True, exist_ok=True)
     frame = scan(event_type, [file.path for file in group])
     rows = sum(footer(file).rows for file in group)
     frame = frame.sort(SORT_KEYS) if without is None else frame.filter(pl.col("segment_id") != without)
