@@ -1,12 +1,9 @@
 """Keeping the lake readable: many small files into few larger ones, with the same rows.
 
-Here belongs the order of its steps, and the job. It is no asset: it changes what files there are and not what exists. Not here: how files
-are merged (`orchestration.resources.compaction`), when (`orchestration.automation`).
+Here belongs the order of its steps. It is no asset: it changes what files there are and not what exists. Not here: how files are merged
+(`orchestration.resources.compaction`), when (`orchestration.automation`).
 """
 
-from typing import Any
-
-import dagster as dg
 from msgspec import Struct
 
 from core.ports import Lake, Merge, Progress, Warehouse
@@ -39,24 +36,3 @@ def compact(lake: Lake, warehouse: Warehouse, progress: Progress, min_files: int
         bytes_after=sum(each.bytes_after for each in merges),
         files_removed=lake.sweep() if warehouse.follow() else None,
     )
-
-
-@dg.op(out=dg.Out(dg.Nothing))
-def merge_small_files(
-    context: dg.OpExecutionContext,
-    lake: dg.ResourceParam[Lake],
-    warehouse: dg.ResourceParam[Warehouse],
-    progress: dg.ResourceParam[Progress],
-    run_lock: dg.ResourceParam[None],
-) -> None:
-    """Merge the small files of each table and event date."""
-    done = compact(lake, warehouse, progress)
-    metadata: dict[str, Any] = {name: value for name in done.__struct_fields__ if (value := getattr(done, name)) is not None}
-    context.log.info("compacted: %s", metadata)
-    context.add_output_metadata(metadata)
-
-
-@dg.job(description="Small files of the lake into larger ones; the rows stay the same.")
-def compact_lake() -> None:
-    """One step."""
-    merge_small_files()

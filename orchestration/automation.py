@@ -3,11 +3,13 @@
 Here belongs timing that does not depend on what is observed. Not here: sensors.
 """
 
-from typing import Any
-
 import dagster as dg
+from msgspec.structs import asdict
 
-from assets.maintenance import compact_lake
+from assets.maintenance import compact
+from assets.retention import remove_old
+from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
+from core.quarantine import Quarantine
 
 EVERYTHING = dg.define_asset_job(
     "everything",
@@ -27,6 +29,44 @@ DELIVER = dg.define_asset_job(
     description="Deliver what the outbox holds and is due.",
 )
 
+
+@dg.op(description="Bodies of the quarantine and segments in inbox/done that were kept long enough are removed.")
+def remove_what_is_too_old(
+    context: dg.OpExecutionContext,
+    quarantine: dg.ResourceParam[Quarantine],
+    inbox: dg.ResourceParam[Inbox],
+    ledger: dg.ResourceParam[Ledger],
+    clock: dg.ResourceParam[Clock],
+    run_lock: dg.ResourceParam[None],
+) -> None:
+    """Once a day."""
+    context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now()))
+
+
+@dg.job(name="retention", description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
+def retention() -> None:
+    """One step."""
+    remove_what_is_too_old()
+
+
+@dg.op(description="Small files of each table and event date of the lake become larger ones.")
+def merge_small_files(
+    context: dg.OpExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    progress: dg.ResourceParam[Progress],
+    run_lock: dg.ResourceParam[None],
+) -> None:
+    """Once a day."""
+    context.log.info("compacted: %s", asdict(compact(lake, warehouse, progress)))
+
+
+@dg.job(description="Small files of the lake become larger ones; the rows stay the same.")
+def compact_lake() -> None:
+    """One step."""
+    merge_small_files()
+
+
 HOURLY_SWEEP = dg.ScheduleDefinition(
     name="hourly_sweep",
     job=EVERYTHING,
@@ -45,5 +85,15 @@ DAILY_COMPACTION = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
-JOBS: list[Any] = [EVERYTHING, BUILD, DELIVER, compact_lake]
-SCHEDULES = [HOURLY_SWEEP, DAILY_COMPACTION]
+DAILY_RETENTION = dg.ScheduleDefinition(
+    name="daily_retention",
+    job=retention,
+    cron_schedule="23 3 * * *",
+    execution_timezone="UTC",
+    description="Once a day: raw bodies that were kept long enough are removed.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+JOBS = [EVERYTHING, BUILD, DELIVER]
+OP_JOBS = [retention, compact_lake]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION]

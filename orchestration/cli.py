@@ -6,14 +6,14 @@ runs, so that `--help` is quick. Not here: any work.
 
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
-from enum import StrEnum
-from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
+from orchestration.lake_cli import lake_app
+from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
 
 app = typer.Typer(
@@ -26,37 +26,8 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
-lake_app = typer.Typer(help="The files of the lake.", no_args_is_help=True)
+app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
-
-Home = Annotated[Path | None, typer.Option("--home", help="The installation's folder; else FLEXORAA_HOME, else ./.flexoraa.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
-
-
-Json = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
-
-
-class Format(StrEnum):
-    """How an answer is printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """One indented object on standard output."""
-    typer.echo(dumps(value, indent=2))
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time, such as 2026-11-22T18:00:00Z") from error
-    if moment.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} has no offset; add Z for UTC, or +05:30")
-    return moment.astimezone(UTC)
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -71,9 +42,9 @@ def run(
     from orchestration.resources.platform import open_platform
     from orchestration.resources.progress import TerminalProgress
 
-    moment = SystemClock().now() if as_of is None else _moment(as_of)
+    at = SystemClock().now() if as_of is None else moment(as_of)
     settings = Settings.load(home)
-    clock = FixedClock(moment)  # one run speaks of one moment
+    clock = FixedClock(at)  # one run speaks of one moment
     with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
         prepare_dagster(settings, platform.state.libpq_url)
         platform.dbt.warm()
@@ -130,28 +101,6 @@ def hooks(format: Annotated[Format, typer.Option(help="How to print it.")] = For
     print_table(rows(Settings.load(home)), format.value)
 
 
-@lake_app.command(name="list", epilog="Example: flexoraa lake list --json")
-def lake_list(home: Home = None, json: Json = False) -> None:
-    """Files, rows, bytes and schema versions of each table."""
-    from orchestration.lake_command import print_lake
-
-    print_lake(Settings.load(home), as_json=json)
-
-
-@lake_app.command(name="compact", epilog="Example: flexoraa lake compact --min-files 2")
-def lake_compact(
-    min_files: Annotated[int, typer.Option(min=2, help="How many small files a date must have to be merged.")] = 8,
-    home: Home = None,
-    quiet: Quiet = False,
-    json: Json = False,
-) -> None:
-    """Merge small files into larger ones (FLEXORAA_LAKE_FILE_MB each); waits for a run that is on its way."""
-    from orchestration.lake_command import compact
-    from orchestration.resources.progress import TerminalProgress
-
-    compact(Settings.load(home), min_files, TerminalProgress(quiet=quiet), as_json=json)
-
-
 @app.command(epilog="Example: flexoraa simulate --tenants 3 --leads 60 --days 14 --seed 7 --out traffic")
 def simulate(  # noqa: PLR0913 — one parameter an option
     out: Annotated[Path, typer.Option(help="Folder for tenants.yaml, secrets, inbox segments and truth.json.")],
@@ -175,7 +124,7 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         leads=leads,
         days=days,
         seed=seed,
-        end_at=_moment(end_at),
+        end_at=moment(end_at),
         receiver_url=receiver_url,
         is_huge_body_planted=huge_body,
         progress=TerminalProgress(quiet=quiet),

@@ -22,7 +22,7 @@ from orchestration.resources.lake_schema import footer, is_wider, readable
 
 SORT_KEYS = ("tenant_id", "occurred_at", "event_id")
 
-_ROW_GROUP_ROWS = 16_384
+ROW_GROUP_ROWS = 16_384
 """Of a million rows of 20 tenants, a scan for one tenant took 29 ms, and 56 ms with DuckDB's own 122,880; the files grow by 3 %."""
 
 
@@ -83,18 +83,22 @@ def take_in_again(files: LakeFiles, segment_id: str, targets: Sequence[Path], pu
         put()
         for event_type in EVENT_TYPES:
             table = event_type.table
-            holders = [file for file in files.live(table) if file.is_merged and _holds(file, segment_id)]
-            made = [_write(files, event_type, [file], without=segment_id) for file in holders]
-            if holders or table in ours:
+            held = holders(event_type, [file for file in files.live(table) if file.is_merged], segment_id)
+            made = [_write(files, event_type, [file], without=segment_id) for file in held]
+            if held or table in ours:
                 new = [file.name for file in made if footer(file).rows]
-                files.commit(table, new=new, old=[file.name for file in holders], revived=ours.get(table, ()))
+                files.commit(table, new=new, old=[file.name for file in held], revived=ours.get(table, ()))
 
 
-def _holds(file: LakeFile, segment_id: str) -> bool:
+def holders(event_type: type[Event], files: Sequence[LakeFile], segment_id: str) -> list[LakeFile]:
+    """Those of a table's files that have a row of a segment."""
     import polars as pl  # here: 0.2 s that most commands never need
 
-    found = pl.scan_parquet(file.path, hive_partitioning=False).filter(pl.col("segment_id") == segment_id).select(pl.len())
-    return bool(found.collect(engine="streaming").item())
+    if not files:
+        return []
+    frame = scan(event_type, [file.path for file in files], include_file_paths="of_file")
+    found = set(frame.filter(pl.col("segment_id") == segment_id).select("of_file").unique().collect(engine="streaming")["of_file"])
+    return [file for file in files if str(file.path) in found]
 
 
 def _write(files: LakeFiles, event_type: type[Event], group: list[LakeFile], *, without: str | None = None) -> LakeFile:
@@ -108,7 +112,7 @@ def _write(files: LakeFiles, event_type: type[Event], group: list[LakeFile], *, 
     rows = sum(footer(file).rows for file in group)
     frame = frame.sort(SORT_KEYS) if without is None else frame.filter(pl.col("segment_id") != without)
     frame.sink_parquet(
-        aside, compression="zstd", compression_level=3, row_group_size=_ROW_GROUP_ROWS, statistics=True, metadata=file_metadata(event_type)
+        aside, compression="zstd", compression_level=3, row_group_size=ROW_GROUP_ROWS, statistics=True, metadata=file_metadata(event_type)
     )
     written = pq.read_metadata(aside).num_rows
     if without is None and written != rows:
@@ -121,11 +125,11 @@ def _write(files: LakeFiles, event_type: type[Event], group: list[LakeFile], *, 
     return LakeFile(path, name, group[0].day, state.st_size, state.st_mtime_ns)
 
 
-def scan(event_type: type[Event], paths: Sequence[Path]) -> Any:
-    """A lazy frame over files of a table, with today's columns; nulls where a file has not yet one."""
+def scan(event_type: type[Event], paths: Sequence[Path], **options: Any) -> Any:
+    """A lazy frame over files of a table, with today's columns, nulls where a file has not yet one; `options` are those of polars."""
     import polars as pl  # as above
 
     schema = frame_schema(event_type)
     if not paths:
         return pl.LazyFrame(schema=schema)
-    return pl.scan_parquet(list(paths), schema=schema, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")
+    return pl.scan_parquet(list(paths), schema=schema, hive_partitioning=False, missing_columns="insert", extra_columns="ignore", **options)

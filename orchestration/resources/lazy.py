@@ -1,8 +1,9 @@
 """Adapters for Dagster processes: opened when a run or a sensor first asks, so that a code location loads without a database.
 
-Here belongs that delay, also of the lock that makes runs of one installation follow each other. Not here: the adapters, the lock.
+Here belongs that delay, and the lock that makes runs of one installation follow each other. Not here: the adapters.
 """
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from orchestration.resources.run_lock import hold_run_lock
 from orchestration.resources.settings import Settings
 
 if TYPE_CHECKING:
     from orchestration.resources.platform import Platform
 
 PORTS = (
-    "clock", "progress", "vault", "inbox", "lake", "ledger", "reference", "warehouse", "publisher", "outbox", "senders", "receipts",
+    "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
+    "outbox", "senders", "receipts",
     "dbt",
 )  # fmt: skip
 
@@ -50,5 +51,8 @@ def lazy_ports() -> dict[str, dg.ResourceDefinition]:
 @dg.resource(description="Runs of one installation follow each other: DuckDB has one writer.")
 def run_lock(_context: dg.InitResourceContext) -> Iterator[None]:
     """Hold the installation's run lock for the length of a run; the kernel lets go of it if the process dies."""
-    with hold_run_lock(Settings.load().home):
+    home = Settings.load().home
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "run.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield

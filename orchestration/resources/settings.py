@@ -24,6 +24,7 @@ VARIABLES = (
     "FLEXORAA_HTTP_CONNECT_SECONDS",
     "FLEXORAA_HTTP_READ_SECONDS",
     "FLEXORAA_LAKE_FILE_MB",
+    "FLEXORAA_DONE_DAYS",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -54,6 +55,7 @@ class Settings:
     http_connect_seconds: float = 5.0
     http_read_seconds: float = 15.0
     lake_file_mb: int = 32
+    done_days: int = 30
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -82,6 +84,7 @@ class Settings:
             http_connect_seconds=_seconds(env, "FLEXORAA_HTTP_CONNECT_SECONDS", cls.http_connect_seconds),
             http_read_seconds=_seconds(env, "FLEXORAA_HTTP_READ_SECONDS", cls.http_read_seconds),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
+            done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 
@@ -222,7 +225,17 @@ def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
 
 def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1024:
         message = f"{name} must be a whole number of megabytes from 1 to 1024, not {text!r}"
+        raise SettingsError(message)
+    return int(text)
+
+
+def _days(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 3650:
+        message = f"{name} must be a whole number of days from 1 to 3650, not {text!r}"
         raise SettingsError(message)
     return int(text)

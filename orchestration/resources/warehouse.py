@@ -138,13 +138,18 @@ class Warehouse:
         return {key: accepted for key, (accepted, _) in self._lake_rows().items()}
 
     def conservation(self, counts: Mapping[tuple[str, str, str], Count]) -> dict[str, dict[str, int]]:
-        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it."""
+        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it.
+
+        What was replayed is counted where the replay took it in, and no longer where it was first received.
+        """
         duplicates = {key: repeated for key, (_, repeated) in self._lake_rows().items()}
         by_source: dict[str, dict[str, int]] = {}
         for key, count in counts.items():
             total = by_source.setdefault(count.source or "unknown", dict.fromkeys(("received", "accepted", "duplicate", "rejected"), 0))
             repeated = duplicates.get(key, 0)
-            for name, number in zip(total, (count.received, count.accepted - repeated, repeated, count.rejected), strict=True):
+            for name, number in zip(
+                total, (count.received - count.replayed, count.accepted - repeated, repeated, count.rejected), strict=True
+            ):
                 total[name] += number
         return dict(sorted(by_source.items()))
 
