@@ -72,6 +72,17 @@ class Inbox(SegmentsAside, Protocol):
         ...
 
 
+class Merge(NamedTuple):
+    """Several files of the lake that became one; sizes in bytes."""
+
+    table: str
+    day: date
+    files: int
+    bytes_before: int
+    bytes_after: int
+    rows: int
+
+
 class Lake(Protocol):
     """Canonical events as Parquet, by table and UTC event date."""
 
@@ -93,6 +104,14 @@ class Lake(Protocol):
 
     def event_dates(self) -> tuple[date, date] | None:
         """The first and the last event date, or None while the lake is empty."""
+        ...
+
+    def compact(self, min_files: int) -> Iterator[Merge]:
+        """Merge the small files of each date that has at least so many; each merge as it is done."""
+        ...
+
+    def sweep(self) -> int | None:
+        """Remove files that were merged into others; how many, or None while somebody reads the lake."""
         ...
 
 
@@ -199,6 +218,10 @@ class Warehouse(Protocol):
 
     def columns(self) -> Mapping[str, Mapping[str, str]]:
         """Types of the columns of every mart, in the words of dbt's contracts."""
+        ...
+
+    def follow(self) -> bool:
+        """Show what the lake holds now; False while somebody else has the warehouse open, and may be reading what it held."""
         ...
 
     def lake_counts(self) -> Mapping[tuple[str, str, str], int]:

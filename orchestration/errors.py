@@ -10,6 +10,7 @@ from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
+from orchestration.resources.lake_files import LakeError
 from orchestration.resources.postgres import PostgresError
 from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
@@ -22,7 +23,7 @@ USAGE_ERRORS = (QuarantineError, ReplayError, SettingsError, SimulationError, Te
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    DbtError, OSError, PostgresError, SealError, ServerUserError, VaultError, WarehouseError, psycopg.OperationalError,
+    DbtError, LakeError, OSError, PostgresError, SealError, ServerUserError, VaultError, WarehouseError, psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip
 """The work could not be done: exit code 1. OSError is the machine's: a full disk, a missing file, a port in use."""

@@ -97,7 +97,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             progress=progress or TerminalProgress(),
             vault=vault,
             inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
-            lake=FolderLake(settings.lake),
+            lake=FolderLake(settings.lake, settings.lake_file_mb << 20),
             lake_rows=FolderLakeRows(settings.lake),
             quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
