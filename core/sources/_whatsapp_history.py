@@ -34,7 +34,7 @@ class _Thread(Struct):
 
 class _Chunk(Struct):
     threads: list[Raw] = field(default_factory=list)
-    metadata: Raw | None = None
+    metadata: dict[str, Id | None] = field(default_factory=dict)
 
 
 class _Contact(Struct):
@@ -65,8 +65,8 @@ def history(scope: Scope, raw: Raw, place: str) -> Told:
             yield within(thread, f"{place}.threads[{n}]")
             continue
         whose = phone(thread.id) if thread.id else point(thread.context.wa_id, thread.context.user_id)
-        alone = {"metadata": chunk.metadata, "threads": [each]} if chunk.metadata else {"threads": [each]}
-        yield Unknown("history.thread", whose, thread.latest(), msgspec.Raw(msgspec.json.encode(alone)))
+        alone = msgspec.json.encode({"metadata": chunk.metadata, "threads": [each]})
+        yield Unknown("history.thread", whose, thread.latest(), Raw(alone))
     if not chunk.threads:
         yield Unknown("history")
 
