@@ -36,7 +36,7 @@ Code = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,63}$")]
 """A word of the operating system's own, kept in the clear: it has no room for what people say."""
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}$")]
-"""An id or name that the operating system or a vendor gave to something of ours (an account, a template, an experiment), kept in the clear."""
+"""An id or name of something of ours (an account, a template, an experiment), kept in the clear."""
 
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 
