@@ -39,7 +39,7 @@ class Elsewhere:
 
     def kinds(self) -> tuple[Callable[[datetime], Broken], ...]:
         """Each kind of mistake, to be made at some moment."""
-        return (self._untimed, self._half_signed, self._unknown_item, self._stale, self._unknown_step, self._forged_push, self._no_mail)
+        return (self._untimed, self._half_signed, self._unknown_change, self._stale, self._unknown_step, self._forged_push, self._no_mail)
 
     def _untimed(self, at: datetime) -> Broken:
         """A message without a time, in an entry without one."""
@@ -52,10 +52,10 @@ class Elsewhere:
         raw = meta_json(self._message("instagram", at))
         return Broken(meta_wire("instagram", raw, self.business.secrets["whatsapp_app"], self.rng).line(at), "wrong_signature", True)
 
-    def _unknown_item(self, at: datetime) -> Broken:
+    def _unknown_change(self, at: datetime) -> Broken:
         body = self._message("instagram", at)
-        item = body["entry"][0]["messaging"][0]
-        item["message_teleported"] = item.pop("message")
+        del body["entry"][0]["messaging"]
+        body["entry"][0]["changes"] = [{"field": "teleported_posts", "value": {"text": self.secret_text}}]
         return Broken(self._meta("instagram", body).line(at), None, True, NEW)
 
     def _stale(self, at: datetime) -> Broken:
