@@ -61,7 +61,7 @@ def _talk(
     at: datetime,
     rng: random.Random,
 ) -> None:
-    channel = "instagram" if rng.random() < 0.1 else "whatsapp"
+    channel = rng.choices(("whatsapp", "instagram", "messenger", "gmail"), (85, 6, 6, 3))[0]
     accounts = [f"{channel}_1", f"{channel}_2"][: 1 if rng.random() < 0.85 else 2]
     for number in range(rng.randint(1, 30)):
         # Ids without order, so that ties between events of one instant fall either way.
@@ -128,7 +128,8 @@ def _message(
     is_template = author == "automation" or (author != "lead" and rng.random() < 0.1)
     made.add(
         "messages", tenant, event_id, at, message_id=event_id, channel=channel, channel_account_id=account, contact_point_id=point,
-        direction="inbound" if author == "lead" else "outbound", author_type=author, message_type="template" if is_template else "text",
+        direction="inbound" if author == "lead" else "outbound", author_type=author,
+        message_type="template" if is_template else rng.choices(("text", "edit", "revoke"), (90, 6, 4))[0] if author == "lead" else "text",
         template_name="come_back" if is_template else None,
         action_id=f"action {event_id}" if author == "automation" and rng.random() < 0.9 else None,
     )  # fmt: skip
