@@ -6,9 +6,11 @@ Here belongs the list; each class lies beside what raises it. Anything else is a
 import psycopg
 import sqlalchemy.exc
 
+from core.identity_evidence import StrengthError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
+from orchestration.resources.identity import IdentityError
 from orchestration.resources.postgres import PostgresError
 from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
@@ -17,7 +19,7 @@ from orchestration.resources.vault import VaultError
 from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
-USAGE_ERRORS = (ReplayError, SettingsError, SimulationError, TenantsFileError)
+USAGE_ERRORS = (IdentityError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError)
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
