@@ -19,6 +19,8 @@ Tenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant; 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="The moment to speak of (ISO 8601 with offset); else now.")]
 By = Annotated[str, typer.Option("--by", help="Who decides: the id of one of the tenant's people, no viewer.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever asks later; kept sealed under the keys of those it speaks of.")]
+_ONLY_JSON = {"one_id", "other_id"}
+"""Columns that a terminal would cut ids for."""
 _NEXT = "Counts from the next `flexoraa run` on."
 
 
@@ -156,4 +158,5 @@ def _print(rows: list[dict[str, Any]], *, is_json: bool, empty: str) -> None:
 
     from orchestration.tables import print_table
 
-    print_table(pa.Table.from_pylist(rows), "json" if is_json else "table")
+    shown = rows if is_json else [{name: value for name, value in row.items() if name not in _ONLY_JSON} for row in rows]
+    print_table(pa.Table.from_pylist(shown), "json" if is_json else "table")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from assets.identity import suggest_leads
+from assets.leads import suggest_leads
 from core.identity import Edge, Resolution, resolve
 from core.identity_evidence import Decision, Strengths, Verdict, pair_id
 from core.identity_hints import Suggestion
