@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
+from core.holding import SegmentsAside, SegmentsHeld
 from core.identity_evidence import Decision, Strength
 from core.identity_holders import Link, Sighting
 from core.intake import Directory
@@ -52,7 +53,7 @@ class Segment(NamedTuple):
     size_bytes: int
 
 
-class Inbox(Protocol):
+class Inbox(SegmentsAside, Protocol):
     """Where raw webhooks arrive."""
 
     def names(self) -> list[str]:
@@ -135,16 +136,20 @@ class Held(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Conservation of one segment, tenant and source: received = accepted + rejected (`accepted` includes repeats)."""
+    """Conservation of one segment, tenant and source: received = accepted + rejected + replayed.
+
+    `accepted` includes repeats; `replayed` items are counted anew by the replay that took them in.
+    """
 
     tenant_id: str
     source: str
     received: int
     accepted: int
     rejected: int
+    replayed: int = 0
 
 
-class Ledger(Protocol):
+class Ledger(SegmentsHeld, Protocol):
     """What has been taken in, and what was turned away."""
 
     def known(self, segment_ids: Collection[str]) -> set[str]:

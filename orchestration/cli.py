@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
+from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.identity_cli import identity_app
-from orchestration.options import Format, Home, Json, Quiet, moment_of, print_json
+from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(identity_app, name="identity")
+app.add_typer(quarantine_app, name="quarantine")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -40,9 +42,9 @@ def run(
     from orchestration.resources.platform import open_platform
     from orchestration.resources.progress import TerminalProgress
 
-    moment = SystemClock().now() if as_of is None else moment_of(as_of)
+    at = SystemClock().now() if as_of is None else moment(as_of)
     settings = Settings.load(home)
-    clock = FixedClock(moment)  # one run speaks of one moment
+    clock = FixedClock(at)  # one run speaks of one moment
     with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
         prepare_dagster(settings, platform.state.libpq_url)
         platform.dbt.warm()
@@ -122,7 +124,7 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         leads=leads,
         days=days,
         seed=seed,
-        end_at=moment_of(end_at),
+        end_at=moment(end_at),
         receiver_url=receiver_url,
         is_huge_body_planted=huge_body,
         progress=TerminalProgress(quiet=quiet),

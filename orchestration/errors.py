@@ -7,6 +7,7 @@ import psycopg
 import sqlalchemy.exc
 
 from core.identity_evidence import StrengthError
+from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
@@ -19,7 +20,9 @@ from orchestration.resources.vault import VaultError
 from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
-USAGE_ERRORS = (IdentityError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError)
+USAGE_ERRORS = (
+    IdentityError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
+)  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration.options import Home, Json, moment_of, print_json
+from orchestration.cli_options import Home, Json, moment, print_json
 from orchestration.resources.settings import Settings
 
 identity_app = typer.Typer(help="Which contact points are one lead: suggestions, decisions and their reasons.", no_args_is_help=True)
@@ -147,7 +147,7 @@ def _decide(command: str, ids: Sequence[str], who: tuple[str, str], as_of: str |
 
 
 def _as_of(text: str | None) -> datetime | None:
-    return None if text is None else moment_of(text)
+    return None if text is None else moment(text)
 
 
 def _print(rows: list[dict[str, Any]], *, is_json: bool, empty: str) -> None:

@@ -47,7 +47,22 @@ def test_published_schemas_are_those_of_the_code(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "sql", "status", "simulate", "replay", "up", "collect", "demo", "tenant apply", "tenant hooks", "identity suggest"]
+    "command",
+    [
+        "run",
+        "sql",
+        "status",
+        "simulate",
+        "replay",
+        "up",
+        "collect",
+        "demo",
+        "tenant apply",
+        "tenant hooks",
+        "identity suggest",
+        "quarantine list",
+        "quarantine replay",
+    ],
 )
 def test_every_command_shows_an_example(command: str) -> None:
     shown = CliRunner().invoke(app, [*command.split(), "--help"])

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0007_identity"
-down_revision = "0004_retries"
+down_revision = "0005_quarantine"
 
 # `follows`: the number of the decision that stood on the link before, 0 for the first; so of two people who decide at once, one is told.
 # `one_id`, `other_id`: lead ids of the two holders alone, or the two points of a changed number. The reason may speak of people: sealed.

@@ -1,6 +1,6 @@
-"""Options that commands share, and how an answer is printed as JSON.
+"""What all commands share: options, moments, JSON.
 
-Here belongs what more than one file of commands needs. Not here: any command.
+Here belongs what more than one module of commands needs. Not here: any command.
 """
 
 from datetime import UTC, datetime
@@ -25,16 +25,16 @@ class Format(StrEnum):
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One indented object on standard output."""
-    typer.echo(dumps(value, indent=2))
+    """One indented object on standard output; moments in ISO 8601."""
+    typer.echo(dumps(value, indent=2, default=str))
 
 
-def moment_of(text: str) -> datetime:
-    """A moment as people write it, in UTC; wrong use where it is none."""
+def moment(text: str) -> datetime:
+    """A moment in UTC, from ISO 8601 with an offset."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no ISO 8601 time, such as 2026-11-22T18:00:00Z") from error
-    if moment.tzinfo is None:
+    if found.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no offset; add Z for UTC, or +05:30")
-    return moment.astimezone(UTC)
+    return found.astimezone(UTC)
