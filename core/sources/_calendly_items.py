@@ -14,7 +14,7 @@ from msgspec import Raw, Struct, field
 from core.events import Appointment, ContactEvent, Event, Point, Reject
 from core.sources._common import decode_json, identifier, moment, within
 
-_LEAD = re.compile(r"lead_[a-z0-9]{26}(?:_[0-9]{1,6})?")
+_LEAD = re.compile(r"lead_[a-z0-9]{26}(?:_[0-9]{1,20})?")
 """A lead id of ours (`core.identity`); anything else in a utm field is the visitor's own and is not kept."""
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")

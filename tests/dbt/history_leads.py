@@ -4,7 +4,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.reference import LeadPoint
+from core.reference import LeadAlias, LeadLink, LeadPoint
 from tests.dbt.history_base import START, History, step
 
 
@@ -42,6 +42,13 @@ def add_lead(made: History, tenant: str, lead: str, rng: random.Random) -> None:
                 kind="phone",
             )
         )
+        made.refer(
+            LeadAlias(tenant_id=tenant, alias_id=f"{lead}_new", lead_id=lead),
+            LeadLink(
+                tenant_id=tenant, link_id=f"link_{lead}", lead_id=lead, one_id=lead, other_id=f"{lead}_new", kind="number_changed",
+                source="whatsapp", strength="strong", evidence_count=1, first_at=change, last_at=change,
+            ),
+        )  # fmt: skip
         _talk(made, tenant, f"{lead}_next", lambda _: old, change + step(rng), rng)
     _talk(
         made,
