@@ -99,7 +99,7 @@ class Moments(_Mergeable):
         rows, places, size = _rows(values, group, groups)
         n = np.bincount(places, minlength=size).astype(float)
         mean, deviations = _centred(rows, places, n)
-        made = cls(n, mean, np.bincount(places, weights=deviations**2, minlength=size))
+        made = cls(n, mean, _products(deviations, deviations, places, n))
         return made if group is not None else _one(made)
 
     @classmethod
@@ -148,7 +148,7 @@ class PairMoments(_Mergeable):
         mean, apart = _centred(rows, places, n)
         other_mean, other_apart = _centred(other, places, n)
         m2, other_m2, comoment = (
-            np.bincount(places, weights=product, minlength=size) for product in (apart**2, other_apart**2, apart * other_apart)
+            _products(one, another, places, n) for one, another in ((apart, apart), (other_apart, other_apart), (apart, other_apart))
         )
         made = cls(n, mean, m2, other_mean, other_m2, comoment)
         return made if group is not None else _one(made)
@@ -231,6 +231,13 @@ def _centred(rows: Floats, places: NDArray[np.intp], n: Floats) -> tuple[Floats,
     return mean, rows - mean[places]
 
 
+def _products(one: Floats, another: Floats, places: NDArray[np.intp], n: Floats) -> Floats:
+    """Sums of products of deviations by group, less what the rounding of the means adds: at a mean of 1e9 that is 1e-7 a unit."""
+    sums, one_left, another_left = (np.bincount(places, weights=each, minlength=n.size) for each in (one * another, one, another))
+    found: Floats = sums - _share(one_left * another_left, n)
+    return np.maximum(found, 0.0) if one is another else found
+
+
 def _one(made: _M) -> _M:
     return type(made)(*(float(getattr(made, field.name)[0]) for field in fields(made)))
 
@@ -241,7 +248,7 @@ def _merged(n: Number, mean: Number, other_n: Number, other_mean: Number) -> tup
     swapped = (np.asarray(other_n) > n) | ((np.asarray(other_n) == n) & (np.asarray(other_mean) < mean))
     base: Number = np.where(swapped, other_mean, mean)
     far: Number = np.where(swapped, mean, other_mean)
-    return whole, (base + (far - base) * _share(np.where(swapped, n, other_n), whole))[()], n * _share(other_n, whole)
+    return whole, (base + (far - base) * _share(np.where(swapped, n, other_n), whole))[()], _share(n * other_n, whole)
 
 
 def _totalled(n: Number, mean: Number, axis: int) -> tuple[Number, Number, Number]:

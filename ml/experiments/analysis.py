@@ -69,7 +69,7 @@ class ResultTable:
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "comparisons"}
         parts |= {field.name: getattr(self.comparisons, field.name) for field in fields(Comparison)}
         parts["reason"] = np.array(REASONS)[self.comparisons.reason]
-        columns = [np.where(values != values, None, values).tolist() for values in parts.values()]  # noqa: PLR0124 - NaN
+        columns = [_plain(values) for values in parts.values()]
         return [dict(zip(parts, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
@@ -161,6 +161,14 @@ def moments_of(table: MomentTable, kind: Kind, places: Places) -> AnyMoments:
     raise ValueError(message)
 
 
+def _plain(values: Labels) -> list[Any]:
+    """Plain values, None for NaN."""
+    plain: list[Any] = values.astype(object).tolist()
+    for place in np.flatnonzero(np.isnan(values)).tolist() if values.dtype.kind == "f" else ():
+        plain[place] = None
+    return plain
+
+
 def _single_p(log_e: Floats) -> Floats:
     """Of one look: 1 / e."""
     return always_valid.p_values(log_e[:, None])[:, 0]
@@ -172,7 +180,7 @@ def _refuse_doubles(table: MomentTable, question: Places, variant: Places) -> No
         places, counts = np.unique(codes, return_counts=True)
         if (counts > 1).any():
             row = int(np.flatnonzero((arms if codes is arms else question) == places[counts > 1][0])[0])
-            message = f"experiment {table.experiment[row]!r}, metric {table.metric[row]!r} has two {what}"
+            message = f"experiment {table.experiment[row]}, metric {table.metric[row]} has two {what}"
             raise ValueError(message)
 
 

@@ -48,16 +48,16 @@ class CostCap:
 class LevelShares:
     """How the kill switch's level is split; what adds up to 1 holds jointly, by the union bound.
 
-    Most is the primary metric's up to the horizon, where a look costs power. Guardrails, exposures and cost are watched with e-values,
-    whose price for a small share is small: from 5 % to 0.2 % their bound on z grows by about a third. `after_horizon` keeps the primary
-    metric watched when the declared looks are used up.
+    Most is the primary metric's, then the guardrails', up to the horizon. `any_time` watches both with e-values besides: after the horizon,
+    and where events are too few for a normal test. Exposure and cost are watched with e-values only, whose price for a small share is
+    small: from 5 % to 0.15 % their bound on z grows by about a third.
     """
 
     primary: float = 0.80
-    after_horizon: float = 0.04
-    guardrails: float = 0.08
-    exposure: float = 0.04
-    cost: float = 0.04
+    guardrails: float = 0.10
+    any_time: float = 0.04
+    exposure: float = 0.03
+    cost: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)

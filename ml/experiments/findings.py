@@ -87,7 +87,7 @@ def _config(config: ExperimentConfig) -> Iterator[Finding]:
     if config.valid_to is not None and config.valid_to <= config.valid_from:
         yield Finding("bad_horizon", f"the validity ends at {config.valid_to.isoformat()}, not after its start")
     split = config.level
-    parts = split.primary, split.after_horizon, split.guardrails, split.exposure, split.cost
+    parts = split.primary, split.guardrails, split.any_time, split.exposure, split.cost
     if not 0 < config.alpha < 0.5 or min(parts) <= 0 or sum(parts) > 1 + _ROUNDING:
         yield Finding(
             "bad_level", f"alpha ({config.alpha}) lies between 0 and 1/2, and its parts {parts} are above 0 and at most 1 together"

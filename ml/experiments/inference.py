@@ -76,11 +76,13 @@ def fieller(pair: Pair, reach: Number) -> tuple[Floats, Floats]:
 
     `reach` is the critical value. NaN where control is not above zero by that much: the interval would be unbounded.
     """
-    share = np.square(reach) * pair.control_variance / np.square(pair.control)
-    ratio = pair.treatment / pair.control
-    half = reach / pair.control * np.sqrt(pair.treatment_variance * (1 - share) + np.square(ratio) * pair.control_variance)
-    bounded = (share < 1) & (pair.control > 0)
-    return tuple(np.where(bounded, (ratio + side * half) / (1 - share) - 1, np.nan) for side in (-1, 1))  # type: ignore[return-value]
+    with np.errstate(all="ignore"):
+        share = np.square(reach) * pair.control_variance / np.square(pair.control)
+        ratio = pair.treatment / pair.control
+        half = reach / pair.control * np.sqrt(pair.treatment_variance * (1 - share) + np.square(ratio) * pair.control_variance)
+        is_bounded = (share < 1) & (pair.control > 0)
+        low, high = (np.where(is_bounded, (ratio + side * half) / (1 - share) - 1, np.nan) for side in (-1, 1))
+    return low, high
 
 
 def delta_lift(pair: Pair, alpha: float = 0.05) -> tuple[Floats, Floats]:

@@ -101,12 +101,12 @@ def alarms(config: ExperimentConfig, looks: Looks) -> Iterator[Alarm]:
         yield monitors.mismatch(config, looks, level * split.exposure)
     arms = [variant for variant in config.treatments if variant.share > 0]
     for variant in arms:
-        if _told(config, looks, config.primary.metric, variant.name):
-            yield monitors.harm(config, looks, variant, level * split.primary / len(arms))
-            yield monitors.harm_without_horizon(config, looks, variant, level * split.after_horizon / len(arms))
-        for guardrail in config.guardrails:
-            if _told(config, looks, guardrail.metric, variant.name):
-                yield monitors.breach(config, looks, variant, guardrail, level * split.guardrails / len(arms) / len(config.guardrails))
+        for what in monitors.watched(config):
+            if _told(config, looks, what.metric, variant.name):
+                part = split.primary if what.kind == "harm" else split.guardrails / len(config.guardrails)
+                rest = split.any_time / (1 + len(config.guardrails))
+                yield monitors.worse_by_horizon(config, looks, variant, what, level * part / len(arms))
+                yield monitors.worse_at_any_time(config, looks, variant, what, level * rest / len(arms))
         if config.cost is not None and _told(config, looks, config.cost.metric, variant.name):
             yield monitors.overspending(config, looks, variant, config.cost, level * split.cost / len(arms))
 

@@ -7,14 +7,15 @@ runs the very code that decides on one. Not here: how the level is split and wha
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.experiments import always_valid, group_sequential
-from ml.experiments.config import CostCap, ExperimentConfig, Guardrail, Variant
-from ml.experiments.inference import least_met
+from ml.experiments.config import CostCap, ExperimentConfig, Variant
 from ml.experiments.deviates import sharpened, z_of_pair
+from ml.experiments.inference import least_met
 from ml.experiments.normal import z_of
 from ml.experiments.pairs import Mask, Pair, pair_of
 from ml.moments import AnyMoments, Counts, Floats
@@ -53,40 +54,45 @@ class Alarm:
     first: NDArray[np.intp]
 
 
-def harm(config: ExperimentConfig, looks: Looks, variant: Variant, alpha: float) -> Alarm:
-    """Treatment is worse on the primary metric: group-sequential up to the horizon, one-sided."""
-    control, treatment = _arms(config, looks, config.primary.metric, variant)
-    pair = pair_of(control, treatment)
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A metric that must not get worse: the primary one, or a guardrail with what it bears (`margin`, a share of control's)."""
+
+    kind: str
+    metric: str
+    higher_is_better: bool
+    margin: float = 0.0
+
+
+def watched(config: ExperimentConfig) -> list[Watched]:
+    """The primary metric and the guardrails."""
+    guardrails = [Watched("guardrail", each.metric, each.higher_is_better, each.margin) for each in config.guardrails]
+    return [Watched("harm", config.primary.metric, config.primary.higher_is_better), *guardrails]
+
+
+def worse_by_horizon(config: ExperimentConfig, looks: Looks, variant: Variant, what: Watched, alpha: float) -> Alarm:
+    """Treatment is worse, one-sided: group-sequential, so nothing more is found after the horizon."""
+    control, treatment, pair = _arms(config, looks, what, variant)
     times = [(at - config.valid_from) / config.horizon for at in looks.at]
     units = np.maximum.accumulate(pair.n.reshape(-1, len(looks.at)).mean(0))  # replicates of one design share their boundaries
     bound = group_sequential.boundaries(alpha, times, units.tolist(), config.spending)
-    z = sharpened(control, treatment, pair) if isinstance(control, Counts) and isinstance(treatment, Counts) else z_of_pair(pair)
-    statistic = -z if config.primary.higher_is_better else z
+    is_plain = isinstance(control, Counts) and isinstance(treatment, Counts) and not what.margin
+    z = sharpened(control, treatment, pair) if is_plain else z_of_pair(pair)
     judged = least_met(pair, control, treatment, units=config.least_units, events=config.least_events)
-    return _alarm("harm", variant.name, config.primary.metric, alpha, statistic, bound, judged)
+    return _alarm(what.kind, variant.name, what.metric, alpha, -z if what.higher_is_better else z, bound, judged)
 
 
-def harm_without_horizon(config: ExperimentConfig, looks: Looks, variant: Variant, alpha: float) -> Alarm:
-    """Treatment is worse on the primary metric: one-sided normal mixture, which goes on after the horizon."""
-    control, treatment = _arms(config, looks, config.primary.metric, variant)
-    return _worse(config, "harm", variant, config.primary.metric, alpha, control, treatment, config.primary.higher_is_better)
-
-
-def breach(config: ExperimentConfig, looks: Looks, variant: Variant, guardrail: Guardrail, alpha: float) -> Alarm:
-    """Treatment is worse than the guardrail bears: exact for counted events, by the normal mixture for other kinds."""
-    control, treatment = _arms(config, looks, guardrail.metric, variant)
-    if not (isinstance(control, Counts) and isinstance(treatment, Counts)):
-        return _worse(
-            config, "guardrail", variant, guardrail.metric, alpha, control, treatment, guardrail.higher_is_better, guardrail.margin
-        )
-    here, there = config.control.share, variant.share
-    if guardrail.higher_is_better:  # what is missing in treatment is too much in control
-        share = here / (here + there * (1 - guardrail.margin))
-        evidence = always_valid.event_e_value(treatment.hits, control.hits, share)
+def worse_at_any_time(config: ExperimentConfig, looks: Looks, variant: Variant, what: Watched, alpha: float) -> Alarm:
+    """Treatment is worse, one-sided, with no horizon: exact for counted events however few, by the normal mixture for other kinds."""
+    control, treatment, pair = _arms(config, looks, what, variant)
+    if isinstance(control, Counts) and isinstance(treatment, Counts):
+        evidence = _event_evidence(config.control.share, variant.share, control, treatment, what)
     else:
-        share = there * (1 + guardrail.margin) / (here + there * (1 + guardrail.margin))
-        evidence = always_valid.event_e_value(control.hits, treatment.hits, share)
-    return _alarm("guardrail", variant.name, guardrail.metric, alpha, evidence, _evidence_bound(alpha, evidence))
+        units = config.planned_units * (config.control.share + variant.share)
+        judged = least_met(pair, control, treatment, units=config.least_units, events=0.0)
+        found = always_valid.log_e_value(pair, units, alpha, "smaller" if what.higher_is_better else "larger")
+        evidence = np.where(judged, found, -np.inf)
+    return _alarm(what.kind, variant.name, what.metric, alpha, evidence, _evidence_bound(alpha, evidence))
 
 
 def mismatch(config: ExperimentConfig, looks: Looks, alpha: float) -> Alarm:
@@ -108,35 +114,24 @@ def overspending(config: ExperimentConfig, looks: Looks, variant: Variant, cost:
     return _alarm("cost", variant.name, cost.metric, alpha, evidence, _evidence_bound(alpha, evidence))
 
 
-def _worse(  # noqa: PLR0913 - one question, all of it
-    config: ExperimentConfig,
-    kind: str,
-    variant: Variant,
-    metric: str,
-    alpha: float,
-    control: AnyMoments,
-    treatment: AnyMoments,
-    higher_is_better: bool,
-    margin: float = 0.0,
-) -> Alarm:
+def _arms(config: ExperimentConfig, looks: Looks, what: Watched, variant: Variant) -> tuple[Any, Any, Pair]:
+    """Control, treatment and their pair, against control's share that is borne: what a guardrail bears is no harm."""
+    arms = looks.metrics[what.metric]
+    control, treatment = arms[config.control.name], arms[variant.name]
     pair = pair_of(control, treatment)
-    if margin:
-        pair = _with_margin(pair, 1 - margin if higher_is_better else 1 + margin)
-    units = config.planned_units * (config.control.share + variant.share)
-    judged = least_met(pair, control, treatment, units=config.least_units, events=config.least_events)
-    evidence = always_valid.log_e_value(pair, units, alpha, "smaller" if higher_is_better else "larger")
-    return _alarm(kind, variant.name, metric, alpha, np.where(judged, evidence, -np.inf), _evidence_bound(alpha, evidence))
+    if what.margin:
+        share = 1 - what.margin if what.higher_is_better else 1 + what.margin
+        variance = pair.control_variance * share**2
+        null = variance + pair.treatment_variance
+        pair = replace(pair, control=pair.control * share, control_variance=variance, null_variance=null)
+    return control, treatment, pair
 
 
-def _with_margin(pair: Pair, share: float) -> Pair:
-    """Against a share of control: what the guardrail bears is no harm."""
-    control, variance = pair.control * share, pair.control_variance * share**2
-    return replace(pair, control=control, control_variance=variance, null_variance=variance + pair.treatment_variance)
-
-
-def _arms(config: ExperimentConfig, looks: Looks, metric: str, variant: Variant) -> tuple[AnyMoments, AnyMoments]:
-    arms = looks.metrics[metric]
-    return arms[config.control.name], arms[variant.name]
+def _event_evidence(here: float, there: float, control: Counts, treatment: Counts, what: Watched) -> Floats:
+    if what.higher_is_better:  # what is missing in treatment is too much in control
+        return always_valid.event_e_value(treatment.hits, control.hits, here / (here + there * (1 - what.margin)))
+    borne = there * (1 + what.margin)
+    return always_valid.event_e_value(control.hits, treatment.hits, borne / (here + borne))
 
 
 def _evidence_bound(alpha: float, evidence: Floats) -> Floats:

@@ -144,8 +144,16 @@ def _t_power(shift: float, df: float, alpha: float, alternative: Alternative) ->
         up, down = special.ndtr(shift - reach), special.ndtr(-shift - reach)
     else:
         reach = -special.stdtrit(df, tail)
-        up, down = special.nctdtr(df, -shift, -reach), special.nctdtr(df, shift, -reach)
+        up, down = _below(-reach, df, -shift), _below(-reach, df, shift)
     return float({"two-sided": up + down, "larger": up, "smaller": down}[alternative])
+
+
+def _below(value: float, df: float, shift: float) -> float:
+    """The noncentral t's distribution function; far out, where scipy has NaN, by a normal (Johnson and Kotz 1970, chapter 31, 6.2)."""
+    found = float(special.nctdtr(df, shift, value))
+    if found == found:  # noqa: PLR0124 - not NaN
+        return found
+    return float(special.ndtr((value * (1 - 1 / (4 * df)) - shift) / sqrt(1 + value**2 / (2 * df))))
 
 
 def _check(design: Design, effect: float, alpha: float, ratio: float) -> None:

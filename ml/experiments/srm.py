@@ -87,7 +87,7 @@ def sample_ratios(counts: ArrayLike, weights: ArrayLike) -> Floats:
         terms = np.where(shares > 0, (seen - expected) ** 2 / expected, np.where(seen > 0, np.inf, 0.0))
         found: Floats = special.chdtrc(np.maximum((shares > 0).sum(-1) - 1, 1), terms.sum(-1))
     found = np.where(np.isinf(terms.sum(-1)), 0.0, found)
-    small = (np.min(np.where(shares > 0, expected, np.inf), -1) < _LEAST_EXPECTED) & (seen.sum(-1) > 0)
+    small = (np.min(np.where(shares > 0, expected, np.inf), -1, initial=np.inf) < _LEAST_EXPECTED) & (seen.sum(-1) > 0)
     for place in np.flatnonzero(small | ((shares > 0).sum(-1) == 1)):
         one = sample_ratio(seen[place].tolist(), given[place].tolist())
         found[place] = one.p_value if isinstance(one, SampleRatio) else np.nan
