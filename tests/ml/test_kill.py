@@ -16,9 +16,9 @@ _HOUR = timedelta(hours=1)
 
 
 def test_every_stream_is_decided_as_the_simulation_says_and_stays_killed() -> None:
-    many = looks(60, seed=21, treated=0.03)
+    many = looks(25, seed=21, treated=0.03)
     days = killed_on(config(), many)
-    for run in range(60):
+    for run in range(25):
         for upto in (3, 10, 30):
             found = decide(config(), one(many, run, upto), many.at[upto - 1] + _HOUR)
             assert (found.status == "killed") == (days[run] <= upto)

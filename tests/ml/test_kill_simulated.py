@@ -43,7 +43,7 @@ def test_without_harm_a_month_of_daily_looks_kills_at_most_as_often_as_said(runs
 
 @pytest.mark.parametrize(("treated", "power"), [(0.04, 0.70), (0.025, 0.999)])
 def test_harm_is_stopped_within_the_month(treated: float, power: float) -> None:
-    runs = 4000
+    runs = 2500
     stream = looks(runs, seed=2, treated=treated)
     day = killed_on(config(), stream)
     print(f"{treated}: stopped {np.isfinite(day).mean():.4f}, median day {np.median(day):.0f}; GrowthBook {_growthbook(stream):.4f}")
@@ -56,28 +56,28 @@ def test_harm_is_stopped_within_the_month(treated: float, power: float) -> None:
 @pytest.mark.parametrize("higher_is_better", [True, False])
 @pytest.mark.parametrize("base", [0.05, 0.005])
 def test_unequal_arms_and_rare_events_kill_no_more_often(share: float, higher_is_better: bool, base: float) -> None:
-    runs = 1500
+    runs = 800
     stream = looks(runs, seed=3, share=share, base=base, treated=base)
     ever = int(np.isfinite(killed_on(config(share, higher_is_better=higher_is_better), stream)).sum())
     assert ever <= stats.binom.ppf(0.9999, runs, _ALPHA)
 
 
 def test_looking_on_after_the_horizon_kills_no_more_often() -> None:
-    runs = 1500
+    runs = 800
     stream = looks(runs, seed=4, days=90)
     assert int(np.isfinite(killed_on(config(days=30), stream)).sum()) <= stats.binom.ppf(0.9999, runs, _ALPHA)
 
 
 @pytest.mark.parametrize(("guardrail", "times", "within"), [("opt_out", 2.0, 0.85), ("error", 1.5, 0.5), ("complaint", 3.0, 0.95)])
 def test_a_breached_guardrail_is_stopped(guardrail: str, times: float, within: float) -> None:
-    day = killed_on(config(), looks(1000, seed=5, harms={guardrail: times}), ["guardrail"])
+    day = killed_on(config(), looks(500, seed=5, harms={guardrail: times}), ["guardrail"])
     print(f"{guardrail} x {times}: {np.isfinite(day).mean():.3f}, median day {np.median(day):.0f}")
     assert np.isfinite(day).mean() >= within
 
 
 def test_a_lost_tenth_of_treatment_is_found_and_a_lost_hundredth_is_left_alone() -> None:
-    found = killed_on(config(), looks(1000, seed=6, exposed=0.45 / 0.95), ["exposure"])
+    found = killed_on(config(), looks(500, seed=6, exposed=0.45 / 0.95), ["exposure"])
     assert np.isfinite(found).mean() > 0.95
     assert np.median(found) <= 20
-    small = killed_on(config(), looks(1000, seed=7, exposed=0.495 / 0.995), ["exposure"])
+    small = killed_on(config(), looks(500, seed=7, exposed=0.495 / 0.995), ["exposure"])
     assert np.isfinite(small).mean() < 0.05
