@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
+from core.holding import SegmentsAside, SegmentsHeld
 from core.identity import Link, Sighting
 from core.intake import Directory
 from core.reference import LeadPoint
@@ -51,7 +52,7 @@ class Segment(NamedTuple):
     size_bytes: int
 
 
-class Inbox(Protocol):
+class Inbox(SegmentsAside, Protocol):
     """Where raw webhooks arrive."""
 
     def names(self) -> list[str]:
@@ -120,16 +121,20 @@ class Held(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Conservation of one segment, tenant and source: received = accepted + rejected (`accepted` includes repeats)."""
+    """Conservation of one segment, tenant and source: received = accepted + rejected + replayed.
+
+    `accepted` includes repeats; `replayed` items are counted anew by the replay that took them in.
+    """
 
     tenant_id: str
     source: str
     received: int
     accepted: int
     rejected: int
+    replayed: int = 0
 
 
-class Ledger(Protocol):
+class Ledger(SegmentsHeld, Protocol):
     """What has been taken in, and what was turned away."""
 
     def known(self, segment_ids: Collection[str]) -> set[str]:
@@ -166,6 +171,10 @@ class Vault(Protocol):
 
     def kinds(self) -> Mapping[str, str]:
         """The kind of every point id of every tenant."""
+        ...
+
+    def keys(self, tenant_id: str, point_ids: Collection[str]) -> Mapping[str, bytes]:
+        """The keys of contact points; erased ones are missing."""
         ...
 
     def tenant_key(self, tenant_id: str, purpose: str) -> bytes:

@@ -112,6 +112,7 @@ class Policy(DatedRow, kw_only=True, frozen=True):
     low_confidence: float
     recovery_template: str
     recovery_expires_seconds: int
+    quarantine_retention_days: int = 90
 
 
 class RecoveryStep(DatedRow, kw_only=True, frozen=True):

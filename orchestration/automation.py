@@ -5,6 +5,10 @@ Here belongs timing that does not depend on what is observed. Not here: sensors.
 
 import dagster as dg
 
+from assets.retention import remove_old
+from core.ports import Clock, Inbox, Ledger
+from core.quarantine import Quarantine
+
 EVERYTHING = dg.define_asset_job(
     "everything",
     selection=dg.AssetSelection.all(),
@@ -23,6 +27,26 @@ DELIVER = dg.define_asset_job(
     description="Deliver what the outbox holds and is due.",
 )
 
+
+@dg.op(description="Bodies of the quarantine and segments in inbox/done that were kept long enough are removed.")
+def remove_what_is_too_old(
+    context: dg.OpExecutionContext,
+    quarantine: dg.ResourceParam[Quarantine],
+    inbox: dg.ResourceParam[Inbox],
+    ledger: dg.ResourceParam[Ledger],
+    clock: dg.ResourceParam[Clock],
+    run_lock: dg.ResourceParam[None],
+) -> None:
+    """Once a day."""
+    context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now()))
+
+
+@dg.job(name="retention", description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
+def retention() -> None:
+    """One step."""
+    remove_what_is_too_old()
+
+
 HOURLY_SWEEP = dg.ScheduleDefinition(
     name="hourly_sweep",
     job=EVERYTHING,
@@ -32,5 +56,15 @@ HOURLY_SWEEP = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
+DAILY_RETENTION = dg.ScheduleDefinition(
+    name="daily_retention",
+    job=retention,
+    cron_schedule="23 3 * * *",
+    execution_timezone="UTC",
+    description="Once a day: raw bodies that were kept long enough are removed.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
 JOBS = [EVERYTHING, BUILD, DELIVER]
-SCHEDULES = [HOURLY_SWEEP]
+OP_JOBS = [retention]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION]

@@ -6,6 +6,7 @@ Here belongs the list; each class lies beside what raises it. Anything else is a
 import psycopg
 import sqlalchemy.exc
 
+from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
@@ -17,7 +18,7 @@ from orchestration.resources.vault import VaultError
 from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
-USAGE_ERRORS = (ReplayError, SettingsError, SimulationError, TenantsFileError)
+USAGE_ERRORS = (QuarantineError, ReplayError, SettingsError, SimulationError, TenantsFileError)
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (

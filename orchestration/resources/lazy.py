@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from orchestration.resources.platform import Platform
 
 PORTS = (
-    "clock", "progress", "vault", "inbox", "lake", "ledger", "reference", "warehouse", "publisher", "outbox", "senders", "receipts",
+    "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
+    "outbox", "senders", "receipts",
     "dbt",
 )  # fmt: skip
 

@@ -17,10 +17,12 @@ from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
+from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.lookup import VaultLookup
 from orchestration.resources.outbox import PostgresOutbox
 from orchestration.resources.progress import TerminalProgress
+from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.senders import senders
@@ -43,6 +45,8 @@ class Platform:
     vault: Vault
     inbox: FolderInbox
     lake: FolderLake
+    lake_rows: FolderLakeRows
+    quarantine: PostgresQuarantine
     ledger: PostgresLedger
     reference: ParquetReference
     warehouse: Warehouse
@@ -61,6 +65,8 @@ class Platform:
             "vault": self.vault,
             "inbox": self.inbox,
             "lake": self.lake,
+            "lake_rows": self.lake_rows,
+            "quarantine": self.quarantine,
             "ledger": self.ledger,
             "reference": self.reference,
             "warehouse": self.warehouse,
@@ -90,8 +96,10 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             clock=clock,
             progress=progress or TerminalProgress(),
             vault=vault,
-            inbox=FolderInbox(settings.inbox),
+            inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
             lake=FolderLake(settings.lake),
+            lake_rows=FolderLakeRows(settings.lake),
+            quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
             reference=ParquetReference(settings, state),
             warehouse=warehouse,

@@ -23,6 +23,7 @@ VARIABLES = (
     "FLEXORAA_GOOGLE_KEYS_URL",
     "FLEXORAA_HTTP_CONNECT_SECONDS",
     "FLEXORAA_HTTP_READ_SECONDS",
+    "FLEXORAA_DONE_DAYS",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -48,6 +49,7 @@ class Settings:
     google_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     http_connect_seconds: float = 5.0
     http_read_seconds: float = 15.0
+    done_days: int = 30
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -75,6 +77,7 @@ class Settings:
             google_keys_url=_base_url(env, "FLEXORAA_GOOGLE_KEYS_URL", cls.google_keys_url),
             http_connect_seconds=_seconds(env, "FLEXORAA_HTTP_CONNECT_SECONDS", cls.http_connect_seconds),
             http_read_seconds=_seconds(env, "FLEXORAA_HTTP_READ_SECONDS", cls.http_read_seconds),
+            done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 
@@ -211,3 +214,13 @@ def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
         message = f"{name} must be a number of seconds above 0 and up to 600, not {text!r}"
         raise SettingsError(message)
     return seconds
+
+
+def _days(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 3650:
+        message = f"{name} must be a whole number of days from 1 to 3650, not {text!r}"
+        raise SettingsError(message)
+    return int(text)

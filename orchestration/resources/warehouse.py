@@ -49,7 +49,7 @@ class Warehouse:
                 connection.execute(f"create or replace view lake.{event.table} as from {self._lake_table(event.table)}")
             for row in REFERENCE_TYPES:
                 table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
-                files = _quote(self._reference / f"{table}.parquet")
+                files = quoted(self._reference / f"{table}.parquet")
                 connection.execute(f"create or replace view reference.{table} as from read_parquet({files})")
 
     def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
@@ -65,7 +65,7 @@ class Warehouse:
         """
         with self._open(read_only=True) as connection:
             # a query may read the lake through its views, and no other file, and reach nothing outside
-            connection.execute(f"set allowed_directories = [{_quote(self._lake)}, {_quote(self._reference)}]")
+            connection.execute(f"set allowed_directories = [{quoted(self._lake)}, {quoted(self._reference)}]")
             connection.execute("set enable_external_access = false")
             parsed = connection.extract_statements(statement)
             if len(parsed) != 1:
@@ -113,13 +113,18 @@ class Warehouse:
         return {key: accepted for key, (accepted, _) in self._lake_rows().items()}
 
     def conservation(self, counts: Mapping[tuple[str, str, str], Count]) -> dict[str, dict[str, int]]:
-        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it."""
+        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it.
+
+        What was replayed is counted where the replay took it in, and no longer where it was first received.
+        """
         duplicates = {key: repeated for key, (_, repeated) in self._lake_rows().items()}
         by_source: dict[str, dict[str, int]] = {}
         for key, count in counts.items():
             total = by_source.setdefault(count.source or "unknown", dict.fromkeys(("received", "accepted", "duplicate", "rejected"), 0))
             repeated = duplicates.get(key, 0)
-            for name, number in zip(total, (count.received, count.accepted - repeated, repeated, count.rejected), strict=True):
+            for name, number in zip(
+                total, (count.received - count.replayed, count.accepted - repeated, repeated, count.rejected), strict=True
+            ):
                 total[name] += number
         return dict(sorted(by_source.items()))
 
@@ -151,7 +156,7 @@ class Warehouse:
             return {(row[0], row[1], row[2]): (row[3], row[4]) for row in connection.execute(query).fetchall()}
 
     def _lake_table(self, table: str) -> str:
-        files = _quote(self._lake / table / "*" / "*.parquet")
+        files = quoted(self._lake / table / "*" / "*.parquet")
         return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
 
     @contextlib.contextmanager
@@ -173,5 +178,6 @@ class Warehouse:
             raise WarehouseError(str(error)) from error
 
 
-def _quote(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path as a literal of SQL."""
     return "'" + str(path).replace("'", "''") + "'"
