@@ -15,7 +15,7 @@ from ml.experiments.results import Alternative
 from ml.moments import Floats, Number
 
 EXPOSURE_CONCENTRATION = 1_000.0  # of the prior on shares: expects deviations of about 1.6 points at 50 %, the size real mismatches have
-EVENT_CONCENTRATION = 20.0  # of the prior on the share of events: expects shares up to 11 points off at 50 %, rates 1.6 times control's
+EVENT_CONCENTRATION = 5.0  # of the prior on the share of events: expects shares about 20 points off at 50 %, rates 2.3 times control's
 
 
 def rho_squared(n_best: float, alpha: float = 0.05, alternative: Alternative = "two-sided") -> float:
@@ -131,7 +131,7 @@ def event_e_value(control_hits: ArrayLike, treatment_hits: ArrayLike, share: flo
         concentration: of the prior; larger expects smaller harm.
 
     >>> round(float(event_e_value(10, 30, 0.5)), 2)
-    3.59
+    4.26
     """
     control, treatment = np.asarray(control_hits, dtype=float), np.asarray(treatment_hits, dtype=float)
     a, b = share * concentration, (1 - share) * concentration

@@ -31,7 +31,7 @@ def test_the_event_e_value_has_expectation_one_and_less_where_treatment_is_bette
 
 def test_the_event_e_value_is_its_integral() -> None:
     a, b, share = 10, 25, 0.4
-    prior = stats.beta(share * 20, (1 - share) * 20)
+    prior = stats.beta(share * always_valid.EVENT_CONCENTRATION, (1 - share) * always_valid.EVENT_CONCENTRATION)
 
     def part(p: float) -> float:
         return float(prior.pdf(p) * comb(35, 25) * p**b * (1 - p) ** a)
