@@ -6,10 +6,12 @@ Here belongs the list; each class lies beside what raises it. Anything else is a
 import psycopg
 import sqlalchemy.exc
 
+from core.identity_evidence import StrengthError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
+from orchestration.resources.identity import IdentityError
 from orchestration.resources.lake_files import LakeError
 from orchestration.resources.postgres import PostgresError
 from orchestration.resources.server_user import ServerUserError
@@ -19,7 +21,9 @@ from orchestration.resources.vault import VaultError
 from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
-USAGE_ERRORS = (QuarantineError, ReplayError, SettingsError, SimulationError, TenantsFileError)
+USAGE_ERRORS = (
+    IdentityError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
+)  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.columns import columns
-from core.events import EVENT_TYPES, ContactEvent, Event, Message
-from core.identity import CHANGES, Link, Sighting
-from core.ports import Merge
+from core.events import EVENT_TYPES, Appointment, ContactEvent, Event, Message
+from core.identity_holders import CHANGES, Link, Sighting
+from core.ports import Merge, SealedName
 from core.rows import transpose
 from orchestration.resources.arrow import schema_of, table_of
 from orchestration.resources.compaction import compact, scan, take_in_again
@@ -98,14 +98,19 @@ class FolderLake:
         import polars as pl  # here: 0.2 s that most commands never need
 
         with self.files.reading():
+            told = self._scan(ContactEvent).filter(pl.col("occurred_at") <= as_of)
+            changes = told.filter(pl.col("kind").is_in(CHANGES)).select("tenant_id", "contact_point_id", "other_point_id")
+            points = [changes.select("tenant_id", pl.col(name).alias("point_id")) for name in ("contact_point_id", "other_point_id")]
+            changed = pl.concat(points).unique().with_columns(is_changed=True)
+            is_change, is_link = pl.col("kind").is_in(CHANGES), pl.col("kind") == "linked"
             frames = [
                 self._scan(event_type)
-                .filter(~pl.col("kind").is_in(CHANGES) if (event_type, column.field) == (ContactEvent, "contact") else pl.lit(True))
+                .filter(~is_change if (event_type, column.field) == (ContactEvent, "contact") else pl.lit(True))
                 .select(
                     "tenant_id",
                     pl.col(column.name).alias("point_id"),
                     "occurred_at",
-                    pl.lit(event_type is Message).alias("is_message"),
+                    (is_link if event_type is ContactEvent else pl.lit(event_type is Message)).alias("is_sign"),
                 )
                 for event_type in EVENT_TYPES
                 for column in columns(event_type)
@@ -115,25 +120,51 @@ class FolderLake:
                 pl.concat(frames)
                 .filter(pl.col("occurred_at") <= as_of)
                 .drop_nulls("point_id")
+                .join(changed, on=("tenant_id", "point_id"), how="left")
                 .group_by("tenant_id", "point_id")
-                .agg(pl.col("occurred_at").min().alias("first"), pl.col("occurred_at").filter("is_message").max().alias("last"))
+                .agg(
+                    pl.col("occurred_at").min().alias("first"),
+                    pl.col("occurred_at").filter(pl.col("is_sign") & pl.col("is_changed").fill_null(False)).unique().sort().alias("signs"),
+                )
                 .sort("tenant_id", "first", "point_id")
             )
-            return map(Sighting._make, seen.collect(engine="streaming").iter_rows())
+            rows = seen.collect(engine="streaming").iter_rows()
+        return (Sighting(tenant, point, first, tuple(signs)) for tenant, point, first, signs in rows)
 
     def links(self, as_of: datetime) -> Iterable[Link]:
-        """Every distinct evidence that two points are one person."""
+        """Every distinct evidence that two points are one person; a booking through a link of ours names a lead id instead of a point."""
         import polars as pl  # as above
 
         with self.files.reading():
+            told = self._scan(ContactEvent).select("tenant_id", "kind", "contact_point_id", "other_point_id", "occurred_at", "source")
+            booked = self._scan(Appointment).select(
+                "tenant_id", pl.lit("utm_lead").alias("kind"), "contact_point_id", pl.col("utm_lead_id").alias("other_point_id"),
+                "occurred_at", "source",
+            )  # fmt: skip
             evidence = (
-                self._scan(ContactEvent)
-                .filter(pl.col("other_point_id").is_not_null() & (pl.col("occurred_at") <= as_of))
-                .select("tenant_id", "kind", "contact_point_id", "other_point_id", "occurred_at")
+                pl.concat([told, booked])
+                .drop_nulls(["contact_point_id", "other_point_id"])
+                .filter(pl.col("occurred_at") <= as_of)
                 .unique()
-                .sort("tenant_id", "occurred_at", "contact_point_id", "other_point_id", "kind")
+                .sort("tenant_id", "occurred_at", "contact_point_id", "other_point_id", "kind", "source")
             )
             return map(Link._make, evidence.collect().iter_rows())
+
+    def names(self, as_of: datetime) -> Iterable[SealedName]:
+        """The last name that was told of each point, sealed; ties by the event's id."""
+        import polars as pl  # as above
+
+        with self.files.reading():
+            named = (
+                self._scan(ContactEvent)
+                .filter(pl.col("name_enc").is_not_null() & (pl.col("occurred_at") <= as_of))
+                .select("tenant_id", "contact_point_id", "event_id", "name_enc", "occurred_at")
+                .sort("occurred_at", "event_id", "name_enc")
+                .group_by("tenant_id", "contact_point_id", maintain_order=True)
+                .last()
+                .sort("tenant_id", "contact_point_id")
+            )
+            return map(SealedName._make, named.collect().iter_rows())
 
     def _scan(self, event_type: type[Event]) -> Any:
         return scan(event_type, [file.path for file in readable(event_type, self.files.live(event_type.table))])

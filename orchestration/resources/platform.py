@@ -15,6 +15,7 @@ from core.ports import Clock, Progress
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.google_keys import GoogleKeys
+from orchestration.resources.identity import PostgresIdentity
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.lake_rows import FolderLakeRows
@@ -55,6 +56,7 @@ class Platform:
     lookup: VaultLookup
     client: httpx.Client
     dbt: DbtRunner
+    identity: PostgresIdentity
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -75,6 +77,7 @@ class Platform:
             "senders": senders(tools),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
+            "identity": self.identity,
         }
 
 
@@ -108,6 +111,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
+            identity=PostgresIdentity(state, vault),
         )
 
 
