@@ -77,7 +77,7 @@ def replay_id(segment_id: str, kind: str, number: int) -> str:
     """The id of the `number`th replay (from 0) of a segment: the same attempt has the same id, so trying again overwrites.
 
     >>> replay_id("ab", "quarantine", 0)[:16]
-    '5f2ab4afa43d63ff'
+    'fbd1dff049b3201c'
     """
     return hashlib.sha256(f"{kind} replay {number} of {segment_id}".encode()).hexdigest()
 

@@ -4,9 +4,11 @@ Here belongs timing that does not depend on what is observed. Not here: sensors.
 """
 
 import dagster as dg
+from msgspec.structs import asdict
 
+from assets.maintenance import compact
 from assets.retention import remove_old
-from core.ports import Clock, Inbox, Ledger
+from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
 from core.quarantine import Quarantine
 
 EVERYTHING = dg.define_asset_job(
@@ -47,12 +49,39 @@ def retention() -> None:
     remove_what_is_too_old()
 
 
+@dg.op(description="Small files of each table and event date of the lake become larger ones.")
+def merge_small_files(
+    context: dg.OpExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    progress: dg.ResourceParam[Progress],
+    run_lock: dg.ResourceParam[None],
+) -> None:
+    """Once a day."""
+    context.log.info("compacted: %s", asdict(compact(lake, warehouse, progress)))
+
+
+@dg.job(description="Small files of the lake become larger ones; the rows stay the same.")
+def compact_lake() -> None:
+    """One step."""
+    merge_small_files()
+
+
 HOURLY_SWEEP = dg.ScheduleDefinition(
     name="hourly_sweep",
     job=EVERYTHING,
     cron_schedule="7 * * * *",
     execution_timezone="UTC",
     description="The same assets every hour, whatever sensors saw: a lost tick costs delay, never data.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+DAILY_COMPACTION = dg.ScheduleDefinition(
+    name="daily_compaction",
+    job=compact_lake,
+    cron_schedule="41 2 * * *",
+    execution_timezone="UTC",
+    description="Small files of the lake into larger ones, once a day: no run waits for it but one that starts meanwhile.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
@@ -66,5 +95,5 @@ DAILY_RETENTION = dg.ScheduleDefinition(
 )
 
 JOBS = [EVERYTHING, BUILD, DELIVER]
-OP_JOBS = [retention]
-SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION]
+OP_JOBS = [retention, compact_lake]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION]

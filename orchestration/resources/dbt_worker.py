@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
 
@@ -20,6 +21,7 @@ from dbt.cli.main import dbtRunner
 from dbt_common.events.base_types import EventMsg
 from google.protobuf.json_format import MessageToDict
 
+from orchestration.resources.lake_files import LakeFiles
 from orchestration.resources.spark_place import VARIABLE, SparkPlace
 
 _BUSY = threading.Event()
@@ -76,7 +78,7 @@ def _spark() -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
 
     @contextlib.contextmanager
     def invocation() -> Iterator[None]:
-        with place.locked(to_write=True):
+        with LakeFiles(Path(place.lake)).reading(), place.locked(to_write=True):
             place.clean()
             show(session, place)
             yield

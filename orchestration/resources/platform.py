@@ -17,6 +17,7 @@ from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.google_keys import GoogleKeys
+from orchestration.resources.identity import PostgresIdentity
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.lake_rows import FolderLakeRows
@@ -57,6 +58,7 @@ class Platform:
     lookup: VaultLookup
     client: httpx.Client
     dbt: DbtRunner
+    identity: PostgresIdentity
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -77,6 +79,7 @@ class Platform:
             "senders": senders(tools),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
+            "identity": self.identity,
         }
 
 
@@ -99,7 +102,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             progress=progress or TerminalProgress(),
             vault=vault,
             inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
-            lake=FolderLake(settings.lake),
+            lake=FolderLake(settings.lake, settings.lake_file_mb << 20),
             lake_rows=FolderLakeRows(settings.lake),
             quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
@@ -110,6 +113,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
+            identity=PostgresIdentity(state, vault),
         )
 
 

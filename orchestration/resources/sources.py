@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from core.events import EVENT_TYPES
 from core.reference import REFERENCE_TYPES
+from orchestration.resources.lake_files import LakeFiles
+from orchestration.resources.lake_schema import readable
 
 
 class Source(NamedTuple):
@@ -29,9 +31,14 @@ class Source(NamedTuple):
 
 
 def sources(lake: Path, reference: Path) -> Iterator[Source]:
-    """Every table of both folders, with the files that count now."""
+    """Every table of both folders, with the files that count now.
+
+    Raises:
+        LakeError: a file cannot be read by this version, or is gone.
+    """
     for event in EVENT_TYPES:
-        yield Source("lake", event.table, event, lake, sorted((lake / event.table).glob("*/*.parquet")))
+        files = readable(event, LakeFiles(lake).live(event.table))
+        yield Source("lake", event.table, event, lake, [file.path for file in files])
     for row in REFERENCE_TYPES:
         table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
         yield Source("reference", table, row, reference, [reference / f"{table}.parquet"])

@@ -67,11 +67,15 @@ class PostgresWarehouse(EngineWarehouse):
     def prepare(self) -> None:
         """Make the database if need be, and load what is new in lake and reference, in one transaction."""
         self._make_database()
-        with self._open() as connection:
+        with self._lake.reading(), self._open() as connection:
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
             for schema in ("lake", "reference"):
                 connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
-            load(connection, sources(self._lake, self._reference))
+            load(connection, sources(self._lake.folder, self._reference))
+
+    def follow(self) -> bool:
+        """Nothing to let go of: the rows were copied."""
+        return True
 
     def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
         """Whole marts as Arrow tables, all from one moment."""

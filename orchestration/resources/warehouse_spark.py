@@ -59,6 +59,10 @@ class SparkWarehouse(EngineWarehouse):
     def prepare(self) -> None:
         """Nothing: the worker's session looks at lake and reference when it begins to build."""
 
+    def follow(self) -> bool:
+        """Nothing to let go of: each session links to the files that count when it begins."""
+        return True
+
     def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
         """Whole marts as Arrow tables, all from one moment."""
         with self._place.locked(to_write=False):
@@ -71,7 +75,7 @@ class SparkWarehouse(EngineWarehouse):
 
         from orchestration.resources.spark_session import open_session, show
 
-        with self._place.locked(to_write=False), open_session(_here(self._place)) as session:
+        with self._lake.reading(), self._place.locked(to_write=False), open_session(_here(self._place)) as session:
             try:
                 show(session, self._place, statement)
                 session.conf.set("spark.sql.runSQLOnFiles", "false")  # a query may read the tables, and no other file

@@ -26,7 +26,8 @@ def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[A
         tellings = [row for row in rows if row["kind"] in TOLD_BY]
         if not tellings:
             continue
-        at = min(row.get("captured_at") or row["occurred_at"] for row in tellings)
+        captures = [row for row in tellings if row["kind"] == "payment.captured"]
+        at = min(row.get("captured_at") or row["occurred_at"] for row in captures or tellings)
         rate = valid(reference["credit_rates"], tenant, at, currency=tellings[0]["currency"])
         if rate:
             found += _payment(tenant, at, tellings[0]["amount_minor"], rate.tokens_per_major, rows)
