@@ -28,6 +28,9 @@ MONEY_SUBJECTS: dict[str, str] = {
 }
 """Events about an amount."""
 
+LISTED = frozenset({"payment", "refund", "settlement"})
+"""Entities that are read from the API's lists. A listed one is a state (`refund.listed.processed`), told where no event told it."""
+
 _SUBSCRIPTION = "authenticated activated pending halted cancelled paused resumed updated completed"
 _ACCOUNT = """
     under_review needs_clarification activated instantly_activated activated_kyc_pending rejected suspended updated funds_hold funds_unhold
