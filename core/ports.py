@@ -5,7 +5,7 @@ Here belong the seams between what exists (`assets`) and with what it runs (`orc
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
 from core.identity import Link, Sighting
 from core.intake import Directory
+from core.plans import Mailbox
 from core.reference import LeadPoint
 from core.rows import PointKey
 
@@ -246,6 +247,48 @@ class Sender(Protocol):
 
     def send(self, delivery: Delivery) -> Outcome:
         """Try once. Never raises for what the other side does; an ambiguous failure is `unknown`."""
+        ...
+
+
+class Pulled(NamedTuple):
+    """What came of reading one resource of one account.
+
+    `state`: `done`, `busy` (somebody else reads it now) or `failed`, with the reason and what to do in `error`. `items` are what the vendor
+    lists (mails, payments, invitees), `bodies` what was handed in to the inbox.
+    """
+
+    tenant_id: str
+    connection_id: str
+    source: str
+    resource: str
+    state: str
+    pages: int = 0
+    items: int = 0
+    bodies: int = 0
+    error: str = ""
+
+
+class Pull(Protocol):
+    """What vendors do not send by themselves. Nothing here raises for what one account's vendor does: others come next."""
+
+    def mailboxes(self) -> Sequence[Mailbox]:
+        """Every mailbox that may be polled."""
+        ...
+
+    def every(self) -> timedelta:
+        """How often a mailbox is looked at."""
+        ...
+
+    def poll(self, mailbox: Mailbox) -> Pulled:
+        """Hand in what is new in a mailbox."""
+        ...
+
+    def watch(self, mailbox: Mailbox) -> Pulled:
+        """Let Gmail go on telling of a mailbox's changes."""
+        ...
+
+    def back_fill(self, source: str, since: datetime, until: datetime | None, tenant_id: str | None) -> Sequence[Pulled]:
+        """Hand in what `razorpay` or `calendly` lists of a span; goes on where a back-fill of this span was broken off."""
         ...
 
 

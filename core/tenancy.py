@@ -42,7 +42,11 @@ class SecretRef(Strict, frozen=True):
 
 
 class Connection(Dated, frozen=True, kw_only=True):
-    """One account of a source. For WhatsApp `account_id` is the WABA id and `numbers` its phone number ids."""
+    """One account of a source. For WhatsApp `account_id` is the WABA id and `numbers` its phone number ids.
+
+    `access_token` is what we ask the vendor with: for Razorpay `key_id:key_secret`, for Gmail the JSON that Google gives for a user
+    (authorized_user) or a service account, else a token. `watch_topic` is where Gmail tells that a mailbox changed.
+    """
 
     id: Identifier
     source: Source
@@ -50,6 +54,9 @@ class Connection(Dated, frozen=True, kw_only=True):
     numbers: list[AccountId] = []
     verify_secrets: Annotated[list[SecretRef], Meta(max_length=2, description="Two while one replaces the other.")] = []
     access_token: SecretRef | None = None
+    watch_topic: Annotated[str, Meta(pattern=r"^projects/[^/\s]+/topics/[^/\s]+$", description="Gmail only: a Pub/Sub topic.")] | None = (
+        None
+    )
 
 
 class Destination(Dated, frozen=True, kw_only=True):
