@@ -20,6 +20,7 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
 Seconds = Annotated[int, Meta(gt=0)]
 Points = Annotated[int, Meta(ge=0, le=100)]
 Moment = Annotated[datetime, Meta(tz=True, description="ISO 8601 with an offset, such as 2026-01-01T00:00:00Z.")]
+Topic = Annotated[str, Meta(pattern=r"^projects/[^/\s]+/topics/[^/\s]+$", description="Gmail only: a Pub/Sub topic.")]
 Source = Literal["whatsapp", "instagram", "messenger", "gmail", "razorpay", "calendly", "platform"]
 
 
@@ -54,9 +55,7 @@ class Connection(Dated, frozen=True, kw_only=True):
     numbers: list[AccountId] = []
     verify_secrets: Annotated[list[SecretRef], Meta(max_length=2, description="Two while one replaces the other.")] = []
     access_token: SecretRef | None = None
-    watch_topic: Annotated[str, Meta(pattern=r"^projects/[^/\s]+/topics/[^/\s]+$", description="Gmail only: a Pub/Sub topic.")] | None = (
-        None
-    )
+    watch_topic: Topic | None = None
 
 
 class Destination(Dated, frozen=True, kw_only=True):

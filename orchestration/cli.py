@@ -6,14 +6,14 @@ runs, so that `--help` is quick. Not here: any work.
 
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
 from enum import StrEnum
-from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from orchestration.cli_options import Home, Json, Quiet, moment, print_json
+from orchestration.pull_cli import pull_app
 from orchestration.resources.settings import Settings
 
 app = typer.Typer(
@@ -26,12 +26,7 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
-
-Home = Annotated[Path | None, typer.Option("--home", help="The installation's folder; else FLEXORAA_HOME, else ./.flexoraa.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
-
-
-Json = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
+app.add_typer(pull_app, name="pull")
 
 
 class Format(StrEnum):
@@ -40,21 +35,6 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """One indented object on standard output."""
-    typer.echo(dumps(value, indent=2))
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time, such as 2026-11-22T18:00:00Z") from error
-    if moment.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} has no offset; add Z for UTC, or +05:30")
-    return moment.astimezone(UTC)
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -69,9 +49,9 @@ def run(
     from orchestration.resources.platform import open_platform
     from orchestration.resources.progress import TerminalProgress
 
-    moment = SystemClock().now() if as_of is None else _moment(as_of)
+    at = SystemClock().now() if as_of is None else moment(as_of)
     settings = Settings.load(home)
-    clock = FixedClock(moment)  # one run speaks of one moment
+    clock = FixedClock(at)  # one run speaks of one moment
     with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
         prepare_dagster(settings, platform.state.libpq_url)
         platform.dbt.warm()
@@ -151,7 +131,7 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         leads=leads,
         days=days,
         seed=seed,
-        end_at=_moment(end_at),
+        end_at=moment(end_at),
         receiver_url=receiver_url,
         is_huge_body_planted=huge_body,
         progress=TerminalProgress(quiet=quiet),

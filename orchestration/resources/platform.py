@@ -21,6 +21,7 @@ from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.lookup import VaultLookup
 from orchestration.resources.outbox import PostgresOutbox
 from orchestration.resources.progress import TerminalProgress
+from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.senders import senders
@@ -51,6 +52,7 @@ class Platform:
     lookup: VaultLookup
     client: httpx.Client
     dbt: DbtRunner
+    pull: VendorPull
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -69,13 +71,14 @@ class Platform:
             "senders": senders(tools),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
+            "pull": self.pull,
         }
 
 
 @contextlib.contextmanager
 def open_platform(settings: Settings, clock: Clock | None = None, progress: Progress | None = None) -> Iterator[Platform]:
     """Open every adapter of an installation; the state is held for as long as the block lasts."""
-    clock = clock or SystemClock()
+    clock, progress = clock or SystemClock(), progress or TerminalProgress()
     timeout = httpx.Timeout(settings.http_read_seconds, connect=settings.http_connect_seconds)
     with (
         open_state(settings) as state,
@@ -88,7 +91,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             settings=settings,
             state=state,
             clock=clock,
-            progress=progress or TerminalProgress(),
+            progress=progress,
             vault=vault,
             inbox=FolderInbox(settings.inbox),
             lake=FolderLake(settings.lake),
@@ -100,6 +103,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
+            pull=VendorPull(settings, state, vault, client, clock, progress),
         )
 
 

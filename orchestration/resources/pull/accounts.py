@@ -6,6 +6,7 @@ Here belongs joining connections, their secrets and what was noted of them. Not 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -87,7 +88,8 @@ class Accounts:
     def mailboxes(self, now: datetime) -> list[Mailbox]:
         """What is known of each mailbox that may be asked; one query, and nothing where none is connected."""
         with self._state.begin() as connection:
-            return [Mailbox(*row) for row in connection.execute(_MAILBOXES, {"source": "gmail", "now": now})]
+            rows: Sequence[Any] = connection.execute(_MAILBOXES, {"source": "gmail", "now": now}).all()
+        return [Mailbox(*row) for row in rows]
 
     def _account(
         self, source: str, now: datetime, tenant_id: str, connection_id: str, account_id: str, valid_from: datetime, topic: str | None

@@ -1,7 +1,8 @@
 """A back-fill: all that a vendor lists of a span, resource after resource, going on where an earlier one was broken off.
 
-Here belongs what "the same back-fill" is: one account, resource and span as it was asked for. One that was broken off goes on, under the end
-that it began with; one that was finished begins anew, for states change. Not here: pages (`razorpay`, `calendly`), the port (`vendors`).
+Here belongs what "the same back-fill" is: one account, resource and span as it was asked for. One that was broken off goes on, under the
+end that it began with; one that was finished begins anew, for states change. Not here: pages (`razorpay`, `calendly`), the port
+(`vendors`).
 """
 
 from collections.abc import Callable, Iterator
@@ -78,22 +79,26 @@ class Resource:
         """All of it is."""
         self._cursor.write(_Reading(None, until, True))
 
-    def forget(self) -> None:
-        """Begin anew."""
-        self._cursor.drop()
+    def forget(self, *, is_dry: bool) -> None:
+        """Begin anew; the state's row stays if `is_dry`."""
         self._reading = None
+        if not is_dry:
+            self._cursor.drop()
 
 
-def resources(
-    state: State, clock: Clock, account: Account, since: datetime, until: datetime | None
-) -> tuple[list[Resource], datetime | None]:
+Span = tuple[datetime, datetime | None]
+"""From when and until when, half-open; without an end, for Razorpay until now and for Calendly for ever."""
+
+
+def resources(state: State, clock: Clock, account: Account, span: Span, *, is_dry: bool) -> tuple[list[Resource], datetime | None]:
     """The resources of a back-fill with how far each is, and its end: for Razorpay a moment that has passed."""
-    span = f"{since.isoformat()}/{until.isoformat() if until else ''}"
-    cursors = {name: Cursor(state, clock, account, name, span) for name in VENDORS[account.source].resources}
-    found = [Resource(name, cursor, cursor.read(_Reading)) for name, cursor in cursors.items()]
+    since, until = span
+    name = f"{since.isoformat()}/{until.isoformat() if until else ''}"
+    cursors = {each: Cursor(state, clock, account, each, name) for each in VENDORS[account.source].resources}
+    found = [Resource(each, cursor, cursor.read(_Reading)) for each, cursor in cursors.items()]
     if all(each.is_done for each in found):
         for each in found:
-            each.forget()
+            each.forget(is_dry=is_dry)
     begun = [each.until for each in found if each.is_begun]
     if begun:
         return found, begun[0]

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from orchestration.resources.pull.accounts import Account
 from orchestration.resources.pull.handover import Page
-from orchestration.resources.pull.http import Api, ApiError, Fixed, PullError, PullUsageError
+from orchestration.resources.pull.http import Api, ApiError, Fixed, PullUsageError
 
 RESOURCES = ("bookings",)
 PAGE = 20
@@ -90,23 +90,14 @@ def _invitees(api: Api, owner: str, event: dict[str, Any]) -> Iterator[tuple[byt
     while token is not None:
         asked = {"count": str(INVITEES)} | ({"page_token": token} if token else {})
         try:
-            answer = api.get(f"/scheduled_events/{uri.rpartition('/')[2]}/invitees", asked, dict[str, Any])
+            answer, found = api.get_both(f"/scheduled_events/{uri.rpartition('/')[2]}/invitees", asked, _Invitees)
         except ApiError as error:
             if error.status == _NOT_FOUND:  # deleted since it was listed
                 return
             raise
-        found = _shaped(api, answer)
         if found.collection:
             yield msgspec.json.encode({"created_by": owner, "scheduled_event": scheduled, **answer}), len(found.collection)
         token = found.pagination.next_page_token
-
-
-def _shaped(api: Api, answer: dict[str, Any]) -> _Invitees:
-    try:
-        return msgspec.convert(answer, _Invitees)
-    except msgspec.ValidationError:
-        message = f"{api.whose}: the list of invitees has a shape that is not known; is {api.base_url} Calendly's address?"
-        raise PullError(message) from None
 
 
 def _iso(moment: datetime) -> str:

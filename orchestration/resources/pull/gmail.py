@@ -13,13 +13,13 @@ import msgspec
 from msgspec import Struct, field
 
 from core.intake import MAX_BODY_BYTES
-from orchestration.resources.pull.http import Api, ApiError, PullError
+from orchestration.resources.pull.http import Api, ApiError
 
 PAGE = 100
 """Mails a page: as many requests are lost where a reader dies; Gmail allows 500."""
 
 LARGEST_TEXT = 1 << 20
-"""Bytes of a text part that are fetched where Gmail keeps it apart; of a longer one Gmail's snippet is kept, as 100,000 characters are at most."""
+"""Bytes of a text part that are fetched where Gmail keeps it apart. Of a longer one Gmail's snippet is kept: it is no letter any more."""
 
 _GONE = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
 _DEEPEST = 100
@@ -101,12 +101,11 @@ class Gmail:
         asked: dict[str, str | list[str]] = {"startHistoryId": since, "maxResults": str(PAGE)}
         asked["historyTypes"] = ["messageAdded", "messageDeleted"]
         try:
-            raw = self._api.get("/gmail/v1/users/me/history", asked | ({"pageToken": page} if page else {}), dict[str, Any])
+            raw, found = self._api.get_both("/gmail/v1/users/me/history", asked | ({"pageToken": page} if page else {}), _History)
         except ApiError as error:
             if error.status in _GONE:
                 raise HistoryTooOldError from error
             raise _page_error(error, page) from error
-        found = self._shaped(raw, _History)
         # a mail may stand in several records, and one record on two pages
         ids = list(dict.fromkeys(added.message.id for record in found.history for added in record.messages_added))
         is_told = bool(ids) or any(record.messages_deleted for record in found.history)
@@ -157,13 +156,6 @@ class Gmail:
 
     def _body(self, answer: dict[str, Any]) -> bytes:
         return msgspec.json.encode({"emailAddress": self._mailbox, **answer})
-
-    def _shaped(self, raw: dict[str, Any], shape: type[_History]) -> _History:
-        try:
-            return msgspec.convert(raw, shape)
-        except msgspec.ValidationError:
-            message = f"{self._api.whose}: history.list answered in a shape that is not known; is {self._api.base_url} Gmail's address?"
-            raise PullError(message) from None
 
 
 def _page_error(error: ApiError, page: str | None) -> Exception:

@@ -7,7 +7,6 @@ import base64
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -43,7 +42,6 @@ class ServiceAccount(Struct, tag_field="type", tag="service_account"):
 
 class _Answer(Struct):
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
     expires_in: float = 3600.0
 
 

@@ -63,7 +63,7 @@ def signing_key(account: Account) -> bytes:
 def hand_in(pages: Iterable[Page[C]], account: Account, inbox: Path, clock: Clock, move: Callable[[C], None]) -> Fetched:
     """Write all pages; `move` is called with a page's cursor only when all up to it lies fsynced in a closed segment.
 
-    So a reader that dies, wherever, has lost nothing: it asks again for what the cursor does not know of, and repeats are known by their ids.
+    So a reader that dies, wherever, has lost nothing: the next one asks again for what the cursor does not know of, and repeats are known.
     """
     key, writer = signing_key(account), SegmentWriter(inbox, clock)
     writer.finish_those_of_the_dead()

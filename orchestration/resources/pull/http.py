@@ -1,14 +1,14 @@
 """One way to ask a vendor's API: a rate for each account, one policy of trying again, errors that say what to do.
 
-Here belongs every request of the pull sources. Again is tried what passes: no connection, no or half an answer, 408, 429, 5xx. Anything else is
-final. Not here: what is asked (`gmail`, `razorpay`, `calendly`), tokens (`google_token`).
+Here belongs every request of the pull sources. Again is tried what passes: no connection, no or half an answer, 408, 429, 5xx. Anything
+else is final. Not here: what is asked (`gmail`, `razorpay`, `calendly`), tokens (`google_token`).
 """
 
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -134,8 +134,8 @@ class Api:
     needs: str
     authorization: Authorization
     bucket: Bucket
-    tries: Tries = Tries()
-    passage: Passage = Passage()
+    tries: Tries = field(default_factory=Tries)
+    passage: Passage = field(default_factory=Passage)
 
     def get(self, path: str, params: Params, of: type[T]) -> T:
         """Ask until there is an answer of this shape.
@@ -145,6 +145,14 @@ class Api:
             PullError: no answer within `Tries.total_seconds`, or one of another shape.
         """
         return self._ask("GET", path, of, params=dict(params))
+
+    def get_both(self, path: str, params: Params, of: type[T]) -> tuple[dict[str, Any], T]:
+        """The answer as it came, to be handed in, and in this shape."""
+        raw = self.get(path, params, dict[str, Any])
+        try:
+            return raw, msgspec.convert(raw, of)
+        except msgspec.ValidationError as error:
+            raise self._unshaped(path, error) from None
 
     def post(self, path: str, body: Mapping[str, Any], of: type[T], *, is_form: bool = False) -> T:
         """The same with a body; only for what may be said twice."""
@@ -160,11 +168,12 @@ class Api:
             reraise=True,
         )
         try:
-            return tries(self._try, method, path, of, content)
+            answer: T = tries(self._try, method, path, of, content)
         except _PassingError as error:
             seconds = f"{self.passage.seconds() - begun:.0f} s"
             message = f"{self.whose}: {self.base_url}{path} gave no answer in {seconds} ({error}); nothing is lost, try again later"
             raise PullError(message) from None  # the cause may quote what was sent
+        return answer
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         longest = tenacity.wait_random_exponential(multiplier=self.tries.first_wait, max=self.tries.longest_wait)(state)
@@ -187,8 +196,7 @@ class Api:
         try:
             return msgspec.json.decode(raw, type=of)
         except msgspec.ValidationError as error:
-            shape = f"{self.whose}: {self.base_url}{path} answered in a shape that is not known ({_place(error)})"
-            raise PullError(f"{shape}; is this the vendor's address?") from None
+            raise self._unshaped(path, error) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # half an answer, or a proxy's page
             raise _PassingError(f"HTTP {status} with a body that is no JSON") from None
 
@@ -214,6 +222,11 @@ class Api:
             if time.monotonic() > until:  # a byte now and then never times out
                 raise _PassingError(f"no whole answer in {self.tries.answer_seconds:g} s")
         return bytes(answer)
+
+    def _unshaped(self, path: str, error: msgspec.ValidationError) -> PullError:
+        place = str(error).rpartition(" - at ")[2][:100] or "at its top"  # the rest may quote what stands there
+        shape = f"{self.whose}: {self.base_url}{path} answered in a shape that is not known ({place})"
+        return PullError(f"{shape}; is this the vendor's address?")
 
     def _refused(self, path: str, status: int, reason: str) -> str:
         said = f"{self.base_url}{path} answered HTTP {status}" + (f" ({reason})" if reason else "")
@@ -256,8 +269,3 @@ def _reason(raw: bytes) -> str:
         error = first.get("reason") or error.get("code") or error.get("status")
     found = str(error or "").replace(" ", "_")
     return found if _CODE.fullmatch(found) else ""
-
-
-def _place(error: msgspec.ValidationError) -> str:
-    """Where, without what stands there: it may be personal."""
-    return str(error).rpartition(" - at ")[2][:100] if " - at " in str(error) else "at its top"

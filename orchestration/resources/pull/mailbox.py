@@ -47,9 +47,7 @@ def read_on(gmail: Gmail, place: Place | None, since: Callable[[], datetime]) ->
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mails") as threads:
         while True:
             try:
-                listing = (
-                    gmail.history(place.history_id, place.page) if isinstance(place, Following) else gmail.listed(place.since, place.page)
-                )
+                listing = _ask(gmail, place)
             except HistoryTooOldError:
                 place = Catching(gmail.place(), since())
                 continue
@@ -62,6 +60,10 @@ def read_on(gmail: Gmail, place: Place | None, since: Callable[[], datetime]) ->
             yield Page(([listing.body] if listing.body else []) + mails, len(listing.ids), place)
             if is_last:
                 return
+
+
+def _ask(gmail: Gmail, place: Place) -> Listing:
+    return gmail.history(place.history_id, place.page) if isinstance(place, Following) else gmail.listed(place.since, place.page)
 
 
 def _after(place: Place, listing: Listing) -> Place:

@@ -1,7 +1,7 @@
 """Razorpay's lists of payments, refunds and settlements, page by page.
 
-Here belongs what is asked. Lists are newest first and an entity's `created_at` never changes, so under an end that has passed, `skip` counts
-over the same entities whenever reading goes on. Not here: what a listed entity says (`core.sources.razorpay`).
+Here belongs what is asked. Lists are newest first and an entity's `created_at` never changes, so under an end that has passed, `skip`
+counts over the same entities whenever reading goes on. Not here: what a listed entity says (`core.sources.razorpay`).
 """
 
 import base64
@@ -40,8 +40,8 @@ def pages(api: Api, account: Account, resource: str, since: datetime, until: dat
     """
     span = {"from": str(int(since.timestamp()) - 1), "to": str(int(until.timestamp()) + 1), "count": str(PAGE)}
     while True:
-        answer = api.get(f"/{resource}", span | {"skip": str(skip)}, dict[str, Any])
-        items = msgspec.convert(answer, _Answer).items
+        answer, found = api.get_both(f"/{resource}", span | {"skip": str(skip)}, _Answer)
+        items = found.items
         if not items:  # a page that is short need not be the last
             return
         skip += len(items)

@@ -53,7 +53,7 @@ class VendorPull:
     client: httpx.Client
     clock: Clock
     progress: Progress
-    passage: Passage = Passage()
+    passage: Passage = field(default_factory=Passage)
     is_dry: bool = False
     _buckets: dict[tuple[str, str], Bucket] = field(default_factory=dict)
 
@@ -133,7 +133,7 @@ class VendorPull:
         try:
             api = self._api(account, base_url, vendor.needs, vendor.authorization(account))
             with self._alone(account):
-                found, end = resources(self.state, self.clock, account, since, until)
+                found, end = resources(self.state, self.clock, account, (since, until), is_dry=self.is_dry)
                 for each in found:
                     yield self._resource(api, account, each, since, end)
         except _BusyError:
@@ -184,4 +184,5 @@ def nobody(source: str, tenant_id: str | None) -> str:
     """Why nothing can be asked."""
     whose = f"tenant {tenant_id} has" if tenant_id else "no tenant has"
     none = "no " if tenant_id else "a "
-    return f"{whose} {none}{source} connection with an access_token that is valid now: add one to the tenants file, then `flexoraa tenant apply`"
+    wanted = f"{source} connection with an access_token that is valid now"
+    return f"{whose} {none}{wanted}: add one to the tenants file, then run `flexoraa tenant apply`"
