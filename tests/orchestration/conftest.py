@@ -4,11 +4,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
+from tests.orchestration.pulling import Pulling
+from tests.orchestration.vendors import serving
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +38,15 @@ def state(settings: Settings) -> Iterator[State]:
 def vault(settings: Settings, state: State) -> Vault:
     """Its vault."""
     return Vault(state, settings.master_key())
+
+
+@pytest.fixture
+def pulling(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Pulling]:
+    """A fresh tenant with vendors of its own over an empty inbox; nobody else's mailbox may be asked."""
+    with state.begin() as connection:
+        connection.exec_driver_sql("delete from vault.secrets where purpose = 'access_token'")
+    with serving() as vendors, httpx.Client(timeout=5) as client:
+        made = Pulling(vendors, settings, state, vault, client, tmp_path)
+        made.clear()
+        yield made
+        made.clear()

@@ -17,14 +17,14 @@ AT_ONCE = 4
 """Mails asked for at the same time."""
 
 
-class Following(Struct, tag_field="mode", tag="history", frozen=True):
+class Following(Struct, tag_field="mode", tag="history", frozen=True, omit_defaults=True):
     """All before `history_id` is handed in, and of what came after it all pages before `page`."""
 
     history_id: str
     page: str | None = None
 
 
-class Catching(Struct, tag_field="mode", tag="listing", frozen=True):
+class Catching(Struct, tag_field="mode", tag="listing", frozen=True, omit_defaults=True):
     """A full listing of what came since `since`, at `page`; when it is done, reading goes on from `history_id`."""
 
     history_id: str
