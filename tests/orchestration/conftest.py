@@ -42,11 +42,14 @@ def vault(settings: Settings, state: State) -> Vault:
 
 @pytest.fixture
 def pulling(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Pulling]:
-    """A fresh tenant with vendors of its own over an empty inbox; nobody else's mailbox may be asked."""
-    with state.begin() as connection:
-        connection.exec_driver_sql("delete from vault.secrets where purpose = 'access_token'")
+    """A fresh tenant with vendors of its own over an empty inbox; as long as it lasts, nobody else's account may be asked."""
+    with state.psycopg() as connection:
+        others = connection.execute("delete from vault.secrets where purpose = 'access_token' returning *").fetchall()
     with serving() as vendors, httpx.Client(timeout=5) as client:
         made = Pulling(vendors, settings, state, vault, client, tmp_path)
         made.clear()
         yield made
         made.clear()
+    with state.psycopg() as connection, connection.cursor() as cursor:
+        cursor.execute("delete from vault.secrets where purpose = 'access_token'")
+        cursor.executemany("insert into vault.secrets values (%s, %s, %s, %s, %s, %s, %s)", others)

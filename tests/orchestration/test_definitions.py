@@ -90,7 +90,7 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("everything")
     assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys
-    assert {each.job_name for each in defs.schedules or []} == {"everything"}
+    assert {each.job_name for each in defs.schedules or []} == {"everything", "renew_watches"}
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name
         assert each.default_status.value == "RUNNING", each.name
@@ -213,7 +213,7 @@ def test_each_rule_has_its_sensor() -> None:
     from assets.delivery import RULES
 
     assert sorted(RULE_SENSORS.values()) == sorted(RULES)
-    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments"}
+    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling"}
 
 
 def test_overrides_stand_in_for_any_resource() -> None:
