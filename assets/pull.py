@@ -74,7 +74,7 @@ def back_fill() -> None:
 
 def _tell(context: dg.OpExecutionContext, told: Sequence[Pulled]) -> None:
     counts: dict[str, Any] = {
-        f"{each.tenant_id} {each.connection_id} {each.resource}": f"{each.state}: {each.items} in {each.pages} pages, {each.bodies} handed in"
+        f"{each.tenant_id} {each.connection_id} {each.resource}": f"{each.state}: {each.items} listed, {each.bodies} bodies handed in"
         for each in told
     }
     context.log.info("pulled: %s", counts)

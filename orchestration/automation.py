@@ -39,7 +39,7 @@ HOURLY_SWEEP = dg.ScheduleDefinition(
 
 
 @dg.schedule(
-    job=renew_watches,
+    job_name=renew_watches.name,
     cron_schedule="23 2 * * *",
     execution_timezone="UTC",
     description="Gmail tells of changes for 7 days at most, so it is asked daily to go on.",

@@ -30,7 +30,7 @@ def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[
 
 
 @dg.sensor(
-    job=poll_gmail,
+    job_name=poll_gmail.name,  # by name: a job of ops as such makes Dagster 1.13 copy the sensor, with a warning
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Mailboxes that were not looked at for some minutes, or that Gmail told of: one run polls all that are due.",

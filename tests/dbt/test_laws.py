@@ -53,7 +53,7 @@ def test_what_comes_after_the_moment_does_not_count(first, tmp_path: Path) -> No
 
 
 def test_a_back_fill_after_the_webhooks_changes_no_row_of_any_mart(first, tmp_path: Path) -> None:
-    folder, before = first
+    _, before = first
     made = history(7, 12)
     for row in list(made.lake["payments"]):
         listed = {"refund.processed": "refund.listed.processed"} | dict.fromkeys(CAPTURES, "payment.listed.captured")
