@@ -252,6 +252,23 @@ def test_wrong_use_says_what_there_is_and_asks_nobody(pulling: Pulling) -> None:
     assert pulling.vendors.asked == []
 
 
+@pytest.mark.parametrize("key", ["rzp:sécret", "token with\na line", "tökén"])
+def test_a_token_that_no_request_can_carry_is_told_without_being_shown(pulling: Pulling, key: str) -> None:
+    pulling.connect(RZP_KEY=key)
+    plant(pulling, 1)
+    pulled = back_fill(pulling, "razorpay")
+    assert {each.state for each in pulled} == {"failed"}
+    assert not any(key in each.error or "cret" in each.error for each in pulled)
+
+
+def test_a_meeting_without_a_name_is_no_reason_to_pass_over_its_invitees(pulling: Pulling) -> None:
+    pulling.connect()
+    book(pulling, 3)
+    del pulling.vendors.calendly.meetings[1]["uri"]
+    (failed,) = back_fill(pulling, "calendly")
+    assert "in a shape that is not known ($.collection[1])" in failed.error.replace("`", "")
+
+
 def test_an_expired_key_fails_only_its_own_account(pulling: Pulling) -> None:
     pulling.connect()
     plant(pulling, 10)

@@ -189,6 +189,17 @@ def test_a_mail_comes_with_the_text_that_gmail_keeps_apart_and_without_its_attac
     assert not any("att2" in each for each in pulling.vendors.asked)
 
 
+def test_a_place_that_is_refused_again_and_again_ends_in_a_sentence_and_not_in_a_circle(pulling: Pulling) -> None:
+    pulling.connect()
+    pulling.vendors.gmail.receive(pulling.mailbox, mail(1))
+    pulling.vendors.gmail.forget_before(10**9)
+    failed = pulling.poll()
+    assert (failed.state, "again and again" in failed.error) == ("failed", True)
+    assert mails(pulling) == expected(1)
+    pulling.vendors.gmail.oldest = 0
+    assert pulling.poll().state == "done"
+
+
 def test_drafts_and_spam_that_the_history_names_are_kept_apart(pulling: Pulling) -> None:
     pulling.connect()
     gmail, box = pulling.vendors.gmail, pulling.mailbox

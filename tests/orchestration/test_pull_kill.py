@@ -96,7 +96,7 @@ def plant(pulling: Pulling, payments: int) -> set[tuple[str, str, int]]:
     return {(each["id"], f"{each['entity']}.listed.{each['status']}", each["amount"]) for kept in items.values() for each in kept}
 
 
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.large) for seed in range(2, 40))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.large) for seed in range(1, 40))])
 def test_a_back_fill_that_is_killed_anywhere_goes_on_and_the_lake_is_the_same(pulling: Pulling, tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     pulling.connect()
@@ -112,7 +112,7 @@ def test_a_back_fill_that_is_killed_anywhere_goes_on_and_the_lake_is_the_same(pu
     assert_counted(pulling)
 
 
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.large) for seed in range(2, 40))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.large) for seed in range(1, 40))])
 def test_a_mailbox_whose_reader_is_killed_anywhere_loses_no_mail(pulling: Pulling, tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     pulling.connect()

@@ -7,6 +7,7 @@ Here belongs what is asked. Calendly lists by the *start* of a meeting, not by w
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -37,8 +38,12 @@ class _Pagination(Struct):
     next_page_token: str | None = None
 
 
+class _Event(Struct):
+    uri: str
+
+
 class _Events(Struct):
-    collection: list[dict[str, Any]]
+    collection: list[_Event]
     pagination: _Pagination
 
 
@@ -49,7 +54,7 @@ class _Invitees(Struct):
 
 def authorization(account: Account) -> Fixed:
     """A personal access token."""
-    return Fixed(f"Bearer {account.credential.decode()}")
+    return Fixed(f"Bearer {account.credential.decode(errors='replace')}")
 
 
 def pages(api: Api, account: Account, since: datetime, until: datetime | None, token: str) -> Iterator[Page[str | None]]:
@@ -63,10 +68,10 @@ def pages(api: Api, account: Account, since: datetime, until: datetime | None, t
     span |= {"max_start_time": _iso(until)} if until else {}
     page: str | None = token
     while page is not None:
-        found = api.get("/scheduled_events", span | ({"page_token": page} if page else {}), _Events)
+        answer, found = api.get_both("/scheduled_events", span | ({"page_token": page} if page else {}), _Events)
         bodies, invitees = [], 0
-        for event in found.collection:
-            for body, count in _invitees(api, owner[1], event):
+        for event, named in zip(answer["collection"], found.collection, strict=True):
+            for body, count in _invitees(api, owner[1], named.uri, event):
                 bodies.append(body)
                 invitees += count
         page = found.pagination.next_page_token
@@ -83,14 +88,13 @@ def _owner(api: Api, account: Account) -> tuple[str, str]:
     raise PullUsageError(message)
 
 
-def _invitees(api: Api, owner: str, event: dict[str, Any]) -> Iterator[tuple[bytes, int]]:
-    uri = str(event.get("uri", ""))
+def _invitees(api: Api, owner: str, uri: str, event: dict[str, Any]) -> Iterator[tuple[bytes, int]]:
     scheduled = {name: value for name, value in event.items() if name != "location"}  # a meeting's password lies in it
     token: str | None = ""
     while token is not None:
         asked = {"count": str(INVITEES)} | ({"page_token": token} if token else {})
         try:
-            answer, found = api.get_both(f"/scheduled_events/{uri.rpartition('/')[2]}/invitees", asked, _Invitees)
+            answer, found = api.get_both(f"/scheduled_events/{quote(uri.rpartition('/')[2], safe='')}/invitees", asked, _Invitees)
         except ApiError as error:
             if error.status == _NOT_FOUND:  # deleted since it was listed
                 return

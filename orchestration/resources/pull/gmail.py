@@ -7,6 +7,7 @@ is put back. Not here: where reading goes on (`mailbox`).
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -127,7 +128,7 @@ class Gmail:
     def mail(self, mail_id: str) -> bytes | None:
         """One mail, as it is handed in; None if it was deleted meanwhile."""
         try:
-            mail = self._api.get(f"/gmail/v1/users/me/messages/{mail_id}", {"format": "full"}, dict[str, Any])
+            mail = self._api.get(f"/gmail/v1/users/me/messages/{quote(mail_id, safe='')}", {"format": "full"}, dict[str, Any])
             for part in _parts(mail.get("payload")):
                 self._complete(mail_id, part)
         except ApiError as error:
@@ -150,8 +151,10 @@ class Gmail:
         if not isinstance(body, dict) or body.get("data") or not body.get("attachmentId") or part.get("filename"):
             return
         is_text = str(part.get("mimeType", "")).lower() in {"text/plain", "text/html"}
-        if is_text and int(body.get("size") or 0) <= LARGEST_TEXT:
-            path = f"/gmail/v1/users/me/messages/{mail_id}/attachments/{body['attachmentId']}"
+        size = body.get("size")
+        if is_text and isinstance(size, int) and size <= LARGEST_TEXT:
+            kept_apart = quote(str(body["attachmentId"]), safe="")
+            path = f"/gmail/v1/users/me/messages/{quote(mail_id, safe='')}/attachments/{kept_apart}"
             body["data"] = self._api.get(path, {}, _Attachment).data
 
     def _body(self, answer: dict[str, Any]) -> bytes:

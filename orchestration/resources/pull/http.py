@@ -24,7 +24,9 @@ MAX_ANSWER_BYTES = 64 << 20
 """Gmail takes mails of up to 50 MB, and their attachments are not in the answer."""
 
 _PASSING = frozenset({408, 425, 429})
-_NEVER = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
+_NEVER = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError)
+"""Requests that cannot be written at all: an address without a scheme that we know, a token with a line break or an umlaut."""
+
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 """Reasons with which Google answers 403 where others answer 429."""
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")

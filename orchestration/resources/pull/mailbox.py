@@ -12,9 +12,12 @@ from msgspec import Struct
 
 from orchestration.resources.pull.gmail import BadPageTokenError, Gmail, HistoryTooOldError, Listing
 from orchestration.resources.pull.handover import Page
+from orchestration.resources.pull.http import PullError
 
 AT_ONCE = 4
 """Mails asked for at the same time."""
+
+_MOST_RESTARTS = 3
 
 
 class Following(Struct, tag_field="mode", tag="history", frozen=True, omit_defaults=True):
@@ -43,16 +46,17 @@ def read_on(gmail: Gmail, place: Place | None, since: Callable[[], datetime]) ->
         place: the stored one; None for a mailbox that was never read.
         since: from when on mails are listed where the history does not say.
     """
-    place = place or Catching(gmail.place(), since())
+    place, restarts = place or Catching(gmail.place(), since()), 0
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mails") as threads:
         while True:
             try:
                 listing = _ask(gmail, place)
-            except HistoryTooOldError:
-                place = Catching(gmail.place(), since())
-                continue
-            except BadPageTokenError:  # repeats are cheaper than a gap
-                place = Following(place.history_id) if isinstance(place, Following) else Catching(place.history_id, place.since)
+            except (HistoryTooOldError, BadPageTokenError) as error:
+                restarts += 1
+                if restarts > _MOST_RESTARTS:
+                    message = "Gmail refuses again and again to go on from where it has just sent us; nothing is lost, try again later"
+                    raise PullError(message) from error
+                place = Catching(gmail.place(), since()) if isinstance(error, HistoryTooOldError) else _from_first_page(place)
                 continue
             mails = [body for body in threads.map(gmail.mail, listing.ids) if body is not None]
             is_last = listing.next_page is None and isinstance(place, Following)
@@ -60,6 +64,11 @@ def read_on(gmail: Gmail, place: Place | None, since: Callable[[], datetime]) ->
             yield Page(([listing.body] if listing.body else []) + mails, len(listing.ids), place)
             if is_last:
                 return
+
+
+def _from_first_page(place: Place) -> Place:
+    """Repeats are cheaper than a gap."""
+    return Following(place.history_id) if isinstance(place, Following) else Catching(place.history_id, place.since)
 
 
 def _ask(gmail: Gmail, place: Place) -> Listing:

@@ -30,7 +30,9 @@ class _Answer(Struct):
 def authorization(account: Account) -> Fixed:
     """`key_id:key_secret` is sent as Razorpay wants it, any other text as the token of a partner."""
     credential = account.credential
-    return Fixed(f"Basic {base64.b64encode(credential).decode()}" if b":" in credential else f"Bearer {credential.decode()}")
+    if b":" in credential:
+        return Fixed(f"Basic {base64.b64encode(credential).decode()}")
+    return Fixed(f"Bearer {credential.decode(errors='replace')}")
 
 
 def pages(api: Api, account: Account, resource: str, since: datetime, until: datetime, skip: int) -> Iterator[Page[int]]:
