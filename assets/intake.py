@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from core.breaker import Tripped, judge
 from core.events import Event, Point, Reject
 from core.intake import Accepted, Directory, Rejected, read_line, take
 from core.points import normalise
@@ -60,13 +61,21 @@ class _Tally:
 
 
 def take_in(segment: Segment, lines: Iterable[Line], directory: Directory, lake: Lake, ledger: Ledger, vault: Vault) -> Taken:
-    """One segment into lake and quarantine. Nothing is visible before all of it is written; a rerun gives the same files."""
+    """One segment into lake and quarantine. Nothing is visible before all of it is written; a rerun gives the same files.
+
+    Raises:
+        Tripped: too much of it is broken, and nobody has released it; nothing was written.
+    """
     tally = _Tally()
+    is_released = ledger.is_released(segment.segment_id)
     with lake.replace(segment.segment_id) as writer:
         for chunk in _chunks(lines):
             tally.lines += len(chunk)
             _take_chunk(segment, chunk, directory, writer, vault, tally)
-    counts = tally.counts()
+        counts = tally.counts()
+        verdicts = judge(counts, tally.held)
+        if verdicts and not is_released:
+            raise Tripped(verdicts)
     ledger.record(segment, tally.lines, "", counts, tally.held)
     return Taken(segment, tally.lines, counts, tally.reasons)
 

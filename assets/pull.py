@@ -1,4 +1,4 @@
-"""Fetching what vendors do not send by themselves: jobs over the port `core.ports.Pull`, to be started by sensors, schedules or people.
+"""Fetching what vendors do not send by themselves: jobs over the port `core.pulling.Pull`, to be started by sensors, schedules or people.
 
 Here belongs which accounts a run looks at, and that one that fails fails the run after all others were looked at. Nothing is materialized:
 what is fetched lies in the inbox as segments, and is taken in like them. Not here: asking vendors (`orchestration.resources.pull`).
@@ -11,7 +11,8 @@ from typing import Any
 import dagster as dg
 
 from core.plans import WATCH_DAILY, WATCH_URGENT, is_watch_due, polls_due
-from core.ports import Clock, Pull, Pulled
+from core.ports import Clock
+from core.pulling import Pull, Pulled
 
 
 def poll_all(pull: Pull, clock: Clock) -> list[Pulled]:

@@ -153,10 +153,10 @@ def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str],
         elif isinstance(item, Reject):
             yield Rejected(account.tenant_id, envelope.source, item)
         else:
-            yield Accepted(account, _completed(item, account_id, envelope.received_at))
+            yield Accepted(account, completed(item, account_id, envelope.received_at))
 
 
-def _completed(event: Event, account_id: str, received_at: datetime) -> Event:
+def completed(event: Event, account_id: str, received_at: datetime) -> Event:
     """With what the body does not tell: whose it is, and when."""
     event.account_id = account_id
     if isinstance(event, Message) and not event.channel_account_id:

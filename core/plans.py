@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from core.actions import Action, key_of
+from core.pulling import Mailbox
 
 
 class Plan(NamedTuple):
@@ -43,18 +44,6 @@ def plan_ingest(cursor: str, pending: Sequence[str]) -> tuple[str | None, str]:
         return None, ""
     key = f"{len(pending)}:{key_of(*sorted(pending))[:12]}"
     return (None if key == cursor else key), key
-
-
-class Mailbox(NamedTuple):
-    """One mailbox that may be polled: when it was last tried, when something of Gmail's was last taken in (a push, maybe), its watch."""
-
-    tenant_id: str
-    connection_id: str
-    account_id: str
-    tried_at: datetime | None
-    told_at: datetime | None
-    is_watched: bool = False
-    watch_ends_at: datetime | None = None
 
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)

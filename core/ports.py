@@ -5,16 +5,17 @@ Here belong the seams between what exists (`assets`) and with what it runs (`orc
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
-from core.identity import Link, Sighting
+from core.holding import SegmentsAside, SegmentsHeld
+from core.identity_evidence import Decision, Strength
+from core.identity_holders import Link, Sighting
 from core.intake import Directory
-from core.plans import Mailbox
-from core.reference import LeadPoint
+from core.reference import LeadAlias, LeadLink, LeadPoint
 from core.rows import PointKey
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Segment(NamedTuple):
     size_bytes: int
 
 
-class Inbox(Protocol):
+class Inbox(SegmentsAside, Protocol):
     """Where raw webhooks arrive."""
 
     def names(self) -> list[str]:
@@ -70,6 +71,27 @@ class Inbox(Protocol):
     def settle(self, segment: Segment) -> None:
         """Put it aside: all that it held is in the lake or in quarantine."""
         ...
+
+
+class Merge(NamedTuple):
+    """Several files of the lake that became one; sizes in bytes."""
+
+    table: str
+    day: date
+    files: int
+    bytes_before: int
+    bytes_after: int
+    rows: int
+
+
+class SealedName(NamedTuple):
+    """A name of a contact as the lake keeps it: sealed under the point's key, for the event and its column."""
+
+    tenant_id: str
+    point_id: str
+    event_id: str
+    name_enc: bytes
+    told_at: datetime
 
 
 class Lake(Protocol):
@@ -91,8 +113,20 @@ class Lake(Protocol):
         """Every evidence up to a moment that two points are one person."""
         ...
 
+    def names(self, as_of: datetime) -> Iterable[SealedName]:
+        """The last name up to a moment that was told of each point."""
+        ...
+
     def event_dates(self) -> tuple[date, date] | None:
         """The first and the last event date, or None while the lake is empty."""
+        ...
+
+    def compact(self, min_files: int) -> Iterator[Merge]:
+        """Merge the small files of each date that has at least so many; each merge as it is done."""
+        ...
+
+    def sweep(self) -> int | None:
+        """Remove files that were merged into others; how many, or None while somebody reads the lake."""
         ...
 
 
@@ -121,16 +155,20 @@ class Held(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Conservation of one segment, tenant and source: received = accepted + rejected (`accepted` includes repeats)."""
+    """Conservation of one segment, tenant and source: received = accepted + rejected + replayed.
+
+    `accepted` includes repeats; `replayed` items are counted anew by the replay that took them in.
+    """
 
     tenant_id: str
     source: str
     received: int
     accepted: int
     rejected: int
+    replayed: int = 0
 
 
-class Ledger(Protocol):
+class Ledger(SegmentsHeld, Protocol):
     """What has been taken in, and what was turned away."""
 
     def known(self, segment_ids: Collection[str]) -> set[str]:
@@ -169,15 +207,39 @@ class Vault(Protocol):
         """The kind of every point id of every tenant."""
         ...
 
+    def keys(self, tenant_id: str, point_ids: Collection[str]) -> Mapping[str, bytes]:
+        """The keys of contact points, 32 bytes each; erased and unknown ones are missing."""
+        ...
+
     def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
         """A key of the tenant's own (`ref`, `fragment`); tenant '' is the platform."""
+        ...
+
+
+class Leads(NamedTuple):
+    """What identity resolution tells the warehouse."""
+
+    points: Sequence[LeadPoint] = ()
+    aliases: Sequence[LeadAlias] = ()
+    links: Sequence[LeadLink] = ()
+
+
+class Identity(Protocol):
+    """What evidence on identity is worth, and what people decided on it."""
+
+    def strengths(self) -> Sequence[Strength]:
+        """The dated rows of every kind of evidence."""
+        ...
+
+    def decisions(self, as_of: datetime) -> Sequence[Decision]:
+        """Every decision of every tenant up to a moment, in the order in which they were made."""
         ...
 
 
 class Reference(Protocol):
     """Dated reference data for the warehouse."""
 
-    def export(self, as_of: datetime, business_range: tuple[date, date], lead_points: Iterable[LeadPoint]) -> Mapping[str, int]:
+    def export(self, as_of: datetime, business_range: tuple[date, date], leads: Leads) -> Mapping[str, int]:
         """Write every reference table, and say how many rows each has."""
         ...
 
@@ -191,6 +253,10 @@ class Warehouse(Protocol):
 
     def columns(self) -> Mapping[str, Mapping[str, str]]:
         """Types of the columns of every mart, in the words of dbt's contracts."""
+        ...
+
+    def follow(self) -> bool:
+        """Show what the lake holds now; False while somebody else has the warehouse open, and may be reading what it held."""
         ...
 
     def lake_counts(self) -> Mapping[tuple[str, str, str], int]:
@@ -247,48 +313,6 @@ class Sender(Protocol):
 
     def send(self, delivery: Delivery) -> Outcome:
         """Try once. Never raises for what the other side does; an ambiguous failure is `unknown`."""
-        ...
-
-
-class Pulled(NamedTuple):
-    """What came of reading one resource of one account.
-
-    `state`: `done`, `busy` (somebody else reads it now) or `failed`, with the reason and what to do in `error`. `items` are what the vendor
-    lists (mails, payments, invitees), `bodies` what was handed in to the inbox.
-    """
-
-    tenant_id: str
-    connection_id: str
-    source: str
-    resource: str
-    state: str
-    pages: int = 0
-    items: int = 0
-    bodies: int = 0
-    error: str = ""
-
-
-class Pull(Protocol):
-    """What vendors do not send by themselves. Nothing here raises for what one account's vendor does: others come next."""
-
-    def mailboxes(self) -> Sequence[Mailbox]:
-        """Every mailbox that may be polled."""
-        ...
-
-    def every(self) -> timedelta:
-        """How often a mailbox is looked at."""
-        ...
-
-    def poll(self, mailbox: Mailbox) -> Pulled:
-        """Hand in what is new in a mailbox."""
-        ...
-
-    def watch(self, mailbox: Mailbox) -> Pulled:
-        """Let Gmail go on telling of a mailbox's changes."""
-        ...
-
-    def back_fill(self, source: str, since: datetime, until: datetime | None, tenant_id: str | None) -> Sequence[Pulled]:
-        """Hand in what `razorpay` or `calendly` lists of a span; goes on where a back-fill of this span was broken off."""
         ...
 
 

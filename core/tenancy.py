@@ -166,6 +166,7 @@ class Policy(Dated, frozen=True, kw_only=True):
     window_closing_seconds: Seconds = 2 * HOUR
     max_ai_turns: Annotated[int, Meta(gt=0)] = 6
     low_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    quarantine_retention_days: Annotated[int, Meta(gt=0, le=3650, description="Then what could not be taken in loses its body.")] = 90
     recovery_template: Text = "recovery_1"
     recovery_expires_seconds: Seconds = 7 * DAY
     recovery_wait_seconds: Annotated[tuple[Seconds, ...], Meta(max_length=10)] = (DAY, 3 * DAY, 7 * DAY)

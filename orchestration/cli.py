@@ -6,14 +6,16 @@ runs, so that `--help` is quick. Not here: any work.
 
 import sys
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestration.cli_options import Home, Json, Quiet, moment, print_json
+from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
+from orchestration.identity_cli import identity_app
+from orchestration.lake_cli import lake_app
 from orchestration.pull_cli import pull_app
+from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
 
 app = typer.Typer(
@@ -26,15 +28,10 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
+app.add_typer(identity_app, name="identity")
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
-
-
-class Format(StrEnum):
-    """How an answer is printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -113,6 +110,7 @@ def simulate(  # noqa: PLR0913 — one parameter an option
     out: Annotated[Path, typer.Option(help="Folder for tenants.yaml, secrets, inbox segments and truth.json.")],
     tenants: Annotated[int, typer.Option(min=1)] = 3,
     leads: Annotated[int, typer.Option(min=1, help="Leads of each tenant.")] = 60,
+    others: Annotated[int, typer.Option(min=0, help="People of each tenant on each of Instagram, Messenger, Gmail and Calendly.")] = 8,
     days: Annotated[int, typer.Option(min=7, help="From 12 on, every story has room.")] = 14,
     seed: int = 1,
     end_at: Annotated[str, typer.Option(help="The last moment of the traffic.")] = "2026-11-20T12:00:00Z",
@@ -129,6 +127,7 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         out,
         tenants=tenants,
         leads=leads,
+        others=others,
         days=days,
         seed=seed,
         end_at=moment(end_at),

@@ -1,9 +1,10 @@
-"""What several commands of `flexoraa` share: options, moments, JSON.
+"""What all commands share: options, moments, JSON.
 
-Here belongs reading and printing. Not here: commands (`cli`, `pull_cli`).
+Here belongs what more than one module of commands needs. Not here: any command.
 """
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +16,21 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stand
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
 
 
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
 def print_json(value: dict[str, Any]) -> None:
-    """One indented object on standard output."""
-    typer.echo(dumps(value, indent=2))
+    """One indented object on standard output; moments in ISO 8601."""
+    typer.echo(dumps(value, indent=2, default=str))
 
 
 def moment(text: str) -> datetime:
-    """A moment as it is typed: ISO 8601 with an offset, in UTC."""
+    """A moment in UTC, from ISO 8601 with an offset."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import httpx
 import typer
 
-from core.ports import Pulled
+from core.pulling import Pulled
 from orchestration.cli_options import print_json
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.progress import TerminalProgress

@@ -8,7 +8,8 @@ import dagster as dg
 from assets.delivery import RULES, decide
 from assets.pull import poll_gmail
 from core.plans import plan_ingest, plan_polls
-from core.ports import Clock, Inbox, Outbox, Pull
+from core.ports import Clock, Inbox, Outbox
+from core.pulling import Pull
 from orchestration.automation import DELIVER, EVERYTHING
 
 _SENSOR_NAMES = {"lead_leak": "lead_leakage", "cold_recovery": "cold_recovery", "token_threshold": "token_thresholds"}

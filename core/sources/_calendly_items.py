@@ -14,9 +14,9 @@ from msgspec import Raw, Struct, field
 from msgspec.structs import replace
 
 from core.events import Appointment, ContactEvent, Event, Point, Reject
-from core.sources._common import decode_json, moment, within
+from core.sources._common import decode_json, identifier, moment, within
 
-_LEAD = re.compile(r"lead_[a-z0-9]{26}(?:_[0-9]{1,6})?")
+_LEAD = re.compile(r"lead_[a-z0-9]{26}(?:_[0-9]{1,20})?")
 """A lead id of ours (`core.identity`); anything else in a utm field is the visitor's own and is not kept."""
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")
@@ -174,7 +174,7 @@ def _step(event: str, item: _Invitee, account_id: str, at: datetime | None) -> I
         "old_appointment_id": item.old_invitee,
         "new_appointment_id": item.new_invitee,
         "no_show_id": item.no_show.uri if item.no_show else None,
-        "event_type_id": scheduled.event_type.rpartition("/")[2] if scheduled.event_type else None,
+        "event_type_id": identifier(scheduled.event_type.rpartition("/")[2]) if scheduled.event_type else None,
         "utm_lead_id": item.tracking.lead_id(),
         "cancelled_by": _canceller(event, item.cancellation),
         "timezone": _zone(item.timezone),
@@ -201,7 +201,7 @@ def legacy(event: str, raw: Raw, account_id: str, at: datetime | None) -> Iterat
         "scheduled_event_id": f"{_SCHEDULED}{item.event.uuid}" if item.event.uuid else None,
         "old_appointment_id": _uri(item.old_event, item.old_invitee),
         "new_appointment_id": _uri(item.new_event, item.new_invitee),
-        "event_type_id": item.event_type.uuid,
+        "event_type_id": identifier(item.event_type.uuid),
         "utm_lead_id": item.tracking.lead_id(),
         "timezone": _zone(guest.timezone),
         "starts_at": moment(item.event.start_time),

@@ -6,6 +6,7 @@ ledger counts the payment id once. Pages of the API's lists too, with `account_i
 events, `payment.listed.captured`. Not here: tenants, keys, tokens, asking Razorpay.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,13 +15,14 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from core.events import UNTOLD, AccountEvent, Event, Payment, Point, Reject, Unmodelled
-from core.sources._common import OWN_SIGNATURE, Int, code, decode_json, digest, epoch, fragment, hmac_hex_matches, within
-from core.sources._razorpay_events import ACCOUNT_SUBJECTS, LISTED, MONEY_SUBJECTS
+from core.sources._common import OWN_SIGNATURE, Int, code, decode_json, digest, epoch, fragment, hmac_hex_matches, identifier, within
+from core.sources._razorpay_events import ACCOUNT_SUBJECTS, CAPTURES, LISTED, MONEY_SUBJECTS
 
 _SETTLEMENT_CURRENCY = "INR"  # a settlement names no currency: Razorpay settles to Indian bank accounts, in rupees
 _NO_EMAIL = "void@razorpay.com"
 """What Razorpay writes for a payer who gave none: a person of this name would be all of them."""
 
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _EVENT_ID = "x-razorpay-event-id"
 
 
@@ -211,21 +213,27 @@ def _payment(body: _Body, about: _About, event_id: str | None) -> Payment | Reje
     if subject.amount is None:
         return Reject("bad_shape", f"{place}.amount", f"a {about.name} without an amount", body.account_id)
     currency = subject.currency or (_SETTLEMENT_CURRENCY if about.name == "settlement" else payer.currency)
-    if currency is None:
-        return Reject("bad_shape", f"{place}.currency", "an amount without a currency", body.account_id)
+    if currency is None or not _CURRENCY.fullmatch(currency):
+        return Reject("bad_shape", f"{place}.currency", "an amount without a currency of three capital letters", body.account_id)
+    subject_id, payment_id = identifier(subject.id), identifier(_payment_id(about))
+    if subject_id in (None, "unknown") or payment_id == "unknown":
+        return Reject("bad_shape", f"{place}.id", "an id that none of Razorpay's looks like", body.account_id)
+    begun_at = epoch(subject.created_at) if body.event in CAPTURES else None
+    if begun_at is not None and begun_at > common["occurred_at"]:  # payment_link.paid tells when its link was made
+        common["occurred_at"] = begun_at
     return Payment(
         **common,
-        subject_id=subject.id,
-        payment_id=_payment_id(about),
-        order_id=payer.order_id,
-        refund_id=subject.id if about.name == "refund" else None,
-        dispute_id=subject.id if about.name == "dispute" else None,
+        subject_id=subject_id,
+        payment_id=payment_id,
+        order_id=identifier(payer.order_id),
+        refund_id=subject_id if about.name == "refund" else None,
+        dispute_id=subject_id if about.name == "dispute" else None,
         contact=payer.payer(),
         amount_minor=subject.amount,
         currency=currency,
         fee_minor=subject.fee if subject.fee is not None else subject.fees,
         tax_minor=subject.tax,
-        captured_at=common["occurred_at"] if body.event == "payment.captured" else None,
+        captured_at=common["occurred_at"] if body.event in CAPTURES else None,
     )
 
 
@@ -249,7 +257,7 @@ def _account_event(body: _Body, event_id: str | None) -> AccountEvent | Reject:
     common = _common(body, entity.id, entity.updated_at or entity.created_at, event_id)
     if isinstance(common, Reject):
         return common
-    return AccountEvent(**common, subject=entity.id, state=code(entity.status, body.event.rpartition(".")[2]))
+    return AccountEvent(**common, subject=identifier(entity.id), state=code(entity.status, body.event.rpartition(".")[2]))
 
 
 def _common(body: _Body, subject_id: str, entity_time: int | None, event_id: str | None) -> dict[str, Any] | Reject:

@@ -1,7 +1,7 @@
 """The lake folder: canonical events as Parquet, `<table>/event_date=<UTC date>/<segment>-<part>.parquet`.
 
 Here belongs writing a segment's files so that they appear together, and reading what identity resolution needs. Not here: how events
-become rows (`core.rows`), the warehouse's view of them.
+become rows (`core.rows`), which files count (`lake_files`), the warehouse's view of them (`lake_views`).
 """
 
 import contextlib
@@ -16,10 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.columns import columns
-from core.events import EVENT_TYPES, ContactEvent, Event, Message
-from core.identity import CHANGES, Link, Sighting
+from core.events import EVENT_TYPES, Appointment, ContactEvent, Event, Message
+from core.identity_holders import CHANGES, Link, Sighting
+from core.ports import Merge, SealedName
 from core.rows import transpose
-from orchestration.resources.arrow import table_of
+from orchestration.resources.arrow import schema_of, table_of
+from orchestration.resources.compaction import compact, scan, take_in_again
+from orchestration.resources.lake_files import LakeFiles
+from orchestration.resources.lake_schema import readable
+from orchestration.resources.settings import Settings
 
 _EMPTY = date(1970, 1, 1)
 """The partition of each table's empty file, which gives the table its columns before its first event."""
@@ -30,19 +35,35 @@ _DICTIONARY_ROWS = 1_000
 class FolderLake:
     """A folder of Parquet files."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder; `prepare` makes it."""
+    def __init__(self, folder: Path, file_bytes: int = Settings.lake_file_mb << 20) -> None:
+        """Take the folder, which `prepare` makes, and the size that merged files are to have."""
         self.folder = folder
+        self.files = LakeFiles(folder)
         self._staging = folder / ".staging"
+        self._file_bytes = file_bytes
 
     def prepare(self) -> None:
-        """Make every table exist, maybe with no row, so that readers find all columns."""
+        """Make every table exist, maybe with no row, so that whoever reads the folder finds today's columns.
+
+        Raises:
+            LakeError: a file cannot be read by this version, or is gone; nothing was written then.
+        """
+        for event_type in EVENT_TYPES:
+            readable(event_type, self.files.live(event_type.table))
         for event_type in EVENT_TYPES:
             path = self.folder / event_type.table / f"event_date={_EMPTY}" / "schema.parquet"
-            if not path.exists():
+            if not path.exists() or not pq.read_schema(path).equals(schema_of(event_type), check_metadata=True):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write(table_of(event_type, {}), path.with_suffix(".tmp"))
                 path.with_suffix(".tmp").rename(path)
+
+    def compact(self, min_files: int) -> Iterator[Merge]:
+        """Merge the small files of each date that has at least so many."""
+        return compact(self.files, self._file_bytes, min_files)
+
+    def sweep(self) -> int | None:
+        """Remove files that no longer count; how many, or None while somebody reads the lake."""
+        return self.files.sweep()
 
     @contextlib.contextmanager
     def replace(self, segment_id: str) -> Iterator["SegmentWriter"]:
@@ -58,10 +79,17 @@ class FolderLake:
             targets = {path: self.folder / target for path, target in writer.files.items()}
             for folder in {target.parent for target in targets.values()}:  # all of them first: that is what a full disk refuses
                 folder.mkdir(parents=True, exist_ok=True)
-            for path, target in targets.items():
-                path.rename(target)
-            for path in earlier.difference(targets.values()):
-                path.unlink()
+
+            def put() -> None:
+                for path, target in targets.items():
+                    path.rename(target)
+                for path in earlier.difference(targets.values()):
+                    path.unlink()
+
+            if self.files.was_merged(stem):
+                take_in_again(self.files, segment_id, list(writer.files.values()), put)
+            else:
+                put()
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -69,46 +97,77 @@ class FolderLake:
         """Every point that any event names; a change of number names the old one without being a sign of life of it."""
         import polars as pl  # here: 0.2 s that most commands never need
 
-        frames = [
-            self._scan(event_type)
-            .filter(~pl.col("kind").is_in(CHANGES) if (event_type, column.field) == (ContactEvent, "contact") else pl.lit(True))
-            .select(
-                "tenant_id",
-                pl.col(column.name).alias("point_id"),
-                "occurred_at",
-                pl.lit(event_type is Message).alias("is_message"),
+        with self.files.reading():
+            told = self._scan(ContactEvent).filter(pl.col("occurred_at") <= as_of)
+            changes = told.filter(pl.col("kind").is_in(CHANGES)).select("tenant_id", "contact_point_id", "other_point_id")
+            points = [changes.select("tenant_id", pl.col(name).alias("point_id")) for name in ("contact_point_id", "other_point_id")]
+            changed = pl.concat(points).unique().with_columns(is_changed=True)
+            is_change, is_link = pl.col("kind").is_in(CHANGES), pl.col("kind") == "linked"
+            frames = [
+                self._scan(event_type)
+                .filter(~is_change if (event_type, column.field) == (ContactEvent, "contact") else pl.lit(True))
+                .select(
+                    "tenant_id",
+                    pl.col(column.name).alias("point_id"),
+                    "occurred_at",
+                    (is_link if event_type is ContactEvent else pl.lit(event_type is Message)).alias("is_sign"),
+                )
+                for event_type in EVENT_TYPES
+                for column in columns(event_type)
+                if column.role == "point"
+            ]
+            seen = (
+                pl.concat(frames)
+                .filter(pl.col("occurred_at") <= as_of)
+                .drop_nulls("point_id")
+                .join(changed, on=("tenant_id", "point_id"), how="left")
+                .group_by("tenant_id", "point_id")
+                .agg(
+                    pl.col("occurred_at").min().alias("first"),
+                    pl.col("occurred_at").filter(pl.col("is_sign") & pl.col("is_changed").fill_null(False)).unique().sort().alias("signs"),
+                )
+                .sort("tenant_id", "first", "point_id")
             )
-            for event_type in EVENT_TYPES
-            for column in columns(event_type)
-            if column.role == "point"
-        ]
-        seen = (
-            pl.concat(frames)
-            .filter(pl.col("occurred_at") <= as_of)
-            .drop_nulls("point_id")
-            .group_by("tenant_id", "point_id")
-            .agg(pl.col("occurred_at").min().alias("first"), pl.col("occurred_at").filter("is_message").max().alias("last"))
-            .sort("tenant_id", "first", "point_id")
-        )
-        return map(Sighting._make, seen.collect(engine="streaming").iter_rows())
+            rows = seen.collect(engine="streaming").iter_rows()
+        return (Sighting(tenant, point, first, tuple(signs)) for tenant, point, first, signs in rows)
 
     def links(self, as_of: datetime) -> Iterable[Link]:
-        """Every distinct evidence that two points are one person."""
+        """Every distinct evidence that two points are one person; a booking through a link of ours names a lead id instead of a point."""
         import polars as pl  # as above
 
-        evidence = (
-            self._scan(ContactEvent)
-            .filter(pl.col("other_point_id").is_not_null() & (pl.col("occurred_at") <= as_of))
-            .select("tenant_id", "kind", "contact_point_id", "other_point_id", "occurred_at")
-            .unique()
-            .sort("tenant_id", "occurred_at", "contact_point_id", "other_point_id", "kind")
-        )
-        return map(Link._make, evidence.collect().iter_rows())
+        with self.files.reading():
+            told = self._scan(ContactEvent).select("tenant_id", "kind", "contact_point_id", "other_point_id", "occurred_at", "source")
+            booked = self._scan(Appointment).select(
+                "tenant_id", pl.lit("utm_lead").alias("kind"), "contact_point_id", pl.col("utm_lead_id").alias("other_point_id"),
+                "occurred_at", "source",
+            )  # fmt: skip
+            evidence = (
+                pl.concat([told, booked])
+                .drop_nulls(["contact_point_id", "other_point_id"])
+                .filter(pl.col("occurred_at") <= as_of)
+                .unique()
+                .sort("tenant_id", "occurred_at", "contact_point_id", "other_point_id", "kind", "source")
+            )
+            return map(Link._make, evidence.collect().iter_rows())
+
+    def names(self, as_of: datetime) -> Iterable[SealedName]:
+        """The last name that was told of each point, sealed; ties by the event's id."""
+        import polars as pl  # as above
+
+        with self.files.reading():
+            named = (
+                self._scan(ContactEvent)
+                .filter(pl.col("name_enc").is_not_null() & (pl.col("occurred_at") <= as_of))
+                .select("tenant_id", "contact_point_id", "event_id", "name_enc", "occurred_at")
+                .sort("occurred_at", "event_id", "name_enc")
+                .group_by("tenant_id", "contact_point_id", maintain_order=True)
+                .last()
+                .sort("tenant_id", "contact_point_id")
+            )
+            return map(SealedName._make, named.collect().iter_rows())
 
     def _scan(self, event_type: type[Event]) -> Any:
-        import polars as pl  # as above
-
-        return pl.scan_parquet(self.folder / event_type.table / "*" / "*.parquet", hive_partitioning=False, missing_columns="insert")
+        return scan(event_type, [file.path for file in readable(event_type, self.files.live(event_type.table))])
 
     def event_dates(self) -> tuple[date, date] | None:
         """The first and the last event date, by the folders' names."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from orchestration.resources.platform import Platform
 
 PORTS = (
-    "clock", "progress", "vault", "inbox", "lake", "ledger", "reference", "warehouse", "publisher", "outbox", "senders", "receipts",
-    "dbt", "pull",
+    "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
+    "outbox", "senders", "receipts",
+    "dbt", "identity", "pull",
 )  # fmt: skip
 
 _OPENED = ExitStack()

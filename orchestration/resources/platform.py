@@ -15,13 +15,16 @@ from core.ports import Clock, Progress
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.google_keys import GoogleKeys
+from orchestration.resources.identity import PostgresIdentity
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
+from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.lookup import VaultLookup
 from orchestration.resources.outbox import PostgresOutbox
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
+from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.senders import senders
@@ -44,6 +47,8 @@ class Platform:
     vault: Vault
     inbox: FolderInbox
     lake: FolderLake
+    lake_rows: FolderLakeRows
+    quarantine: PostgresQuarantine
     ledger: PostgresLedger
     reference: ParquetReference
     warehouse: Warehouse
@@ -52,6 +57,7 @@ class Platform:
     lookup: VaultLookup
     client: httpx.Client
     dbt: DbtRunner
+    identity: PostgresIdentity
     pull: VendorPull
 
     def ports(self) -> dict[str, Any]:
@@ -63,6 +69,8 @@ class Platform:
             "vault": self.vault,
             "inbox": self.inbox,
             "lake": self.lake,
+            "lake_rows": self.lake_rows,
+            "quarantine": self.quarantine,
             "ledger": self.ledger,
             "reference": self.reference,
             "warehouse": self.warehouse,
@@ -71,6 +79,7 @@ class Platform:
             "senders": senders(tools),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
+            "identity": self.identity,
             "pull": self.pull,
         }
 
@@ -93,8 +102,10 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             clock=clock,
             progress=progress,
             vault=vault,
-            inbox=FolderInbox(settings.inbox),
-            lake=FolderLake(settings.lake),
+            inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
+            lake=FolderLake(settings.lake, settings.lake_file_mb << 20),
+            lake_rows=FolderLakeRows(settings.lake),
+            quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
             reference=ParquetReference(settings, state),
             warehouse=warehouse,
@@ -103,6 +114,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
+            identity=PostgresIdentity(state, vault),
             pull=VendorPull(settings, state, vault, client, clock, progress),
         )
 

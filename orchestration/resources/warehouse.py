@@ -16,12 +16,18 @@ import pyarrow as pa
 from core.events import EVENT_TYPES, Unmodelled
 from core.ports import Count
 from core.reference import REFERENCE_TYPES
+from orchestration.resources.lake_files import LakeFiles
+from orchestration.resources.lake_views import lake_query, quote
 
 _CONTRACT_TYPES = {"VARCHAR": "text", "TIMESTAMP WITH TIME ZONE": "timestamptz", "DOUBLE": "double precision"}
 
 
 class WarehouseError(Exception):
     """The warehouse cannot be opened or asked; the message says what to do."""
+
+
+class WarehouseBusyError(WarehouseError):
+    """Another process has the warehouse open."""
 
 
 class Mart(NamedTuple):
@@ -37,20 +43,39 @@ class Warehouse:
     def __init__(self, path: Path, lake: Path, reference: Path) -> None:
         """Take the places; nothing is opened yet."""
         self.path = path
-        self._lake = lake
+        self._lake = LakeFiles(lake)
         self._reference = reference
 
     def prepare(self) -> None:
-        """Make the views `lake.*` and `reference.*` over the Parquet files; every file there is read as of the next query."""
+        """Make the views `lake.*` over the files that count now, and `reference.*` over whatever lies there at the next query.
+
+        Raises:
+            LakeError: a file of the lake cannot be read by this version, or is gone.
+        """
         with self._open(read_only=False) as connection:
-            for schema in ("lake", "reference"):
-                connection.execute(f"create schema if not exists {schema}")
-            for event in EVENT_TYPES:
-                connection.execute(f"create or replace view lake.{event.table} as from {self._lake_table(event.table)}")
+            self._show_lake(connection)
+            connection.execute("create schema if not exists reference")
             for row in REFERENCE_TYPES:
                 table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
-                files = _quote(self._reference / f"{table}.parquet")
+                files = quote(self._reference / f"{table}.parquet")
                 connection.execute(f"create or replace view reference.{table} as from read_parquet({files})")
+
+    def follow(self) -> bool:
+        """Show the files of the lake that count now, if there is a warehouse; False while another process has it open."""
+        if not self.path.exists():
+            return True
+        try:
+            with self._open(read_only=False) as connection:
+                self._show_lake(connection)
+        except WarehouseBusyError:
+            return False
+        return True
+
+    def _show_lake(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("create schema if not exists lake")
+        with self._lake.reading():
+            for event in EVENT_TYPES:
+                connection.execute(f"create or replace view lake.{event.table} as {lake_query(self._lake, event)}")
 
     def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
         """Whole marts as Arrow tables, all from one moment."""
@@ -63,9 +88,9 @@ class Warehouse:
         Raises:
             WarehouseError: the statement is wrong, is not one query, or would write.
         """
-        with self._open(read_only=True) as connection:
+        with self._lake.reading(), self._open(read_only=True) as connection:
             # a query may read the lake through its views, and no other file, and reach nothing outside
-            connection.execute(f"set allowed_directories = [{_quote(self._lake)}, {_quote(self._reference)}]")
+            connection.execute(f"set allowed_directories = [{quote(self._lake.folder)}, {quote(self._reference)}]")
             connection.execute("set enable_external_access = false")
             parsed = connection.extract_statements(statement)
             if len(parsed) != 1:
@@ -113,46 +138,42 @@ class Warehouse:
         return {key: accepted for key, (accepted, _) in self._lake_rows().items()}
 
     def conservation(self, counts: Mapping[tuple[str, str, str], Count]) -> dict[str, dict[str, int]]:
-        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it."""
+        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it.
+
+        What was replayed is counted where the replay took it in, and no longer where it was first received.
+        """
         duplicates = {key: repeated for key, (_, repeated) in self._lake_rows().items()}
         by_source: dict[str, dict[str, int]] = {}
         for key, count in counts.items():
             total = by_source.setdefault(count.source or "unknown", dict.fromkeys(("received", "accepted", "duplicate", "rejected"), 0))
             repeated = duplicates.get(key, 0)
-            for name, number in zip(total, (count.received, count.accepted - repeated, repeated, count.rejected), strict=True):
+            for name, number in zip(
+                total, (count.received - count.replayed, count.accepted - repeated, repeated, count.rejected), strict=True
+            ):
                 total[name] += number
         return dict(sorted(by_source.items()))
 
     def unmodelled(self) -> dict[tuple[str, str], int]:
         """Events of types that no decoder models yet, each once, by source and the vendor's name of the type."""
-        if not any((self._lake / Unmodelled.table).glob("*/*.parquet")):
-            return {}
-        table = self._lake_table(Unmodelled.table)
-        query = f"select source, kind, count(distinct (tenant_id, event_id)) from {table} group by all order by all"
-        with duckdb.connect() as connection:  # as above
+        with self._lake.reading(), duckdb.connect() as connection:  # as above
+            events = lake_query(self._lake, Unmodelled)
+            query = f"select source, kind, count(distinct (tenant_id, event_id)) from ({events}) group by all order by all"
             return {(row[0], row[1]): row[2] for row in connection.execute(query).fetchall()}
 
     def _lake_rows(self) -> dict[tuple[str, str, str], tuple[int, int]]:
         """Rows, and those of them that repeat an earlier one, by (segment, tenant, source)."""
-        events = " union all ".join(
-            f"select tenant_id, source, event_id, received_at, body_hash, segment_id, '{event.table}' as kind "
-            f"from {self._lake_table(event.table)}"
-            for event in EVENT_TYPES
-            if any((self._lake / event.table).glob("*/*.parquet"))  # none before the first run
-        )
-        if not events:
-            return {}
-        query = (
-            "select segment_id, tenant_id, source, count(*), count(*) filter (where nth > 1) from ("
-            "select segment_id, tenant_id, source, row_number() over (partition by tenant_id, kind, event_id "
-            f"order by received_at, body_hash, source, segment_id) as nth from ({events})) group by all"
-        )
-        with duckdb.connect() as connection:  # not the warehouse: its file may be in use, or not be there yet
+        with self._lake.reading(), duckdb.connect() as connection:  # not the warehouse: its file may be in use, or not be there yet
+            events = " union all ".join(
+                f"select tenant_id, source, event_id, received_at, body_hash, segment_id, '{event.table}' as kind "
+                f"from ({lake_query(self._lake, event)})"
+                for event in EVENT_TYPES
+            )
+            query = (
+                "select segment_id, tenant_id, source, count(*), count(*) filter (where nth > 1) from ("
+                "select segment_id, tenant_id, source, row_number() over (partition by tenant_id, kind, event_id "
+                f"order by received_at, body_hash, source, segment_id) as nth from ({events})) group by all"
+            )
             return {(row[0], row[1], row[2]): (row[3], row[4]) for row in connection.execute(query).fetchall()}
-
-    def _lake_table(self, table: str) -> str:
-        files = _quote(self._lake / table / "*" / "*.parquet")
-        return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
 
     @contextlib.contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -164,14 +185,10 @@ class Warehouse:
             if "lock" not in str(error):
                 raise WarehouseError(str(error)) from error
             message = f"the warehouse is being written by another process; try again when its run has ended ({error})"
-            raise WarehouseError(message) from error
+            raise WarehouseBusyError(message) from error
         try:
             with connection:
                 connection.execute("set TimeZone = 'UTC'")
                 yield connection
         except duckdb.Error as error:  # a table that is not there yet, a damaged file of the lake, a full disk
             raise WarehouseError(str(error)) from error
-
-
-def _quote(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -48,6 +48,27 @@ class TenantTruth(Struct, kw_only=True):
     number_changes: list[NumberChange] = field(default_factory=list)
     opt_outs: list[str] = field(default_factory=list)
     leads: int = 0
+    conversations: dict[str, int] = field(default_factory=Counter)
+    """By channel; WhatsApp's are not counted."""
+    messages: dict[str, int] = field(default_factory=Counter)
+    """By channel and direction, each once however often it was told."""
+    statuses: dict[str, int] = field(default_factory=Counter)
+    """Messages by channel and the highest status that was reported of them."""
+    windows: dict[str, int] = field(default_factory=Counter)
+    """Messaging windows by channel and kind; WhatsApp's are not counted."""
+    violations: dict[str, int] = field(default_factory=Counter)
+    """Free text that no window allowed, by channel and reason."""
+    appointments: dict[str, int] = field(default_factory=Counter)
+    """By what became of them."""
+    reschedules: int = 0
+    payments: dict[str, int] = field(default_factory=Counter)
+    """What the payment provider said of amounts, by its own name of it."""
+    credits: int = 0
+    """Payments that were credited, each once."""
+    news: dict[str, int] = field(default_factory=Counter)
+    """What vendors said of our accounts, by source, kind and state."""
+    contact_events: dict[str, int] = field(default_factory=Counter)
+    """What became known of people, by kind."""
     accepted: dict[str, int] = field(default_factory=Counter)
     duplicates: dict[str, int] = field(default_factory=Counter)
     rejects: dict[str, int] = field(default_factory=Counter)

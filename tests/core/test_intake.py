@@ -191,7 +191,7 @@ def test_what_a_stranger_writes_is_not_repeated() -> None:
 
 
 def test_the_bytes_that_were_signed_survive_either_way_of_escaping_the_line() -> None:
-    envelope = signed(json.dumps({**json.loads(turn()), "currency": "नमस्ते 🙂 \u2028 \\u0041"}, ensure_ascii=False))
+    envelope = signed(json.dumps({**json.loads(turn()), "note": "नमस्ते 🙂 \u2028 \\u0041"}, ensure_ascii=False))
     content = {"source": "platform", "received_at": AT.isoformat(), "headers": envelope.headers, "body": envelope.body}
     for is_ascii in (True, False):
         found = read_line(json.dumps(content, ensure_ascii=is_ascii).encode())

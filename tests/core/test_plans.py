@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.actions import Action
-from core.plans import Mailbox, plan_ingest, plan_polls, plan_requests, poll_due_at, polls_due
+from core.plans import plan_ingest, plan_polls, plan_requests, poll_due_at, polls_due
+from core.pulling import Mailbox
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,7 +58,26 @@ def test_notes_of_any_shape_are_no_matter(notes: Any) -> None:
 def test_all_that_tells_of_a_payment_speaks_of_the_payment(event: str) -> None:
     others = {"order": {"id": "order_1", "amount": 1}, "payment_link": {"id": "plink_1", "amount": 2}, "invoice": {"id": "inv_1"}}
     found = payment(body(event, payment=PAYMENT, **others))
-    assert (found.kind, found.payment_id, found.amount_minor, found.captured_at) == (event, "pay_1", 50000, None)
+    assert (found.kind, found.payment_id, found.amount_minor) == (event, "pay_1", 50000)
+    assert found.captured_at == (AT if event.endswith(".paid") else None)
+
+
+@pytest.mark.parametrize("event", ["payment.captured", "order.paid", "payment_link.paid", "invoice.paid"])
+def test_nothing_was_captured_before_its_payment_was_begun(event: str) -> None:
+    """payment_link.paid comes with the time at which its link was made."""
+    for begun, told in ((SENT + 900, AT + timedelta(seconds=900)), (SENT, AT), (SENT - 900, AT)):
+        found = payment(body(event, payment=PAYMENT | {"created_at": begun}))
+        assert (found.occurred_at, found.captured_at) == (told, told)
+    assert decode(body("payment.captured", payment=PAYMENT | {"id": "pay of Asha"})) == Reject(
+        "bad_shape", "$.payload.payment.entity.id", "an id that none of Razorpay's looks like", "acc_1"
+    )
+
+
+def test_an_unknown_event_keeps_its_name_in_the_vendors_alphabet() -> None:
+    for name in ("payout.pending-upi", "fund_account.validation.completed", "settlement.v2:processed"):
+        found = decode(body(name, payout={"id": "pout_1"}))
+        assert isinstance(found, Unmodelled)
+        assert found.kind == name
 
 
 def test_a_refund_has_its_own_amount_and_names_its_payment() -> None:

@@ -32,7 +32,7 @@ def add_tokens(made: History, tenant: str, rng: random.Random) -> None:
                 )  # fmt: skip
         left = amount
         for part in range(rng.choice((0, 0, 1, 2, 3))):
-            refunded = left if rng.random() < 0.4 else rng.randint(1, max(left, 1))
+            refunded = min(left, left if rng.random() < 0.4 else rng.randint(1, max(left, 1)))
             left -= refunded
             if refunded > 0:
                 told_by = rng.choice(("event", "list", "both"))

@@ -34,7 +34,7 @@ def test_other_order_other_copies_same_marts(first) -> None:
     folder, before = first
     with build(folder, told(history(7, 12), 2), AS_OF) as connection:
         assert marts(connection) == before
-    assert len(before) == 14
+    assert len(before) == 19
     assert all(before.values())
 
 
@@ -75,7 +75,7 @@ def test_no_events_at_all(first) -> None:
 
 def test_unit_tests(first) -> None:
     folder, _ = first
-    assert "PASS=6" in run_dbt(folder, "test", "--select", "test_type:unit")
+    assert "PASS=7" in run_dbt(folder, "test", "--select", "test_type:unit")
 
 
 def test_models_know_neither_clock_nor_engine() -> None:

@@ -63,6 +63,11 @@ def test_published_schemas_are_those_of_the_code(name: str) -> None:
         "pull watch",
         "pull razorpay",
         "pull calendly",
+        "lake list",
+        "lake compact",
+        "identity suggest",
+        "quarantine list",
+        "quarantine replay",
     ],
 )
 def test_every_command_shows_an_example(command: str) -> None:

@@ -27,7 +27,8 @@ def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[A
         tellings = [row for row in rows if row["kind"] in TOLD_BY] or [row for row in rows if row["kind"] in LISTED_AS]
         if not tellings:
             continue
-        at = min(row.get("captured_at") or row["occurred_at"] for row in tellings)
+        captures = [row for row in tellings if row["kind"] == "payment.captured"]
+        at = min(row.get("captured_at") or row["occurred_at"] for row in captures or tellings)
         rate = valid(reference["credit_rates"], tenant, at, currency=tellings[0]["currency"])
         if rate:
             found += _payment(tenant, at, tellings[0]["amount_minor"], rate.tokens_per_major, rows)

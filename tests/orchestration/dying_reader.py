@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from core.ports import Pulled
+from core.pulling import Pulled
 from orchestration.collector.segments import SegmentWriter
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.progress import TerminalProgress

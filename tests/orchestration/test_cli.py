@@ -133,7 +133,7 @@ def test_status_of_an_empty_home_is_all_zero(flexoraa: Run) -> None:
         assert json.loads(out) == {
             "home": str(home), "engine": "duckdb", "warehouse": "there is no warehouse yet: run `flexoraa run` first",
             "waiting_segments": 0, "conservation": {}, "unmodelled": [],
-            "quarantine": {}, "actions": [], "marts": {},
+            "quarantine": {}, "quarantine_states": {}, "held_segments": [], "actions": [], "marts": {},
         }  # fmt: skip
         code, out, _ = flexoraa("status", "--home", home)
         assert code == 0

@@ -84,13 +84,15 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
     checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
     assert len(names) > 50
     assert names - checks == set()
-    assert checks - names == {"conservation", "contract"}
+    assert checks - names == {"circuit_breaker", "conservation", "contract"}
 
 
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("everything")
     assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys
-    assert {each.job_name for each in defs.schedules or []} == {"everything", "renew_watches"}
+    jobs = {"hourly_sweep": "everything", "daily_retention": "retention", "daily_compaction": "compact_lake"}
+    jobs |= {"gmail_watch_renewal": "renew_watches"}
+    assert {each.name: each.job_name for each in defs.schedules or []} == jobs
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name
         assert each.default_status.value == "RUNNING", each.name
@@ -98,10 +100,10 @@ def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Defini
 
 def test_writers_of_the_warehouse_wait_for_each_other(defs: dg.Definitions) -> None:
     needing = {"warehouse", "publisher"}
-    nodes = [node.definition for node in defs.resolve_job_def("everything").graph.nodes]
+    nodes = [node.definition for name in ("everything", "compact_lake", "retention") for node in defs.resolve_job_def(name).graph.nodes]
     graph = {each.name: each.required_resource_keys for each in nodes if isinstance(each, dg.OpDefinition)}
     found = {name for name, keys in graph.items() if needing & set(keys)}
-    assert found >= {"warehouse", "serving__marts"}
+    assert found >= {"warehouse", "serving__marts", "merge_small_files"}
     assert [name for name in found if "run_lock" not in graph[name]] == []
     assert all(set(keys) <= {*PORTS, "run_lock", "io_manager"} for keys in graph.values())
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from assets.ingest import take_in_all
 from core.events import Appointment, Payment
-from core.ports import Pulled
+from core.pulling import Pulled
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from core.events import AccountEvent, Message, Unmodelled
 from core.intake import Rejected
 from core.plans import WATCH_DAILY, WATCH_URGENT, is_watch_due
-from core.ports import Pulled
+from core.pulling import Pulled
 from orchestration.resources.pull import gmail as gmail_api
 from orchestration.resources.pull import handover
 from orchestration.resources.pull.accounts import Accounts

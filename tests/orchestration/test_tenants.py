@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.columns import columns
+from core.ports import Leads
 from core.reference import REFERENCE_TYPES, Connection, LeadPoint
 from orchestration.resources.reference import ParquetReference, read_rows
 from orchestration.resources.settings import Settings
@@ -172,7 +173,7 @@ def test_the_reference_files(state: State, vault: Vault, settings: Settings) -> 
     apply_file(EXAMPLE, state, vault, AT, ENV)
     held = LeadPoint(tenant_id="nordwind", point_id="cp_a", lead_id="ld_a", kind="phone", valid_from=AT)
     exporter = ParquetReference(settings, state)
-    counts = exporter.export(AT, (date(2026, 11, 2), date(2026, 11, 4)), [held])
+    counts = exporter.export(AT, (date(2026, 11, 2), date(2026, 11, 4)), Leads([held]))
     assert set(counts) == {each.table for each in REFERENCE_TYPES}  # type: ignore[attr-defined]
     for struct in REFERENCE_TYPES:
         table = pq.read_table(settings.reference / f"{struct.table}.parquet")  # type: ignore[attr-defined]
@@ -188,9 +189,9 @@ def test_the_reference_files(state: State, vault: Vault, settings: Settings) -> 
     assert opened == [(utc[0], utc[1], 0), (utc[2], utc[3], 43_200), (utc[4], utc[5], 72_000)]
     # Nothing new: not one file is touched. A new moment touches only its own.
     before = {path: path.stat().st_ino for path in settings.reference.iterdir()}
-    exporter.export(AT, (date(2026, 11, 2), date(2026, 11, 4)), [held])
+    exporter.export(AT, (date(2026, 11, 2), date(2026, 11, 4)), Leads([held]))
     assert {path: path.stat().st_ino for path in settings.reference.iterdir()} == before
-    exporter.export(AT.replace(month=12), (date(2026, 11, 2), date(2026, 11, 4)), [held])
+    exporter.export(AT.replace(month=12), (date(2026, 11, 2), date(2026, 11, 4)), Leads([held]))
     assert {path.name for path in settings.reference.iterdir() if path.stat().st_ino != before[path]} == {"run.parquet"}
 
 

@@ -23,12 +23,16 @@ ranked as (
     from tellings
 ),
 
--- When: the earliest that any of them says. How much: what the capture says, if it was told.
+-- When and how much: what the capture says, if it was told; else the earliest of the others, which all follow the capture.
 payments as (
     select
         tenant_id,
         payment_id,
-        coalesce(min(case when is_listed = 0 then credited_at end), min(credited_at)) as credited_at,
+        coalesce(
+            min(case when kind = 'payment.captured' then credited_at end),
+            min(case when is_listed = 0 then credited_at end),
+            min(credited_at)
+        ) as credited_at,
         max(case when telling_no = 1 then event_id end) as event_id,
         max(case when telling_no = 1 then amount_minor end) as amount_minor,
         max(case when telling_no = 1 then currency end) as currency

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from core.plans import Mailbox
+from core.pulling import Mailbox
 from orchestration.resources.pull.http import PullUsageError
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault

@@ -1,4 +1,4 @@
-"""The port `core.ports.Pull` over real vendors: which account, with which credential, from which place on.
+"""The port `core.pulling.Pull` over real vendors: which account, with which credential, from which place on.
 
 Here belongs putting it together, and that one account's failure is no other's. Not here: any of the parts.
 """
@@ -12,8 +12,8 @@ from typing import TypeVar
 import httpx
 from msgspec import Struct
 
-from core.plans import Mailbox
-from core.ports import Clock, Progress, Pulled
+from core.ports import Clock, Progress
+from core.pulling import Mailbox, Pulled
 from orchestration.resources.pull.accounts import Account, Accounts
 from orchestration.resources.pull.backfill import VENDORS, Resource, resources
 from orchestration.resources.pull.cursors import Cursor, alone

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0006_pull"
-down_revision = "0004_retries"
+revision = "0008_pull"
+down_revision = "0007_identity"
 
 TABLE = """
 create table ops.pull_cursors (
