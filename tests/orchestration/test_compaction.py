@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 
 from assets.maintenance import compact
 from core.columns import columns
-from core.events import Message
+from core.events import Message, Unmodelled
+from core.quarantine import Choice
 from orchestration.resources.compaction import SORT_KEYS, plan
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.lake_files import LakeError, LakeFile, LakeFiles
+from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.warehouse import Warehouse
-from tests.orchestration.lakes import by_duckdb, by_polars, by_views, live, on_disk, segment_id, small_files, take_in
+from tests.orchestration.lakes import by_duckdb, by_polars, by_views, live, on_disk, row, segment_id, small_files, take_in
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = TerminalProgress(quiet=True)
@@ -114,6 +116,25 @@ def test_a_merged_segment_that_now_says_something_else_replaces_what_it_said(hom
     assert by_polars(home.folder) == by_duckdb(home.folder) == Counter()
     home.compact()
     assert on_disk(home.folder) == live(home.folder)
+
+
+def test_fragments_leave_a_merged_file_and_it_keeps_what_it_says_of_itself(home: Home) -> None:
+    for name in ("a", "b"):
+        with home.lake.replace(segment_id(name)) as writer:
+            rows = [
+                row(Unmodelled, tenant_id="t", segment_id=segment_id(name), event_id=f"{name}{n}", body_hash=f"{name}{n}") for n in range(3)
+            ]
+            writer.write(Unmodelled, rows)
+    home.compact()
+    (merged,) = [file for file in home.lake.files.live("unmodelled") if file.is_merged]
+    before = pq.read_metadata(merged.path).metadata
+    rows_of = FolderLakeRows(home.folder)
+    assert rows_of.told([segment_id("a")], ["a1", "b1"]) == {("t", "a1", "unmodelled", "a1"): 1}
+    rows_of.drop_unmodelled(segment_id("a"), [("t", "a1"), ("t", "b1")])
+    assert sorted(each.event_id for each in rows_of.unmodelled(Choice())) == ["a0", "a2", "b0", "b1", "b2"]
+    after = pq.read_metadata(merged.path).metadata
+    assert {key: after[key] for key in before if key != b"ARROW:schema"} == {key: before[key] for key in before if key != b"ARROW:schema"}
+    assert home.lake.files.live("unmodelled")
 
 
 def test_what_is_being_read_stays_until_nobody_reads(home: Home) -> None:
@@ -233,6 +254,7 @@ from pathlib import Path
 import polars, duckdb, pyarrow.parquet
 from assets.maintenance import compact
 from orchestration.resources.lake import FolderLake
+from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.warehouse import Warehouse
 from tests.orchestration.lakes import take_in
