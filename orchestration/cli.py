@@ -142,7 +142,8 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         progress=TerminalProgress(quiet=quiet),
     )
     if json:
-        print_json({"out": str(out), "segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies})
+        made = {"segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies}
+        print_json({"out": str(out)} | made | {"planted": manifest.totals()})
         return
     typer.echo(f"{out}: {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks; truth in truth.json")
 
