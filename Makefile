@@ -34,7 +34,7 @@ demo: setup  ## the whole platform on simulated tenants, with planted truth agai
 	$(BIN)/flexoraa demo
 
 test: setup-dev  ## the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # Java compiles less and starts sooner so: half the processor time for these small builds, and the same results.
 engines: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m

@@ -7,8 +7,11 @@ import dagster as dg
 from msgspec.structs import asdict
 
 from assets.maintenance import compact
+from assets.pull import back_fill, poll_gmail, renew_watches
 from assets.retention import remove_old
+from core.plans import WATCH_DAILY, is_watch_due
 from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
+from core.pulling import Pull
 from core.quarantine import Quarantine
 
 EVERYTHING = dg.define_asset_job(
@@ -94,6 +97,20 @@ DAILY_RETENTION = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
+
+@dg.schedule(
+    job_name=renew_watches.name,
+    cron_schedule="23 1 * * *",
+    execution_timezone="UTC",
+    description="Gmail tells of changes for 7 days at most, so it is asked daily to go on.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a run where any mailbox wants it."""
+    is_wanted = any(is_watch_due(each, clock.now(), WATCH_DAILY) for each in pull.mailboxes())
+    return dg.RunRequest() if is_wanted else dg.SkipReason("no watch is to be renewed")
+
+
 JOBS = [EVERYTHING, BUILD, DELIVER]
-OP_JOBS = [retention, compact_lake]
-SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION]
+OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, gmail_watch_renewal]

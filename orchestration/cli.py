@@ -14,6 +14,7 @@ import typer
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.identity_cli import identity_app
 from orchestration.lake_cli import lake_app
+from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
 
@@ -30,6 +31,7 @@ app.add_typer(tenant_app, name="tenant")
 app.add_typer(identity_app, name="identity")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
+app.add_typer(pull_app, name="pull")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -140,7 +142,8 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         progress=TerminalProgress(quiet=quiet),
     )
     if json:
-        print_json({"out": str(out), "segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies})
+        made = {"segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies}
+        print_json({"out": str(out)} | made | {"planted": manifest.totals()})
         return
     typer.echo(f"{out}: {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks; truth in truth.json")
 

@@ -14,6 +14,7 @@ from orchestration.resources.dbt import DbtError
 from orchestration.resources.identity import IdentityError
 from orchestration.resources.lake_files import LakeError
 from orchestration.resources.postgres import PostgresError
+from orchestration.resources.pull.http import PullError, PullUsageError
 from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
 from orchestration.resources.tenants import TenantsFileError
@@ -22,12 +23,13 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    IdentityError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
+    IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    DbtError, LakeError, OSError, PostgresError, SealError, ServerUserError, VaultError, WarehouseError, psycopg.OperationalError,
+    DbtError, LakeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
+    psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip
 """The work could not be done: exit code 1. OSError is the machine's: a full disk, a missing file, a port in use."""

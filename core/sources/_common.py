@@ -31,6 +31,9 @@ Int = Annotated[int, Meta(ge=-INT_MAX - 1, le=INT_MAX)]
 Id = str | Int
 """An id that one vendor writes as a string here and as a number there."""
 
+OWN_SIGNATURE = "x-flexoraa-signature"
+"""The header that signs what we wrote ourselves: a vendor's answer that we fetched, with the account added that it is of."""
+
 _DIGITS = re.compile(r"[0-9]{1,17}")
 _LONGEST_TIME = 64
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this would be the year 5138, as milliseconds 1973

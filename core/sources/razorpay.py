@@ -2,7 +2,8 @@
 
 Here belongs the vendor's envelope and which entity an event is about: with an amount it is a payment event, without one news of the
 account. One payment is told by up to four events (payment.captured, order.paid, payment_link.paid, invoice.paid): each is kept, the
-ledger counts the payment id once. Not here: tenants, keys, tokens.
+ledger counts the payment id once. Pages of the API's lists too, with `account_id` added at the top: what they hold are states and no
+events, `payment.listed.captured`. Not here: tenants, keys, tokens, asking Razorpay.
 """
 
 import re
@@ -14,8 +15,8 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from core.events import UNTOLD, AccountEvent, Event, Payment, Point, Reject, Unmodelled
-from core.sources._common import Int, code, decode_json, digest, epoch, fragment, hmac_hex_matches, identifier, within
-from core.sources._razorpay_events import ACCOUNT_SUBJECTS, CAPTURES, MONEY_SUBJECTS
+from core.sources._common import OWN_SIGNATURE, Int, code, decode_json, digest, epoch, fragment, hmac_hex_matches, identifier, within
+from core.sources._razorpay_events import ACCOUNT_SUBJECTS, CAPTURES, LISTED, MONEY_SUBJECTS
 
 _SETTLEMENT_CURRENCY = "INR"  # a settlement names no currency: Razorpay settles to Indian bank accounts, in rupees
 _NO_EMAIL = "void@razorpay.com"
@@ -81,6 +82,15 @@ class _Body(Struct):
     created_at: Int | None = None
 
 
+class _Page(Struct):
+    items: list[Raw]
+    account_id: str | None = None
+
+
+class _Kind(Struct):
+    entity: str
+
+
 class _Peek(Struct):
     account_id: str | None = None
 
@@ -92,7 +102,11 @@ class _About(NamedTuple):
 
 
 _PEEK = msgspec.json.Decoder(_Peek)
+_KEYS = msgspec.json.Decoder(dict[str, Raw])
 _BODY = msgspec.json.Decoder(_Body)
+_PAGE = msgspec.json.Decoder(_Page)
+_KIND = msgspec.json.Decoder(_Kind)
+_ENTITY = msgspec.json.Decoder(_Entity)
 _WRAPPED = msgspec.json.Decoder(_Wrapped)
 _BARE = msgspec.json.Decoder(_WrappedBare)
 _SECONDS = msgspec.json.Decoder(Int)
@@ -105,12 +119,19 @@ def accounts(raw: bytes) -> list[str]:
 
 
 def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
-    """`X-Razorpay-Signature`: hex HMAC-SHA256 over the raw body, under the webhook's secret (a retry of an older event: the older one)."""
-    return hmac_hex_matches(secret, raw, headers.get("x-razorpay-signature", ""))
+    """`X-Razorpay-Signature`: hex HMAC-SHA256 over the raw body, under the webhook's secret (a retry of an older event: the older one).
+
+    What we fetched ourselves is signed alike under a header of our own.
+    """
+    return any(hmac_hex_matches(secret, raw, headers.get(name, "")) for name in ("x-razorpay-signature", OWN_SIGNATURE))
 
 
 def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
-    """One body into its one event, or the reason why it is none."""
+    """One webhook into its one event, a page into the states that it lists; or the reason why not."""
+    keys = decode_json(_KEYS, raw)
+    if not isinstance(keys, Reject) and "items" in keys and "event" not in keys:
+        yield from _listed(raw)
+        return
     body = decode_json(_BODY, raw)
     if isinstance(body, Reject):
         yield body
@@ -130,6 +151,42 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
             kind=code(body.event),
             fragment=fragment(raw, {_EVENT_ID: event_id} if event_id else None),
         )
+
+
+def _listed(raw: bytes) -> Iterator[Event | Reject]:
+    """One page of a list. A state has no time of its own and takes that at which the entity was made, so a repeated page is a repeat."""
+    page = decode_json(_PAGE, raw)
+    if isinstance(page, Reject):
+        yield page
+        return
+    if not page.items:
+        yield Reject("not_an_event", "$.items", "an empty page tells of nothing that happened", page.account_id)
+    for i, item in enumerate(page.items):
+        found = _listed_item(item, page.account_id)
+        yield within(found, f"$.items[{i}]") if isinstance(found, Reject) else found
+
+
+def _listed_item(item: Raw, account_id: str | None) -> Event | Reject:
+    named = decode_json(_KIND, item, account_id)
+    if isinstance(named, Reject):
+        return named
+    if named.entity not in LISTED:
+        return Unmodelled(
+            source="razorpay",
+            account_id=account_id or "",
+            event_id=f"razorpay:{account_id}:listed:{digest(item)}",
+            occurred_at=UNTOLD,
+            kind=code(f"{named.entity}.listed"),
+            fragment=fragment({"account_id": account_id, "items": [item]}),
+        )
+    entity = decode_json(_ENTITY, item, account_id)
+    if isinstance(entity, Reject):
+        return entity
+    kind = code(f"{named.entity}.listed.{entity.status}", "")
+    if not entity.status or not kind:
+        return Reject("bad_shape", "$.status", f"a {named.entity} without a status", account_id)
+    found = _payment(_Body(kind, {}, account_id, entity.created_at), _About(named.entity, entity, None), None)
+    return Reject(found.reason, "$", found.detail, account_id) if isinstance(found, Reject) else found
 
 
 def _about(body: _Body) -> _About | Reject:

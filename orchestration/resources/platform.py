@@ -25,6 +25,7 @@ from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.lookup import VaultLookup
 from orchestration.resources.outbox import PostgresOutbox
 from orchestration.resources.progress import TerminalProgress
+from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
@@ -59,6 +60,7 @@ class Platform:
     client: httpx.Client
     dbt: DbtRunner
     identity: PostgresIdentity
+    pull: VendorPull
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -80,13 +82,14 @@ class Platform:
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
             "identity": self.identity,
+            "pull": self.pull,
         }
 
 
 @contextlib.contextmanager
 def open_platform(settings: Settings, clock: Clock | None = None, progress: Progress | None = None) -> Iterator[Platform]:
     """Open every adapter of an installation; the state is held for as long as the block lasts."""
-    clock = clock or SystemClock()
+    clock, progress = clock or SystemClock(), progress or TerminalProgress()
     timeout = httpx.Timeout(settings.http_read_seconds, connect=settings.http_connect_seconds)
     with (
         open_state(settings) as state,
@@ -99,7 +102,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             settings=settings,
             state=state,
             clock=clock,
-            progress=progress or TerminalProgress(),
+            progress=progress,
             vault=vault,
             inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
             lake=FolderLake(settings.lake, settings.lake_file_mb << 20),
@@ -114,6 +117,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             client=client,
             dbt=dbt,
             identity=PostgresIdentity(state, vault),
+            pull=VendorPull(settings, state, vault, client, clock, progress),
         )
 
 

@@ -22,6 +22,14 @@ VARIABLES = (
     "FLEXORAA_MASTER_KEY",
     "FLEXORAA_WHATSAPP_URL",
     "FLEXORAA_GOOGLE_KEYS_URL",
+    "FLEXORAA_GOOGLE_TOKEN_URL",
+    "FLEXORAA_GMAIL_URL",
+    "FLEXORAA_GMAIL_POLL_SECONDS",
+    "FLEXORAA_GMAIL_SYNC_DAYS",
+    "FLEXORAA_RAZORPAY_URL",
+    "FLEXORAA_CALENDLY_URL",
+    "FLEXORAA_PULL_PER_SECOND",
+    "FLEXORAA_PULL_SECONDS",
     "FLEXORAA_HTTP_CONNECT_SECONDS",
     "FLEXORAA_HTTP_READ_SECONDS",
     "FLEXORAA_SPARK_MASTER",
@@ -55,6 +63,14 @@ class Settings:
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     whatsapp_url: str = "https://graph.facebook.com/v23.0"
     google_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
+    google_token_url: str = "https://oauth2.googleapis.com/token"
+    gmail_url: str = "https://gmail.googleapis.com"
+    gmail_poll_seconds: float = 300.0
+    gmail_sync_days: float = 30.0
+    razorpay_url: str = "https://api.razorpay.com/v1"
+    calendly_url: str = "https://api.calendly.com"
+    pull_per_second: float = 5.0
+    pull_seconds: float = 300.0
     http_connect_seconds: float = 5.0
     http_read_seconds: float = 15.0
     spark_master: str = "local[2]"
@@ -86,6 +102,14 @@ class Settings:
             database_url=_database_url(env.get("DATABASE_URL") or None),
             whatsapp_url=_base_url(env, "FLEXORAA_WHATSAPP_URL", cls.whatsapp_url),
             google_keys_url=_base_url(env, "FLEXORAA_GOOGLE_KEYS_URL", cls.google_keys_url),
+            google_token_url=_base_url(env, "FLEXORAA_GOOGLE_TOKEN_URL", cls.google_token_url),
+            gmail_url=_base_url(env, "FLEXORAA_GMAIL_URL", cls.gmail_url),
+            gmail_poll_seconds=_number(env, "FLEXORAA_GMAIL_POLL_SECONDS", cls.gmail_poll_seconds, 86_400),
+            gmail_sync_days=_number(env, "FLEXORAA_GMAIL_SYNC_DAYS", cls.gmail_sync_days, 3_650),
+            razorpay_url=_base_url(env, "FLEXORAA_RAZORPAY_URL", cls.razorpay_url),
+            calendly_url=_base_url(env, "FLEXORAA_CALENDLY_URL", cls.calendly_url),
+            pull_per_second=_number(env, "FLEXORAA_PULL_PER_SECOND", cls.pull_per_second, 1_000),
+            pull_seconds=_number(env, "FLEXORAA_PULL_SECONDS", cls.pull_seconds, 3_600),
             http_connect_seconds=_seconds(env, "FLEXORAA_HTTP_CONNECT_SECONDS", cls.http_connect_seconds),
             http_read_seconds=_seconds(env, "FLEXORAA_HTTP_READ_SECONDS", cls.http_read_seconds),
             spark_master=_shaped(
@@ -241,17 +265,23 @@ def _shaped(env: Mapping[str, str], name: str, default: str, pattern: str, examp
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    return _number(env, name, default, 600)
+
+
+def _number(env: Mapping[str, str], name: str, default: float, most: float) -> float:
+    """A number above 0; the last part of the name says of what."""
     text = env.get(name)
     if not text:
         return default
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 600:
-        message = f"{name} must be a number of seconds above 0 and up to 600, not {text!r}"
+        number = 0.0
+    if not 0 < number <= most:
+        unit = {"SECONDS": "a number of seconds", "DAYS": "a number of days", "SECOND": "a number of requests a second"}
+        message = f"{name} must be {unit[name.rpartition('_')[2]]} above 0 and up to {most:g}, not {text!r}"
         raise SettingsError(message)
-    return seconds
+    return number
 
 
 def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:

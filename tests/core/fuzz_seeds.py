@@ -105,12 +105,15 @@ SEEDS: dict[str, list[Any]] = {
         _razorpay("settlement.processed", settlement={"id": "setl_1", "amount": 5, "fees": 1, "tax": 0}),
         _razorpay("payment.downtime.started", payment__downtime={"id": "down_1", "status": "started", "updated_at": 1760000000}),
         _razorpay("token.confirmed", token={"id": "token_1"}),
+        {"account_id": "acc_1", "items": [_PAY | {"entity": "payment", "status": "captured", "created_at": 1760000000}, {"entity": "order"}]},
     ],
     "calendly": [
         {"event": "invitee.canceled", "created_at": _AT, "created_by": "https://api.calendly.com/users/U1", "payload": _INVITEE},
         {"event": "invitee_no_show.created", "created_at": _AT, "payload": _INVITEE},
         {"event": "invitee.created", "payload": _OLD},
         {"event": "routing_form_submission.created", "created_at": _AT, "payload": {"uri": "u", "submitter": "s", "submitter_type": "Invitee"}},
+        {"created_by": "https://api.calendly.com/users/U1", "scheduled_event": {"start_time": _AT}, "pagination": {},
+         "collection": [_INVITEE | {"status": "canceled", "created_at": _AT, "updated_at": _AT}]},
         {"event": "invitee.levitated", "created_at": _AT, "payload": _INVITEE},
     ],
     "gmail": [

@@ -253,3 +253,76 @@ def test_only_where_the_event_has_no_time_its_entity_tells_it() -> None:
     found = decode(body("payout.downtime.resolved", None, **{"payout.downtime": entity}))
     assert isinstance(found, AccountEvent)
     assert found.occurred_at == AT
+
+
+def page(*items: Any, account_id: str = "acc_1") -> bytes:
+    return json.dumps({"account_id": account_id, "entity": "collection", "count": len(items), "items": list(items)}).encode()
+
+
+def listed(*items: Any) -> list[Event | Reject]:
+    return list(sources()["razorpay"].decode(page(*items), {}))
+
+
+def test_a_listed_entity_is_a_state_at_the_moment_at_which_it_was_made_and_no_event() -> None:
+    paid = PAYMENT | {"entity": "payment", "status": "captured", "fee": 1180, "tax": 180, "created_at": SENT}
+    back = {
+        "entity": "refund",
+        "id": "rfnd_1",
+        "payment_id": "pay_1",
+        "amount": 100,
+        "currency": "INR",
+        "status": "processed",
+        "created_at": SENT,
+    }
+    settled = {
+        "entity": "settlement",
+        "id": "setl_1",
+        "amount": 9,
+        "status": "processed",
+        "fees": 2,
+        "tax": 1,
+        "utr": "U",
+        "created_at": SENT,
+    }
+    found = [each for each in listed(paid, back, settled) if isinstance(each, Payment)]
+    assert [(each.kind, each.subject_id, each.payment_id, each.refund_id, each.amount_minor, each.fee_minor) for each in found] == [
+        ("payment.listed.captured", "pay_1", "pay_1", None, 50000, 1180),
+        ("refund.listed.processed", "rfnd_1", "pay_1", "rfnd_1", 100, None),
+        ("settlement.listed.processed", "setl_1", None, None, 9, 2),
+    ]
+    assert {(each.occurred_at, each.account_id, each.captured_at) for each in found} == {(AT, "acc_1", None)}
+    assert found[0].event_id == f"razorpay:acc_1:payment.listed.captured:pay_1:{SENT}"
+    again = [each for each in listed(settled, paid) if isinstance(each, Payment)]
+    assert {each.event_id for each in again} == {found[0].event_id, found[2].event_id}
+
+
+def test_a_listed_entity_that_nobody_models_is_kept_alone_and_a_broken_one_is_refused_with_its_place() -> None:
+    order = {"entity": "order", "id": "order_1", "amount": 5, "status": "paid", "created_at": SENT}
+    kept, shapeless, stateless, untimed = listed(
+        order,
+        {"id": "pay_1"},
+        PAYMENT | {"entity": "payment", "created_at": SENT},
+        PAYMENT | {"entity": "payment", "status": "failed"},
+    )
+    assert isinstance(kept, Unmodelled)
+    body_again = json.loads(json.loads(kept.fragment)["body"])
+    assert (kept.kind, body_again["items"]) == ("order.listed", [order])
+    (decoded,) = sources()["razorpay"].decode(json.loads(kept.fragment)["body"].encode(), {})
+    assert isinstance(decoded, Unmodelled)
+    assert decoded.event_id == kept.event_id
+    for reject, place, reason in ((shapeless, 1, "bad_shape"), (stateless, 2, "bad_shape"), (untimed, 3, "bad_time")):
+        assert isinstance(reject, Reject)
+        assert (reject.reason, reject.where.startswith(f"$.items[{place}]"), reject.account_id) == (reason, True, "acc_1")
+
+
+def test_an_empty_page_tells_of_nothing_and_a_page_is_signed_under_a_header_of_our_own() -> None:
+    (nothing,) = listed()
+    assert isinstance(nothing, Reject)
+    assert nothing.reason == "not_an_event"
+    raw = page(PAYMENT)
+    own = hmac.new(b"secret", raw, hashlib.sha256).hexdigest()
+    verify = sources()["razorpay"].verify
+    assert verify({"x-flexoraa-signature": own}, raw, b"secret")
+    assert not verify({"x-flexoraa-signature": own}, raw + b" ", b"secret")
+    assert not verify({"x-flexoraa-signature": own}, raw, b"other")
+    assert sources()["razorpay"].accounts(raw) == ["acc_1"]

@@ -95,6 +95,7 @@ def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Defini
     job = defs.resolve_job_def("everything")
     assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys
     jobs = {"hourly_sweep": "everything", "daily_retention": "retention", "daily_compaction": "compact_lake"}
+    jobs |= {"gmail_watch_renewal": "renew_watches"}
     assert {each.name: each.job_name for each in defs.schedules or []} == jobs
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name
@@ -230,7 +231,7 @@ def test_each_rule_has_its_sensor() -> None:
     from assets.delivery import RULES
 
     assert sorted(RULE_SENSORS.values()) == sorted(RULES)
-    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments"}
+    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling"}
 
 
 def test_overrides_stand_in_for_any_resource() -> None:

@@ -18,7 +18,10 @@ from orchestration.resources.vault_secrets import Destination, PersonContact
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tenants.yaml"
-NAMES = ("META_APP_SECRET", "WHATSAPP_TOKEN", "RAZORPAY_SECRET", "RAZORPAY_SECRET_OLD", "PLATFORM_SECRET", "CALLBACK_SECRET")
+NAMES = (
+    "META_APP_SECRET", "WHATSAPP_TOKEN", "RAZORPAY_SECRET", "RAZORPAY_SECRET_OLD", "RAZORPAY_KEY", "GMAIL_TRUST", "GMAIL_CREDENTIAL",
+    "CALENDLY_SIGNING_KEY", "CALENDLY_TOKEN", "PLATFORM_SECRET", "CALLBACK_SECRET",
+)  # fmt: skip
 ENV = {f"ASHA_{name}": f"asha {name}" for name in NAMES} | {
     "ASHA_ALERTS_URL": "https://chat.example/hook/findable",
     "NORDWIND_META_APP_SECRET": "north wind secret",
@@ -82,7 +85,8 @@ def test_secrets_and_staff_come_back_as_of_a_moment(state: State, vault: Vault) 
     assert secrets.verify_secrets("razorpay_main", "asha_homes", datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)) == []
     assert secrets.verify_secrets("razorpay_main", "nordwind", AT) == []
     assert secrets.access_token("whatsapp_main", "asha_homes", AT) == b"asha WHATSAPP_TOKEN"
-    assert secrets.access_token("razorpay_main", "asha_homes", AT) is None
+    assert secrets.access_token("razorpay_main", "asha_homes", AT) == b"asha RAZORPAY_KEY"
+    assert secrets.access_token("platform", "asha_homes", AT) is None
     alerts = Destination("sales_alerts", "alerts", "https://chat.example/hook/findable", None)
     callback = Destination("operating_system", "callback", "https://os.example.com/hooks/asha", "asha CALLBACK_SECRET")
     assert secrets.destinations("asha_homes", AT) == [callback, alerts]
