@@ -1,4 +1,4 @@
--- One row per booking that any event names, with the chain of reschedules that it stands in, and what is known of it, in whatever order it was told.
+-- One row per booking that any event names, with the chain of reschedules that it stands in, in whatever order it was told.
 with steps as (
     select * from {{ ref('stg_lake__appointments') }}
     where kind <> 'form_submitted'
@@ -43,18 +43,18 @@ reached_0 as (
             and nodes.appointment_id = links.appointment_id
 ),
 {% for pass in range(1, 7) %}
-reached_{{ pass }} as (
-    select
-        nearer.tenant_id,
-        nearer.appointment_id,
-        further.root_id,
-        nearer.move_count + further.move_count as move_count
-    from reached_{{ pass - 1 }} as nearer
-    inner join reached_{{ pass - 1 }} as further
-        on
-            nearer.tenant_id = further.tenant_id
-            and nearer.root_id = further.appointment_id
-),
+    reached_{{ pass }} as (
+        select
+            nearer.tenant_id,
+            nearer.appointment_id,
+            further.root_id,
+            nearer.move_count + further.move_count as move_count
+        from reached_{{ pass - 1 }} as nearer
+        inner join reached_{{ pass - 1 }} as further
+            on
+                nearer.tenant_id = further.tenant_id
+                and nearer.root_id = further.appointment_id
+    ),
 {% endfor %}
 
 marks as (
@@ -69,8 +69,8 @@ marks as (
             and marked.appointment_id = cleared.appointment_id
             and cleared.kind = 'no_show_cleared'
             and (
-                cleared.no_show_id = marked.no_show_id
-                or ((cleared.no_show_id is null or marked.no_show_id is null) and cleared.occurred_at >= marked.occurred_at)
+                marked.no_show_id = cleared.no_show_id
+                or ((cleared.no_show_id is null or marked.no_show_id is null) and marked.occurred_at <= cleared.occurred_at)
             )
     where marked.kind = 'no_show_marked' and cleared.event_id is null
 ),
