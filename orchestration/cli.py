@@ -37,17 +37,24 @@ app.add_typer(pull_app, name="pull")
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
 def run(
     as_of: Annotated[str | None, typer.Option(help="The moment to speak of (ISO 8601 with offset); else now.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Where to build: duckdb, postgres or spark; the home keeps to it. Else its last, at first duckdb.")
+    ] = None,
     home: Home = None,
     quiet: Quiet = False,
 ) -> None:
     """Take in, build, decide and deliver everything pending, once; print a JSON summary."""
     from orchestration.resources.clock import FixedClock, SystemClock
     from orchestration.resources.dagster_home import prepare_dagster
+    from orchestration.resources.engines import require
     from orchestration.resources.platform import open_platform
     from orchestration.resources.progress import TerminalProgress
 
     at = SystemClock().now() if as_of is None else moment(as_of)
-    settings = Settings.load(home)
+    settings = Settings.load(home, engine=engine)
+    require(settings)
+    if engine is not None:
+        settings.keep_engine()
     clock = FixedClock(at)  # one run speaks of one moment
     with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
         prepare_dagster(settings, platform.state.libpq_url)
@@ -65,12 +72,11 @@ def sql(
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     home: Home = None,
 ) -> None:
-    """Ask the warehouse; reading only."""
-    from orchestration.resources.warehouse import Warehouse
+    """Ask the warehouse, in the SQL of its engine; reading only."""
+    from orchestration.resources.engines import ask
     from orchestration.tables import print_table
 
-    settings = Settings.load(home)
-    print_table(Warehouse(settings.warehouse, settings.lake, settings.reference).query(statement), format.value)
+    print_table(ask(Settings.load(home), statement), format.value)
 
 
 @app.command(epilog="Example: flexoraa status --json")
@@ -136,7 +142,8 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         progress=TerminalProgress(quiet=quiet),
     )
     if json:
-        print_json({"out": str(out), "segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies})
+        made = {"segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies}
+        print_json({"out": str(out)} | made | {"planted": manifest.totals()})
         return
     typer.echo(f"{out}: {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks; truth in truth.json")
 

@@ -14,11 +14,11 @@ from assets import maintenance
 from core.events import EVENT_TYPES
 from core.ports import Progress
 from orchestration.resources.clients import exclusive
+from orchestration.resources.engines import warehouse_of
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.lake_files import LakeError, LakeFiles
 from orchestration.resources.lake_schema import footer
 from orchestration.resources.settings import Settings
-from orchestration.resources.warehouse import Warehouse
 from orchestration.tables import print_table
 
 
@@ -71,7 +71,7 @@ def compact(settings: Settings, min_files: int, progress: Progress, *, as_json: 
     if not settings.lake.is_dir():
         raise LakeError(_nothing(settings))
     lake = FolderLake(settings.lake, settings.lake_file_mb << 20)
-    warehouse = Warehouse(settings.warehouse, settings.lake, settings.reference)
+    warehouse = warehouse_of(settings, "")  # what is asked of it here needs no connection
     with exclusive(settings.home / "run.lock", lambda: typer.echo("waiting for the run that is on its way", err=True)):
         done = maintenance.compact(lake, warehouse, progress, min_files)
     if as_json:

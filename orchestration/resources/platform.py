@@ -14,6 +14,8 @@ import httpx
 from core.ports import Clock, Progress
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
+from orchestration.resources.dbt_profile import dbt_environment
+from orchestration.resources.engines import warehouse_of
 from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.identity import PostgresIdentity
 from orchestration.resources.inbox import FolderInbox
@@ -33,7 +35,7 @@ from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
-from orchestration.resources.warehouse import Warehouse
+from orchestration.resources.warehouse import EngineWarehouse
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Platform:
     quarantine: PostgresQuarantine
     ledger: PostgresLedger
     reference: ParquetReference
-    warehouse: Warehouse
+    warehouse: EngineWarehouse
     publisher: PostgresPublisher
     outbox: PostgresOutbox
     lookup: VaultLookup
@@ -92,10 +94,10 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
     with (
         open_state(settings) as state,
         httpx.Client(timeout=timeout) as client,
-        contextlib.closing(DbtRunner(settings.dbt_target, settings.logs)) as dbt,
+        contextlib.closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url))) as dbt,
     ):
         vault = Vault(state, settings.master_key())
-        warehouse = Warehouse(settings.warehouse, settings.lake, settings.reference)
+        warehouse = warehouse_of(settings, state.libpq_url)
         yield Platform(
             settings=settings,
             state=state,

@@ -6,14 +6,15 @@ every path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenanc
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.resources.master_key import MasterKeyError, decode_key, file_key
 
-ENGINES = ("duckdb",)
-"""Warehouse engines that are built; Postgres and Spark come with a later issue."""
+ENGINES = ("duckdb", "postgres", "spark")
+"""Where the warehouse may be; the same models give the same rows on each."""
 
 VARIABLES = (
     "FLEXORAA_HOME",
@@ -31,6 +32,8 @@ VARIABLES = (
     "FLEXORAA_PULL_SECONDS",
     "FLEXORAA_HTTP_CONNECT_SECONDS",
     "FLEXORAA_HTTP_READ_SECONDS",
+    "FLEXORAA_SPARK_MASTER",
+    "FLEXORAA_SPARK_MEMORY",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
 )
@@ -70,15 +73,18 @@ class Settings:
     pull_seconds: float = 300.0
     http_connect_seconds: float = 5.0
     http_read_seconds: float = 15.0
+    spark_master: str = "local[2]"
+    spark_memory: str = "2g"
     lake_file_mb: int = 32
     done_days: int = 30
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
-    def load(cls, home: Path | None = None, env: Mapping[str, str] | None = None) -> "Settings":
+    def load(cls, home: Path | None = None, env: Mapping[str, str] | None = None, engine: str | None = None) -> "Settings":
         """Read the environment (or `env` in its place), and below it the home's own `settings.env`.
 
-        `home` given wins over `FLEXORAA_HOME`; a variable of the environment wins over the same one of the file.
+        `home` and `engine` given win over `FLEXORAA_HOME` and `FLEXORAA_ENGINE`; a variable of the environment wins over the same one of
+        the file.
 
         Raises:
             SettingsError: a variable is unknown or holds what cannot be used.
@@ -87,10 +93,9 @@ class Settings:
         home = (home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute()
         env = {**_file(home / SETTINGS_FILE), **env}
         _refuse_unknown(env)
-        engine = env.get("FLEXORAA_ENGINE") or "duckdb"
+        engine = engine or env.get("FLEXORAA_ENGINE") or "duckdb"
         if engine not in ENGINES:
-            message = f"FLEXORAA_ENGINE is {engine!r}; only {', '.join(ENGINES)} is built now: unset it or set it to duckdb"
-            raise SettingsError(message)
+            raise SettingsError(f"FLEXORAA_ENGINE is {engine!r}; it is one of {', '.join(ENGINES)}")
         return cls(
             home=home,
             engine=engine,
@@ -107,6 +112,10 @@ class Settings:
             pull_seconds=_number(env, "FLEXORAA_PULL_SECONDS", cls.pull_seconds, 3_600),
             http_connect_seconds=_seconds(env, "FLEXORAA_HTTP_CONNECT_SECONDS", cls.http_connect_seconds),
             http_read_seconds=_seconds(env, "FLEXORAA_HTTP_READ_SECONDS", cls.http_read_seconds),
+            spark_master=_shaped(
+                env, "FLEXORAA_SPARK_MASTER", cls.spark_master, r"local\[(\d+|\*)\]|spark://\S+:\d+", "local[2] or spark://host:7077"
+            ),
+            spark_memory=_shaped(env, "FLEXORAA_SPARK_MEMORY", cls.spark_memory, r"\d+[mg]", "2g or 1500m"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
@@ -131,6 +140,11 @@ class Settings:
     def warehouse(self) -> Path:
         """The DuckDB file."""
         return self.home / "warehouse.duckdb"
+
+    @property
+    def spark_warehouse(self) -> Path:
+        """Tables of the engine spark, and its temporary files."""
+        return self.home / "spark-warehouse"
 
     @property
     def state(self) -> Path:
@@ -177,6 +191,16 @@ class Settings:
         if self.database_url is None:
             self.state.mkdir(exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
+
+    def keep_engine(self) -> None:
+        """Write the engine into the home's own settings, so that every later command finds the same warehouse."""
+        path = self.home / SETTINGS_FILE
+        line = f"FLEXORAA_ENGINE={self.engine}"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        others = [each for each in lines if each.partition("=")[0].strip() != "FLEXORAA_ENGINE"]
+        if line not in lines:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text("\n".join([*others, line]) + "\n", encoding="utf-8")
 
     def master_key(self) -> bytes:
         """The 32 bytes under which all keys are wrapped: from the environment, else from a file that is made once.
@@ -231,6 +255,13 @@ def _base_url(env: Mapping[str, str], name: str, default: str) -> str:
         message = f"{name} must begin with http:// or https://, not {url!r}"
         raise SettingsError(message)
     return url.rstrip("/")
+
+
+def _shaped(env: Mapping[str, str], name: str, default: str, pattern: str, example: str) -> str:
+    text = env.get(name) or default
+    if not re.fullmatch(pattern, text):
+        raise SettingsError(f"{name} must look like {example}, not {text!r}")
+    return text
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:

@@ -1,14 +1,14 @@
-"""The DuckDB warehouse: lake and reference as views, marts to read.
+"""What every engine's warehouse does, and the DuckDB one: lake and reference as views, marts to read.
 
 Here belongs everything that opens the warehouse file from Python; dbt opens it for itself. A file that one process writes cannot be opened
-by any other, not even to read (measured), so sensors never come here: they read `serving` in Postgres. Not here: what models say.
+by any other, not even to read (measured), so sensors never come here: they read `serving` in Postgres. Not here: what models say, the other
+engines (`warehouse_postgres`, `warehouse_spark`), which one an installation has (`engines`).
 """
 
 import contextlib
-import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -16,8 +16,11 @@ import pyarrow as pa
 from core.events import EVENT_TYPES, Unmodelled
 from core.ports import Count
 from core.reference import REFERENCE_TYPES
+from orchestration.resources.fingerprint import Mart, fingerprint
 from orchestration.resources.lake_files import LakeFiles
 from orchestration.resources.lake_views import lake_query, quote
+
+__all__ = ["EngineWarehouse", "Mart", "Warehouse", "WarehouseBusyError", "WarehouseError"]
 
 _CONTRACT_TYPES = {"VARCHAR": "text", "TIMESTAMP WITH TIME ZONE": "timestamptz", "DOUBLE": "double precision"}
 
@@ -30,108 +33,53 @@ class WarehouseBusyError(WarehouseError):
     """Another process has the warehouse open."""
 
 
-class Mart(NamedTuple):
-    """One mart's rows as a fingerprint: equal fingerprints, equal ordered rows."""
+class EngineWarehouse(ABC):
+    """One engine's tables over the folders of lake and reference. What is counted in the lake is read from its files, on any engine."""
 
-    rows: int
-    checksum: str
-
-
-class Warehouse:
-    """A DuckDB file over the folders of lake and reference."""
-
-    def __init__(self, path: Path, lake: Path, reference: Path) -> None:
-        """Take the places; nothing is opened yet."""
-        self.path = path
+    def __init__(self, lake: Path, reference: Path) -> None:
+        """Take the folders; nothing is opened yet."""
         self._lake = LakeFiles(lake)
         self._reference = reference
 
+    @abstractmethod
     def prepare(self) -> None:
-        """Make the views `lake.*` over the files that count now, and `reference.*` over whatever lies there at the next query.
+        """Show the engine what lake and reference hold now, as tables or views `lake.*` and `reference.*`.
 
         Raises:
             LakeError: a file of the lake cannot be read by this version, or is gone.
         """
-        with self._open(read_only=False) as connection:
-            self._show_lake(connection)
-            connection.execute("create schema if not exists reference")
-            for row in REFERENCE_TYPES:
-                table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
-                files = quote(self._reference / f"{table}.parquet")
-                connection.execute(f"create or replace view reference.{table} as from read_parquet({files})")
 
+    @abstractmethod
     def follow(self) -> bool:
-        """Show the files of the lake that count now, if there is a warehouse; False while another process has it open."""
-        if not self.path.exists():
-            return True
-        try:
-            with self._open(read_only=False) as connection:
-                self._show_lake(connection)
-        except WarehouseBusyError:
-            return False
-        return True
+        """Let go of files of the lake that no longer count, if there is a warehouse; False while another process has it open."""
 
-    def _show_lake(self, connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute("create schema if not exists lake")
-        with self._lake.reading():
-            for event in EVENT_TYPES:
-                connection.execute(f"create or replace view lake.{event.table} as {lake_query(self._lake, event)}")
-
+    @abstractmethod
     def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
         """Whole marts as Arrow tables, all from one moment."""
-        with self._open(read_only=True) as connection:
-            return {mart: connection.sql(f'from marts."{mart}"').to_arrow_table() for mart in marts}
 
+    @abstractmethod
     def query(self, statement: str) -> pa.Table:
-        """The answer to one read-only statement.
+        """The answer to one read-only statement, in the engine's own SQL.
 
         Raises:
             WarehouseError: the statement is wrong, is not one query, or would write.
         """
-        with self._lake.reading(), self._open(read_only=True) as connection:
-            # a query may read the lake through its views, and no other file, and reach nothing outside
-            connection.execute(f"set allowed_directories = [{quote(self._lake.folder)}, {quote(self._reference)}]")
-            connection.execute("set enable_external_access = false")
-            parsed = connection.extract_statements(statement)
-            if len(parsed) != 1:
-                raise WarehouseError(f"{len(parsed)} statements; give exactly one query")
-            # told before it runs: COPY and EXPLAIN ANALYZE COPY write files from a read-only connection, also into the lake
-            if parsed[0].type != duckdb.StatementType.SELECT:
-                raise WarehouseError(f"that is no query but {parsed[0].type.name}: only reading is possible here")
-            return connection.sql(statement).to_arrow_table()
 
+    @abstractmethod
     def names(self, schema: str = "marts") -> list[str]:
         """Tables of a schema."""
-        with self._open(read_only=True) as connection:
-            query = "select table_name from information_schema.tables where table_schema = ? order by 1"
-            return [name for (name,) in connection.execute(query, [schema]).fetchall()]
 
+    @abstractmethod
     def columns(self) -> dict[str, dict[str, str]]:
         """Types of the columns of every mart, in the words of dbt's contracts."""
-        query = "select table_name, column_name, data_type from information_schema.columns where table_schema = 'marts' order by all"
-        found: dict[str, dict[str, str]] = {}
-        with self._open(read_only=True) as connection:
-            for table, column, kind in connection.execute(query).fetchall():
-                found.setdefault(table, {})[column] = _CONTRACT_TYPES.get(kind, kind.lower())
-        return found
 
+    @abstractmethod
     def row_counts(self) -> dict[str, int]:
         """Rows of every mart."""
-        names = self.names()
-        with self._open(read_only=True) as connection:
-            return {name: connection.execute(f'select count(*) from marts."{name}"').fetchall()[0][0] for name in names}
 
     def fingerprints(self) -> Mapping[str, Mart]:
-        """Ordered checksum of every mart: rows as JSON text, sorted, hashed."""
-        with self._open(read_only=True) as connection:
-            found = {}
-            for name in self.names():
-                lines = connection.sql(f'select to_json(mart) as line from marts."{name}" as mart order by line').fetchall()
-                digest = hashlib.sha256()
-                for (line,) in lines:
-                    digest.update(line.encode() + b"\n")
-                found[name] = Mart(len(lines), digest.hexdigest())
-            return found
+        """Ordered checksum of every mart, the same on every engine that holds the same rows."""
+        return {name: fingerprint(table) for name, table in self.read(self.names()).items()}
 
     def lake_counts(self) -> Mapping[tuple[str, str, str], int]:
         """Lake rows by (segment, tenant, source): the other side of the intake's own counts."""
@@ -174,6 +122,85 @@ class Warehouse:
                 f"order by received_at, body_hash, source, segment_id) as nth from ({events})) group by all"
             )
             return {(row[0], row[1], row[2]): (row[3], row[4]) for row in connection.execute(query).fetchall()}
+
+
+class Warehouse(EngineWarehouse):
+    """A DuckDB file over the folders of lake and reference."""
+
+    def __init__(self, path: Path, lake: Path, reference: Path) -> None:
+        """Take the places; nothing is opened yet."""
+        super().__init__(lake, reference)
+        self.path = path
+
+    def prepare(self) -> None:
+        """Make the views `lake.*` over the files that count now, and `reference.*` over whatever lies there at the next query.
+
+        Raises:
+            LakeError: a file of the lake cannot be read by this version, or is gone.
+        """
+        with self._open(read_only=False) as connection:
+            self._show_lake(connection)
+            connection.execute("create schema if not exists reference")
+            for row in REFERENCE_TYPES:
+                table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
+                files = quote(self._reference / f"{table}.parquet")
+                connection.execute(f"create or replace view reference.{table} as from read_parquet({files})")
+
+    def follow(self) -> bool:
+        """Show the files of the lake that count now, if there is a warehouse; False while another process has it open."""
+        if not self.path.exists():
+            return True
+        try:
+            with self._open(read_only=False) as connection:
+                self._show_lake(connection)
+        except WarehouseBusyError:
+            return False
+        return True
+
+    def _show_lake(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("create schema if not exists lake")
+        with self._lake.reading():
+            for event in EVENT_TYPES:
+                connection.execute(f"create or replace view lake.{event.table} as {lake_query(self._lake, event)}")
+
+    def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
+        """Whole marts as Arrow tables, all from one moment."""
+        with self._open(read_only=True) as connection:
+            return {mart: connection.sql(f'from marts."{mart}"').to_arrow_table() for mart in marts}
+
+    def query(self, statement: str) -> pa.Table:
+        """As `EngineWarehouse.query`; it reads the lake through its views, and no other file."""
+        with self._lake.reading(), self._open(read_only=True) as connection:
+            connection.execute(f"set allowed_directories = [{quote(self._lake.folder)}, {quote(self._reference)}]")
+            connection.execute("set enable_external_access = false")
+            parsed = connection.extract_statements(statement)
+            if len(parsed) != 1:
+                raise WarehouseError(f"{len(parsed)} statements; give exactly one query")
+            # told before it runs: COPY and EXPLAIN ANALYZE COPY write files from a read-only connection, also into the lake
+            if parsed[0].type != duckdb.StatementType.SELECT:
+                raise WarehouseError(f"that is no query but {parsed[0].type.name}: only reading is possible here")
+            return connection.sql(statement).to_arrow_table()
+
+    def names(self, schema: str = "marts") -> list[str]:
+        """Tables of a schema."""
+        with self._open(read_only=True) as connection:
+            query = "select table_name from information_schema.tables where table_schema = ? order by 1"
+            return [name for (name,) in connection.execute(query, [schema]).fetchall()]
+
+    def columns(self) -> dict[str, dict[str, str]]:
+        """Types of the columns of every mart, in the words of dbt's contracts."""
+        query = "select table_name, column_name, data_type from information_schema.columns where table_schema = 'marts' order by all"
+        found: dict[str, dict[str, str]] = {}
+        with self._open(read_only=True) as connection:
+            for table, column, kind in connection.execute(query).fetchall():
+                found.setdefault(table, {})[column] = _CONTRACT_TYPES.get(kind, kind.lower())
+        return found
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every mart."""
+        names = self.names()
+        with self._open(read_only=True) as connection:
+            return {name: connection.execute(f'select count(*) from marts."{name}"').fetchall()[0][0] for name in names}
 
     @contextlib.contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -126,6 +126,17 @@ class Manifest(Struct, kw_only=True):
         """Distinct canonical events of all tenants, by lake table."""
         return sum((Counter(truth.accepted) for truth in self.tenants.values()), Counter())
 
+    def totals(self) -> dict[str, int | dict[str, int]]:
+        """Everything planted in all tenants together, by the names of `TenantTruth`: counts as they are, lists by their length."""
+        found: dict[str, int | dict[str, int]] = {}
+        for name in TenantTruth.__struct_fields__:
+            values = [getattr(truth, name) for truth in self.tenants.values()]
+            if isinstance(values[0], dict):
+                found[name] = dict(sorted(sum(map(Counter, values), Counter()).items()))
+            else:
+                found[name] = sum(len(each) if isinstance(each, list) else each for each in values)
+        return found
+
     def save(self, path: Path) -> None:
         """Write it as JSON, sorted, so that equal truths are equal files."""
         for truth in self.tenants.values():

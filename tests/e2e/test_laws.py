@@ -7,7 +7,7 @@ Taking in runs in this process, on a real PostgreSQL and a real lake, so that hy
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from assets.ingest import take_in_all
 from core.columns import Column, columns
-from core.events import EVENT_TYPES, Event, Reject
+from core.events import EVENT_TYPES, Event, Point, Reject
 from core.intake import Accepted, read_line, take
 from core.points import normalise
 from core.rows import hide, points_of
@@ -28,6 +28,9 @@ from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.settings import Settings
 from orchestration.resources.tenants import apply_file
 from orchestration.simulator import Manifest, simulate
+from orchestration.simulator.business import make_business
+from orchestration.simulator.calendly import Booking
+from orchestration.simulator.wire import calendly_wire
 from tests.e2e.conftest import fingerprints, flexoraa
 from tests.e2e.mixing import Mix, Signers, canonical, mixed, rows_of, unpacked, write
 
@@ -197,6 +200,24 @@ def test_another_vault_gives_the_same_events_seen_through_it(here: Installation,
         opened = [each.take([lines], 5, read=each.opened) for each, lines in ((here, here.lines), (there, there.lines[::-1]))]
     assert opened[0] == opened[1]
     assert sum(map(len, opened[0].values())) > 800
+
+
+def test_a_booking_through_a_link_of_ours_is_evidence_that_the_invitee_is_the_lead_of_whatsapp(here: Installation) -> None:
+    """A lead's id is known only after intake, so the simulator cannot plant it: here the traffic comes first and the booking after it."""
+    vault = here.platform.vault
+    tenant, message = next((tenant, event) for tenant, event in here.events() if event.table == "messages" and event.source == "whatsapp")
+    phone = vault.points(tenant, {message.contact})[message.contact].point_id  # type: ignore[attr-defined]  # a Message has one
+    business = next(each for n in range(TENANTS) if (each := make_business(n, SEED, END - timedelta(days=DAYS), END)).id == tenant)
+    lead_id, at = f"lead_{phone.removeprefix('cp_')}", END - timedelta(hours=5)
+    booking = Booking(
+        user=business.accounts["calendly"], event_id="E1", invitee_id="I1", event_type="T1", email="new@people.example", name="N",
+        timezone="UTC", starts_at=END, created_at=at, lead_id=lead_id,
+    )  # fmt: skip
+    wire = calendly_wire(booking.body("invitee.created", at), business.secrets["calendly"], at)
+    links = here.take([here.lines, [wire.line(at)]], 1, read=lambda lake: {"links": set(FolderLake(lake).links(END))})["links"]
+    invitee = vault.points(tenant, {Point("email", "new@people.example")})[Point("email", "new@people.example")].point_id
+    assert (tenant, "utm_lead", invitee, lead_id, at, "calendly") in links
+    assert all(link.other_point_id != lead_id for link in links if link.point_id != invitee)
 
 
 @pytest.mark.large

@@ -248,6 +248,9 @@ def test_simulate_and_apply_answer_scripts_in_json(flexoraa: Run, tmp_path: Path
     traffic = tmp_path / "traffic"
     code, out, _ = flexoraa("simulate", "--out", traffic, "--tenants", "1", "--leads", "4", "--json")
     assert (code, json.loads(out)["segments"]) == (0, len(list((traffic / "inbox").iterdir())))
+    planted = json.loads(out)["planted"]
+    assert (planted["leads"], sum(planted["appointments"].values())) == (4 + 8 + 8 + 8 + 8, 8)
+    assert planted["messages"]["instagram inbound"] > 8
     with tempfile.TemporaryDirectory(prefix="flexoraa-cli-") as folder:
         code, out, _ = flexoraa("tenant", "apply", traffic / "tenants.yaml", "--home", Path(folder) / "home", "--json")
     answer = json.loads(out)
