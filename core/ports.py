@@ -244,11 +244,33 @@ class Reference(Protocol):
         ...
 
 
+REBUILD = "flexoraa/rebuild"
+"""The tag of a run that makes every model anew."""
+
+
+class Begun(NamedTuple):
+    """A build of the warehouse that begins.
+
+    `why` is empty where it continues the last one, and says why not where it makes everything anew. `touched` counts the keys, by scope, whose
+    rows are made anew. `days` are the event dates, in UTC, of which files came since the last build: late events open earlier ones again.
+    """
+
+    build_id: str
+    as_of: datetime
+    why: str
+    touched: Mapping[str, int]
+    days: Sequence[date]
+
+
 class Warehouse(Protocol):
     """Where models are built and marts are read."""
 
-    def prepare(self) -> None:
-        """Show it the lake and the reference tables."""
+    def begin(self, *, rebuild: bool = False) -> Begun:
+        """Show it the lake and the reference tables, and decide how much the build that follows makes anew; all of it where asked for."""
+        ...
+
+    def end(self, begun: Begun) -> None:
+        """Say that every table is of that build now."""
         ...
 
     def columns(self) -> Mapping[str, Mapping[str, str]]:

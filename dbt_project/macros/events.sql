@@ -21,7 +21,7 @@
                     events.received_at
             ) as telling_no
         from {{ source('lake', table) }} as events
-        where events.occurred_at <= {{ as_of() }}
+        where events.occurred_at <= {{ as_of() }} {{ only_touched() }}
     ) as tellings
     where tellings.telling_no = 1
 {%- endmacro %}
