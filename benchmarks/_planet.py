@@ -1,7 +1,8 @@
 """A lake of simulated events straight as Parquet, vectorised: ten million in about a minute, the same for the same size.
 
-Here belongs traffic of the right shape and size for the warehouse: leads that begin evenly over the days, talk, are answered, scored, booked
-and metered, of 20 tenants in four time zones; one event of fifty is told twice. Not here: truth to check against (`tests`), anything of webhooks.
+Here belongs traffic of the right shape and size for the warehouse: leads that begin evenly over the days, talk, are answered, scored,
+booked and metered, of 20 tenants in four time zones; one event of fifty is told twice. Not here: truth to check against (`tests`), anything
+of webhooks.
 """
 
 import hashlib
@@ -41,14 +42,17 @@ _CHANNEL = "case when channel_no < 85 then 'whatsapp' when channel_no < 92 then 
 _STEPS = f"""
 create or replace temp table leads as
 select
-    i, 'tenant_' || hash(i, 1) % {TENANTS} as tenant_id, 'cp_' || md5('p' || i) as point_id, hash(i, 2) % 100 as channel_no, {_CHANNEL} as channel,
-    epoch_us(timestamptz '{START.isoformat()}') + (hash(i, 3) % ({{days}} * 86400))::bigint * 1000000 + (hash(i, 4) % 1000000)::bigint as begins,
+    i, 'tenant_' || hash(i, 1) % {TENANTS} as tenant_id, 'cp_' || md5('p' || i) as point_id, hash(i, 2) % 100 as channel_no,
+    {_CHANNEL} as channel,
+    epoch_us(timestamptz '{START.isoformat()}') + (hash(i, 3) % ({{days}} * 86400))::bigint * 1000000 + (hash(i,
+    4) % 1000000)::bigint as begins,
     2 + (hash(i, 5) % 13)::bigint + (hash(i, 6) % 14)::bigint as talks
 from range({{leads}}) as t (i);
 create or replace temp table steps as
 select *, (begins + sum(gap) over (partition by i order by k))::bigint as at_us
 from (
-    select *, case when k = 0 then 0 when hash(i, k, 9) % 12 = 0 then (hash(i, k, 7) % 400000)::bigint else (hash(i, k, 8) % 5400)::bigint end
+    select *, case when k = 0 then 0 when hash(i, k, 9) % 12 = 0 then (hash(i, k, 7) % 400000)::bigint else (hash(i, k,
+    8) % 5400)::bigint end
         * 1000000 + (hash(i, k, 10) % 1000000)::bigint as gap
     from (select *, unnest(range(talks)) as k from leads)
 );
@@ -56,38 +60,52 @@ from (
 """`steps`: what a lead goes through, each with its moment. Even steps are the lead's messages, odd ones ours."""
 
 _EVENTS: dict[str, str] = {
-    "messages": """select {common}, 'm' || md5(i || ':' || k) as message_id, channel, channel || '_1' as channel_account_id, point_id as contact_point_id,
+    "messages": """select {common}, 'm' || md5(i || ':' || k) as message_id, channel, channel || '_1' as channel_account_id,
+    point_id as contact_point_id,
         case when k % 2 = 0 then 'inbound' else 'outbound' end as direction,
-        case when k % 2 = 0 then 'lead' when hash(i, k, 11) % 10 < 6 then 'ai' when hash(i, k, 11) % 10 < 9 then 'human' else 'automation' end
+        case when k % 2 = 0 then 'lead' when hash(i, k, 11) % 10 < 6 then 'ai' when hash(i, k,
+        11) % 10 < 9 then 'human' else 'automation' end
             as author_type, 'text' as message_type, encode(repeat(md5('t' || i || k), 3)) as text_enc,
         case when k % 2 = 1 and hash(i, k, 11) % 10 = 9 then 'come_back' end as template_name,
         case when k % 2 = 1 and hash(i, k, 11) % 10 = 9 then md5('a' || i || k) end as action_id
         from steps""",
     "message_statuses": """select {common}, 'm' || md5(i || ':' || k) as message_id, point_id as contact_point_id, s.status,
-        case when s.status = 'sent' then 'utility' end as pricing_category from steps, (values ('sent', 1), ('delivered', 2), ('read', 3)) as s (status, n)
+        case when s.status = 'sent' then 'utility' end as pricing_category from steps, (values ('sent', 1), ('delivered', 2), ('read',
+        3)) as s (status, n)
         where k % 2 = 1 and hash(i, k, 12) % 4 <> s.n""",
     "ai_turns": """select {common}, point_id as contact_point_id, channel,
         ['none', 'support', 'exploring', 'comparing', 'ready_to_buy'][(hash(i, k, 13) % 5 + 1)::int] as intent,
         case when hash(i, k, 14) % 2 = 0 then (hash(i, 15) % 2000000)::bigint end as budget_minor,
         case when hash(i, k, 14) % 2 = 0 then 'INR' end as budget_currency, (hash(i, k, 16) % 120)::bigint as timeline_days,
-        case when hash(i, k, 17) % 5 = 0 then 'price' end as objection, case when hash(i, k, 18) % 4 = 0 then 'asked_price' end as buying_signal,
-        case when hash(i, k, 19) % 200 = 0 then 'legal' else 'none' end as risk, (0.4 + (hash(i, k, 20) % 60) / 100.0)::double as confidence, 'ask' as next_action,
-        ['continue', 'continue', 'continue', 'qualified', 'disqualified'][(hash(i, k, 21) % 5 + 1)::int] as verdict, false as asked_for_human
+        case when hash(i, k, 17) % 5 = 0 then 'price' end as objection, case when hash(i, k,
+        18) % 4 = 0 then 'asked_price' end as buying_signal,
+        case when hash(i, k, 19) % 200 = 0 then 'legal' else 'none' end as risk, (0.4 + (hash(i, k,
+        20) % 60) / 100.0)::double as confidence, 'ask' as next_action,
+        ['continue', 'continue', 'continue', 'qualified', 'disqualified'][(hash(i, k, 21) % 5 + 1)::int] as verdict,
+        false as asked_for_human
         from steps where k % 4 = 1""",
-    "token_usage": """select {common}, point_id as contact_point_id, u.kind, (1 + hash(i, k, n, 22) % 3000)::bigint as quantity, 'large' as model, channel
+    "token_usage": """select {common}, point_id as contact_point_id, u.kind, (1 + hash(i, k, n, 22) % 3000)::bigint as quantity,
+    'large' as model, channel
         from steps, (values ('llm_input', 1), ('llm_output', 2), ('message', 3)) as u (kind, n) where k % 2 = 1 and (n = 3 or k % 4 = 1)""",
     "lead_events": """select {common}, point_id as contact_point_id, 'p1' as person_id, channel,
-        ['assigned', 'human_action', 'next_step_set', 'resolved', 'won', 'lost', 'assigned', 'unassigned'][(hash(i, k, 23) % 8 + 1)::int] as kind
+        ['assigned', 'human_action', 'next_step_set', 'resolved', 'won', 'lost', 'assigned', 'unassigned'][(hash(i, k,
+        23) % 8 + 1)::int] as kind
         from steps where hash(i, k, 24) % 6 = 0""",
     "contact_events": """select {common}, point_id as contact_point_id,
-        ['profile_named', 'profile_named', 'opted_out', 'opted_in'][(hash(i, k, 25) % 4 + 1)::int] as kind from steps where hash(i, k, 26) % 20 = 0""",
-    "experiment_events": """select {common}, point_id as contact_point_id, 'e1' as experiment_id, case when k = 0 then 'exposed' else 'observed' end as kind,
-        case when hash(i, 27) % 2 = 0 then 'a' else 'b' end as variant, 'reply' as metric, 1.0::double as value from steps where k in (0, 2, 4)""",
+        ['profile_named', 'profile_named', 'opted_out', 'opted_in'][(hash(i, k, 25) % 4 + 1)::int] as kind from steps where hash(i, k,
+        26) % 20 = 0""",
+    "experiment_events": """select {common}, point_id as contact_point_id, 'e1' as experiment_id,
+    case when k = 0 then 'exposed' else 'observed' end as kind,
+        case when hash(i, 27) % 2 = 0 then 'a' else 'b' end as variant, 'reply' as metric,
+        1.0::double as value from steps where k in (0, 2, 4)""",
     "service_events": """select {common}, 'request' as kind, 'inbox' as service, hash(i, k, 28) % 100 > 0 as is_ok,
         ((hash(i, k, 29) % 1000) / 1000.0)::double as latency_seconds from steps where k % 5 = 0""",
-    "appointments": """select {common}, md5('b' || i || k) as appointment_id, point_id as contact_point_id, 'booked' as kind, 'UTC' as timezone,
-        make_timestamptz(at_us + 86400000000) as starts_at, make_timestamptz(at_us + 88200000000) as ends_at from steps where hash(i, k, 30) % 40 = 0""",
-    "payments": """select {common}, 'payment.captured' as kind, 'pay_' || i as payment_id, 'pay_' || i as subject_id, 200000::bigint as amount_minor,
+    "appointments": """select {common}, md5('b' || i || k) as appointment_id, point_id as contact_point_id, 'booked' as kind,
+    'UTC' as timezone,
+        make_timestamptz(at_us + 86400000000) as starts_at, make_timestamptz(at_us + 88200000000) as ends_at from steps where hash(i,
+        k, 30) % 40 = 0""",
+    "payments": """select {common}, 'payment.captured' as kind, 'pay_' || i as payment_id, 'pay_' || i as subject_id,
+    200000::bigint as amount_minor,
         'INR' as currency from steps where k = 1 and hash(i, 31) % 20 = 0""",
 }
 
@@ -97,6 +115,7 @@ class Planet:
 
     def __init__(self, folder: Path, events: int, days: int) -> None:
         """Write about so many events over so many days, and tomorrow's."""
+        folder.mkdir(exist_ok=True)
         self.lake, self.reference, self._tomorrow = folder / "lake", folder / "reference", folder / "tomorrow"
         self.end = START + timedelta(days=days)
         self.leads = round(events / EVENTS_A_LEAD * (days + 4) / days)  # a lead talks for days: the first days have fewer events
@@ -144,14 +163,16 @@ class Planet:
         named = ", ".join(f'{cell} as "{c.name}"' for cell, c in zip(cells, columns(event), strict=True))
         end = f"timestamptz '{self.end.isoformat()}'"
         connection.execute(
-            f"create or replace temp table rows_of as select *, strftime(occurred_at, '%Y-%m-%d') as event_date from (select {named} from told "
-            f"union all select {named.replace('3000000', '9000000')} from told where is_repeated) where occurred_at < {end} + interval 1 day"
+            f"create or replace temp table rows_of as select *, strftime(occurred_at, '%Y-%m-%d') as event_date from ("
+            f"select {named} from told "
+            f"union all select {named.replace('3000000', '9000000')} from told where is_repeated"
+            f") where occurred_at < {end} + interval 1 day"
         )
         for folder, condition in ((self.lake, f"occurred_at < {end}"), (self._tomorrow, f"occurred_at >= {end}")):
             stem = hashlib.md5(f"{event.table} {folder.name}".encode(), usedforsecurity=False).hexdigest()
             connection.execute(
-                f"copy (from rows_of where {condition} order by occurred_at) to '{folder / event.table}' (format parquet, compression zstd, "
-                f"partition_by (event_date), filename_pattern '{stem}-{{i}}', overwrite_or_ignore true, "
+                f"copy (from rows_of where {condition} order by occurred_at) to '{folder / event.table}' ("
+                f"format parquet, compression zstd, partition_by (event_date), filename_pattern '{stem}-{{i}}', overwrite_or_ignore true, "
                 f"kv_metadata {{'flexoraa.table': '{event.table}', 'flexoraa.schema_version': '1'}})"
             )
         found = connection.execute(f"select count(*) filter (where occurred_at < {end}) from rows_of").fetchone()
@@ -164,8 +185,8 @@ class Planet:
         for struct in REFERENCE_TYPES:
             pq.write_table(_table(struct, written.get(struct, ())), self.reference / f"{struct.table}.parquet")
         points = connection.sql(
-            "select tenant_id, make_timestamptz(begins) as valid_from, null::timestamptz as valid_to, point_id, 'lead_' || point_id as lead_id, "
-            "'phone' as kind from leads order by all"
+            "select tenant_id, make_timestamptz(begins) as valid_from, null::timestamptz as valid_to, point_id, "
+            "'lead_' || point_id as lead_id, 'phone' as kind from leads order by all"
         ).to_arrow_table()
         names = [column.name for column in columns(LeadPoint)]
         pq.write_table(points.select(names).cast(schema_of(LeadPoint)), self.reference / "lead_points.parquet")
@@ -204,8 +225,8 @@ def _reference(days: int) -> Iterator[tuple[type[Struct], list[Struct]]]:
     ]  # fmt: skip
     yield ScoringWeights, [
         ScoringWeights(
-            tenant_id=name, valid_from=since, intent_points=30, budget_points=20, timeline_points=20, engagement_points=20, signal_points=10,
-            hot_at=70, warm_at=40, typical_deal_minor=500_000,
+            tenant_id=name, valid_from=since, intent_points=30, budget_points=20, timeline_points=20, engagement_points=20,
+            signal_points=10, hot_at=70, warm_at=40, typical_deal_minor=500_000,
         )
         for name, _ in names
     ]  # fmt: skip

@@ -251,8 +251,9 @@ REBUILD = "flexoraa/rebuild"
 class Begun(NamedTuple):
     """A build of the warehouse that begins.
 
-    `why` is empty where it continues the last one, and says why not where it makes everything anew. `touched` counts the keys, by scope, whose
-    rows are made anew. `days` are the event dates, in UTC, of which files came since the last build: late events open earlier ones again.
+    `why` is empty where it continues the last one, and says why not where it makes everything anew. `touched` counts the keys, by scope,
+    whose rows are made anew. `days` are the event dates, in UTC, of which files came since the last build: late events open earlier
+    ones again.
     """
 
     build_id: str
@@ -266,7 +267,7 @@ class Warehouse(Protocol):
     """Where models are built and marts are read."""
 
     def begin(self, *, rebuild: bool = False) -> Begun:
-        """Show it the lake and the reference tables, and decide how much the build that follows makes anew; all of it where asked for."""
+        """Show it lake and reference, and decide how much the build that follows makes anew; all of it where asked for."""
         ...
 
     def end(self, begun: Begun) -> None:

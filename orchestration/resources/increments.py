@@ -1,8 +1,8 @@
 """Whether a build of the warehouse makes everything anew or continues the last one, and from which keys on.
 
-Here belongs that decision, and its order: what a build sees and touches is kept before it writes its first table, and only once it wrote all
-of them the warehouse is told that it is of this build. So a build that is killed anywhere leaves the last whole one as the base, and the next
-build touches again what the killed one did. When in doubt, everything is made anew. Not here: finding keys (`touched`), SQL
+Here belongs that decision, and its order: what a build sees and touches is kept before it writes its first table, and only once it wrote
+all of them the warehouse is told that it is of this build. So a build that is killed anywhere leaves the last whole one as the base, and
+the next build touches again what the killed one did. When in doubt, everything is made anew. Not here: finding keys (`touched`), SQL
 (`dbt_project/macros/increments.sql`).
 """
 
@@ -66,9 +66,9 @@ class Increments:
                 touched.since(before, memory, as_of, self._reference)
                 for scope, statement in _due(before.as_of, as_of):
                     touched.add(scope, [(row[0], row[1]) for row in ask(statement)])
-                for other in begun_since:
-                    touched.add_file(self._memory.place(other.build_id) / TOUCHED)  # type: ignore[union-attr]  # _why_anew saw to it
                 others = [self._memory.place(other.build_id) for other in begun_since if other is not None]
+                for folder in others:
+                    touched.add_file(folder / TOUCHED)
                 touched.close_over([folder / "lead_points.parquet" for folder in (memory, self._reference, *others)])
             counts = touched.write(place / TOUCHED, place / TWINS)
         finally:

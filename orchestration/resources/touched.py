@@ -1,9 +1,9 @@
 """Which keys of the warehouse may have other rows than after the last build: contact points, leads, messages, events.
 
-Here belongs finding them, in files alone, so that every engine is told the same. A key counts as touched where an event came or came of age,
-where who holds a point changed, where its tenant's reference rows changed; then everything that hangs together with it: the leads that ever
-held a point, the points that they ever held, points under which one event was told twice. So a model of one scope may read any of another.
-Not here: what falls due (`increments` asks the warehouse), what is done with the keys (`dbt_project/macros/increments.sql`).
+Here belongs finding them, in files alone, so that every engine is told the same. A key counts as touched where an event came or came of
+age, where who holds a point changed, where its tenant's reference rows changed; then everything that hangs together with it: the leads that
+ever held a point, the points that they ever held, points under which one event was told twice. So a model of one scope may read any of
+another. Not here: what falls due (`increments` asks the warehouse), what is done with the keys (`dbt_project/macros/increments.sql`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,8 @@ _RESOLVED = (LeadPoint, LeadAlias, LeadLink, Run)  # compared by what they say o
 _NAMED = {event.table: {column.name for column in columns(event)} for event in EVENT_TYPES}
 _IDS = ("contact_point_id", "message_id", "appointment_id")
 _EDGE = "interval 3 day"
-"""Of the range for which calendars are laid out: a shift may be cut there. It begins 8 days before the first event and ends 62 after now."""
+"""Of the range for which calendars are laid out: a shift may be cut there. It begins 8 days before the first event and ends 62 after
+now."""
 
 
 class Touched:
@@ -91,23 +92,25 @@ class Touched:
     def close_over(self, lead_points: Sequence[Path]) -> None:
         """Add what hangs together with the touched: by leads and points of all times, and by twins; last, the points' messages."""
         held = " union all ".join(f"select tenant_id, point_id, lead_id from read_parquet({quote(path)})" for path in lead_points)
+        twins = "select tenant_id, 'point', {}, 'point', {} from twins"
         self._db.execute(
-            f"create table edges as select distinct * from (select tenant_id, 'point' as scope, point_id as key, 'lead' as other_scope, lead_id as other "
-            f"from ({held}) union all select tenant_id, 'lead', lead_id, 'point', point_id from ({held}) "
-            "union all select tenant_id, 'point', one, 'point', other from twins union all select tenant_id, 'point', other, 'point', one from twins)"
+            "create table edges as select distinct * from ("
+            f"select tenant_id, 'point' as scope, point_id as key, 'lead' as other_scope, lead_id as other from ({held}) "
+            f"union all select tenant_id, 'lead', lead_id, 'point', point_id from ({held}) "
+            f"union all {twins.format('one', 'other')} union all {twins.format('other', 'one')})"
         )
         self._db.execute("create table reached as select distinct * from touched where key is not null")
         self._db.execute("create table newest as from reached")
         while self._has("from newest"):
             self._db.execute(
-                "create or replace table newest as select distinct edges.tenant_id, edges.other_scope as scope, edges.other as key from edges "
+                "create or replace table newest as "
+                "select distinct edges.tenant_id, edges.other_scope as scope, edges.other as key from edges "
                 "join newest using (tenant_id, scope, key) anti join reached on reached.tenant_id = edges.tenant_id "
                 "and reached.scope = edges.other_scope and reached.key = edges.other; insert into reached from newest"
             )
-        self._db.execute(
-            f"insert into reached select distinct tenant_id, 'message', message_id from ({self._all('messages')}) where (tenant_id, contact_point_id) "
-            "in (select (tenant_id, key) from reached where scope = 'point') and message_id is not null"
-        )
+        at_points = "(tenant_id, contact_point_id) in (select (tenant_id, key) from reached where scope = 'point')"
+        messages = f"from ({self._all('messages')}) where message_id is not null and {at_points}"
+        self._db.execute(f"insert into reached select distinct tenant_id, 'message', message_id {messages}")
 
     def write(self, path: Path, twins: Path) -> dict[str, int]:
         """The keys and the twins as files; returns how many keys each scope has."""
@@ -160,7 +163,8 @@ class Touched:
         self._db.execute(f"create table moved as (({one}) except ({other})) union all (({other}) except ({one}))")
         self._touch("point", "select tenant_id, point_id from moved")
         self._touch("lead", "select tenant_id, lead_id from moved")
-        changed = " union ".join(_changed(row.table, memory, reference) for row in REFERENCE_TYPES if row not in _RESOLVED)  # type: ignore[attr-defined]
+        configured: list[str] = [row.table for row in REFERENCE_TYPES if row not in _RESOLVED]  # type: ignore[attr-defined]  # all have one
+        changed = " union ".join(_changed(table, memory, reference) for table in configured)
         self._db.execute(f"create table tenants as select distinct tenant_id from ({changed})")
         if self._has("from tenants"):
             for table in self._files:
@@ -193,6 +197,7 @@ def _changed(table: str, memory: Path, reference: Path) -> str:
 
 
 def literal(moment: datetime) -> str:
+    """A moment in SQL, on every engine."""
     return f"timestamp with time zone '{moment.astimezone(UTC).isoformat()}'"
 
 

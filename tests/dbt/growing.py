@@ -7,6 +7,7 @@ here: what happens (`histories`), what is compared (`test_increments`).
 import hashlib
 import random
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from orchestration.resources.engines import warehouse_of
 from orchestration.resources.fingerprint import fingerprint, lines
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import open_state
-from orchestration.resources.warehouse import EngineWarehouse
+from orchestration.resources.warehouse import EngineWarehouse, WarehouseBusyError
 from tests.dbt.histories import History
 from tests.dbt.warehouse import tables
 
@@ -57,8 +58,8 @@ class Growing:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 pq.write_table(tables({event.table: each})["lake", event.table], path)
 
-    def begin(self, as_of: datetime, *, rebuild: bool = False) -> Begun:
-        """Replace the reference files and begin a build of that moment."""
+    def refer(self, as_of: datetime) -> None:
+        """Replace the reference files, for a build of that moment."""
         rows = self.reference | {"run": [{"as_of": as_of}]}
         laid_out = [row for row in rows["business_intervals"] if row.closed_at <= as_of + _LAID_OUT]
         written = tables({name: each for name, each in rows.items() if each} | {"business_intervals": laid_out})
@@ -67,11 +68,22 @@ class Growing:
             draft = self.settings.reference / f".{table}"
             pq.write_table(written["reference", table], draft)
             draft.replace(self.settings.reference / f"{table}.parquet")
-        return self.warehouse.begin(rebuild=rebuild)
+
+    def wait_until_free(self) -> None:
+        """Until the worker of a process that died has let go of the warehouse, which it does when its input ends."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                self.warehouse.names()
+                return
+            except WarehouseBusyError:
+                time.sleep(0.1)
+        raise AssertionError("the dead builder's worker still holds the warehouse")
 
     def build(self, as_of: datetime, *, rebuild: bool = False, tests: bool = False) -> Begun:
         """A whole build of that moment."""
-        begun = self.begin(as_of, rebuild=rebuild)
+        self.refer(as_of)
+        begun = self.warehouse.begin(rebuild=rebuild)
         for _ in self.dbt.build(WITHOUT_TESTS[: 2 if tests else 4]):
             pass
         self.warehouse.end(begun)
