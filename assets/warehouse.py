@@ -12,6 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
+from assets.days import opened
 from assets.project import MANIFEST
 from core.ports import REBUILD, Dbt, Progress, Warehouse
 
@@ -54,6 +55,8 @@ def warehouse_assets(
     """Build and test everything selected, in one dbt invocation: of touched keys alone where that is as good."""
     begun = warehouse.begin(rebuild=REBUILD in context.run.tags)
     told = f"everything is made anew: {begun.why}" if begun.why else f"the last build is continued: keys touched {begun.touched}"
+    for day in opened(begun):
+        context.log_event(day)
     context.log.info("%s; files came for event dates %s", told, ", ".join(map(str, begun.days[-40:])) or "none")
     manifest = json.loads(MANIFEST.read_bytes())
     selection, indirect = get_subset_selection_for_context(

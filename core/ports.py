@@ -266,8 +266,11 @@ class Begun(NamedTuple):
 class Warehouse(Protocol):
     """Where models are built and marts are read."""
 
-    def begin(self, *, rebuild: bool = False) -> Begun:
-        """Show it lake and reference, and decide how much the build that follows makes anew; all of it where asked for."""
+    def begin(self, *, rebuild: bool = False, days: Collection[date] = ()) -> Begun:
+        """Show it lake and reference, and decide how much the build that follows makes anew.
+
+        All of it where `rebuild` asks for it; else what is touched, and what has an event on one of `days`.
+        """
         ...
 
     def end(self, begun: Begun) -> None:
@@ -292,6 +295,10 @@ class Dbt(Protocol):
 
     def build(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Build and test what the arguments select; yields its structured events as they happen, and raises at the end on failure."""
+        ...
+
+    def document(self) -> Path:
+        """Write the documentation of all models as one page; returns where it is."""
         ...
 
 

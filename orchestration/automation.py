@@ -14,15 +14,18 @@ from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
 from core.pulling import Pull
 from core.quarantine import Quarantine
 
+BY_HAND = dg.AssetSelection.assets(["warehouse", "days"], ["reports", "dbt_docs"])
+"""What no run makes by itself: days, by a backfill; the documentation, once a day."""
+
 EVERYTHING = dg.define_asset_job(
     "everything",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - BY_HAND,
     description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
 )
 
 BUILD = dg.define_asset_job(
     "build",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(["serving", "marts"], ["ops", "outbox"], ["ops", "deliveries"]),
+    selection=dg.AssetSelection.all() - BY_HAND - dg.AssetSelection.assets(["serving", "marts"], ["ops", "outbox"], ["ops", "deliveries"]),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
 )
 
@@ -70,6 +73,12 @@ def compact_lake() -> None:
     merge_small_files()
 
 
+DOCUMENT = dg.define_asset_job(
+    "document",
+    selection=dg.AssetSelection.assets(["reports", "dbt_docs"]),
+    description="dbt's documentation of all models, as a page.",
+)
+
 HOURLY_SWEEP = dg.ScheduleDefinition(
     name="hourly_sweep",
     job=EVERYTHING,
@@ -85,6 +94,15 @@ DAILY_COMPACTION = dg.ScheduleDefinition(
     cron_schedule="41 2 * * *",
     execution_timezone="UTC",
     description="Small files of the lake into larger ones, once a day: no run waits for it but one that starts meanwhile.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+DAILY_DOCUMENTATION = dg.ScheduleDefinition(
+    name="daily_documentation",
+    job=DOCUMENT,
+    cron_schedule="11 4 * * *",
+    execution_timezone="UTC",
+    description="dbt's documentation of all models, once a day.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
@@ -111,6 +129,6 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
     return dg.RunRequest() if is_wanted else dg.SkipReason("no watch is to be renewed")
 
 
-JOBS = [EVERYTHING, BUILD, DELIVER]
+JOBS = [EVERYTHING, BUILD, DELIVER, DOCUMENT]
 OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
-SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, gmail_watch_renewal]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_DOCUMENTATION, gmail_watch_renewal]

@@ -8,7 +8,7 @@ the next build touches again what the killed one did. When in doubt, everything 
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,14 @@ class Increments:
         self._lake, self._reference = lake, reference
         self._memory = BuildMemory(reference / "builds")
 
-    def begin(self, last: str | None, ask: Ask, *, rebuild: bool) -> Begun:
+    def begin(self, last: str | None, ask: Ask, *, rebuild: bool, days: Collection[date] = ()) -> Begun:
         """Decide, and write `reference.build` and `reference.touched`.
 
         Args:
             last: the build that the warehouse's tables are of.
             ask: reads the warehouse as it is; asked only if the build continues the last one.
             rebuild: whether everything is to be made anew, whatever was seen.
+            days: event dates, in UTC, whose events count as new.
         """
         as_of: datetime = pq.read_table(self._reference / "run.parquet")["as_of"][0].as_py()
         files = live_files(self._lake)
@@ -63,7 +64,7 @@ class Increments:
                 touched.all_twins()
             else:
                 memory = self._memory.place(before.build_id)
-                touched.since(before, memory, as_of, self._reference)
+                touched.since(before, memory, self._reference, as_of, days)
                 for scope, statement in _due(before.as_of, as_of):
                     touched.add(scope, [(row[0], row[1]) for row in ask(statement)])
                 others = [self._memory.place(other.build_id) for other in begun_since if other is not None]

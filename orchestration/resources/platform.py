@@ -94,7 +94,9 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
     with (
         open_state(settings) as state,
         httpx.Client(timeout=timeout) as client,
-        contextlib.closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url))) as dbt,
+        contextlib.closing(
+            DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url), settings.reports)
+        ) as dbt,
     ):
         vault = Vault(state, settings.master_key())
         warehouse = warehouse_of(settings, state.libpq_url)

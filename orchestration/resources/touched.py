@@ -6,7 +6,7 @@ ever held a point, the points that they ever held, points under which one event 
 another. Not here: what falls due (`increments` asks the warehouse), what is done with the keys (`dbt_project/macros/increments.sql`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -52,11 +52,12 @@ class Touched:
         for table in self._with_points():
             self._twins(table, "true")
 
-    def since(self, before: Seen, memory: Path, as_of: datetime, reference: Path) -> None:
-        """All that differs between what the last build saw and now, except what falls due."""
+    def since(self, before: Seen, memory: Path, reference: Path, as_of: datetime, days: Collection[date] = ()) -> None:
+        """All that differs between what the last build saw and now, except what falls due; and all events of some days."""
         for table, files in self._files.items():
             known = before.files.get(table, {})
             new = [file for file in files if file.name not in known]
+            self._add_fresh(table, [file for file in files if file.day in days and (file.is_merged or file.name in known)])
             self._add_fresh(table, [file for file in new if not file.is_merged])
             merged = [file for file in new if file.is_merged]
             self._add_fresh(table, merged, f"substr(segment_id, 1, 32) not in (select unnest({sorted(before.stems)!r}::text[]))")

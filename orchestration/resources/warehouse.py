@@ -7,7 +7,8 @@ engines (`warehouse_postgres`, `warehouse_spark`), which one an installation has
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,16 @@ class EngineWarehouse(ABC):
             LakeError: a file of the lake cannot be read by this version, or is gone.
         """
 
-    def begin(self, *, rebuild: bool = False) -> Begun:
+    def begin(self, *, rebuild: bool = False, days: Collection[date] = ()) -> Begun:
         """As `prepare`, and decide whether the build that follows continues the last one; `rebuild` makes everything anew.
+
+        Whatever has an event on one of `days` counts as touched.
 
         Raises:
             LakeError: as `prepare`.
         """
         with self._lake.reading():
-            begun = self._increments.begin(self._last_build(), self._ask, rebuild=rebuild or not self.has_increments)
+            begun = self._increments.begin(self._last_build(), self._ask, rebuild=rebuild or not self.has_increments, days=days)
         if begun.why:
             self._keep_build(None)  # from here on its tables are of two builds, until this one ends
         self.prepare()

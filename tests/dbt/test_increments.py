@@ -9,10 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+import duckdb
 import msgspec
 import pytest
 
+from assets.days import days, opened
 from assets.project import MANIFEST
+from orchestration.resources.progress import TerminalProgress
 from tests.dbt.growing import Growing, arrivals, growing, merged
 from tests.dbt.histories import history
 from tests.dbt.history_base import START
@@ -74,6 +78,35 @@ def test_increments_over_thirty_days_equal_one_full_refresh(engine: str) -> None
 def test_increments_of_many_histories_equal_full_refreshes(engine: str, seed: int) -> None:
     with growing(engine, history(seed, 20)) as home:
         assert grown(home, seed, 20, batches=25, checks=6) == []
+
+
+def test_a_backfill_of_a_day_makes_its_keys_anew_and_late_files_open_their_days(engine: str) -> None:
+    """As the UI launches it: one run for a range of partitions. Rows that somebody deleted by hand are there again."""
+    if engine != "duckdb":
+        pytest.skip("rows are deleted in DuckDB's file")
+    made = history(3, 4)
+    event = made.lake["messages"][0]
+    as_of, day = START + timedelta(days=60), event["occurred_at"].date()
+    resources = {"run_lock": dg.ResourceDefinition.none_resource()}
+    with growing(engine, made) as home, dg.DagsterInstance.ephemeral() as instance:
+        home.tell(made.lake)
+        home.build(as_of)
+        before = home.fingerprints()
+        with duckdb.connect(str(home.settings.warehouse)) as connection:
+            gone = connection.execute("delete from marts.fct_messages where sent_at::date = ? returning 1", [day]).fetchall()
+            assert gone
+        assert home.fingerprints() != before
+        tags = {"dagster/asset_partition_range_start": f"{day}", "dagster/asset_partition_range_end": f"{day + timedelta(days=1)}"}
+        ports = {"dbt": home.dbt, "warehouse": home.warehouse, "progress": TerminalProgress(quiet=True)}
+        done = dg.materialize([days], instance=instance, resources=resources | ports, tags=tags)
+        assert done.success
+        assert instance.get_materialized_partitions(days.key) == {f"{day}", f"{day + timedelta(days=1)}"}
+        assert home.fingerprints() == before
+        home.tell({"messages": [event | {"event_id": "late", "message_id": "late", "received_at": as_of}]})
+        home.refer(as_of)
+        found = list(opened(home.warehouse.begin()))
+        assert [each.partition for each in found] == [f"{day}"]
+        assert found[0].metadata["days_late"].value == (as_of.date() - day).days
 
 
 def test_a_build_that_is_killed_leaves_the_last_whole_one_to_continue(engine: str) -> None:
