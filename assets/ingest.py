@@ -9,9 +9,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.intake import Taken, take_in
+from assets.intake import InProcess, Taken, take_in
 from core.events import EVENT_TYPES
-from core.ports import Inbox, Lake, Ledger, Progress, Vault
+from core.ports import Inbox, Lake, Ledger, Progress, Segment, Vault, Workers
 
 LAKE_SPECS = [
     dg.AssetSpec(
@@ -25,18 +25,23 @@ LAKE_SPECS = [
 ]
 
 
-def take_in_all(inbox: Inbox, lake: Lake, ledger: Ledger, vault: Vault, progress: Progress) -> tuple[list[Taken], int]:
+def take_in_all(
+    inbox: Inbox, lake: Lake, ledger: Ledger, vault: Vault, progress: Progress, workers: Workers | None = None
+) -> tuple[list[Taken], int]:
     """Every pending segment, once; returns what was taken in and how many segments had been taken in before."""
     pending = inbox.pending()
     known = ledger.known([segment.segment_id for segment in pending])
-    directory = ledger.directory()
-    taken: list[Taken] = []
-    for segment in progress.over("segments", pending):
-        if segment.segment_id not in known:
-            taken.append(take_in(segment, inbox.lines(segment), directory, lake, ledger, vault))
-            known.add(segment.segment_id)
+    fresh: dict[str, Segment] = {}
+    repeats = []
+    for segment in pending:
+        if segment.segment_id in known or segment.segment_id in fresh:
+            repeats.append(segment)
+        else:
+            fresh[segment.segment_id] = segment
+    taken = take_in(list(fresh.values()), inbox, lake, ledger, workers or InProcess(lake, vault), progress)
+    for segment in repeats:  # after the first of their kind: what was not taken in must stay
         inbox.settle(segment)
-    return taken, len(pending) - len(taken)
+    return taken, len(repeats)
 
 
 @dg.multi_asset(specs=LAKE_SPECS, name="lake")
@@ -47,11 +52,12 @@ def lake_assets(
     ledger: dg.ResourceParam[Ledger],
     vault: dg.ResourceParam[Vault],
     progress: dg.ResourceParam[Progress],
+    workers: dg.ResourceParam[Workers],
     run_lock: dg.ResourceParam[None],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Take in everything pending; a rerun overwrites and never doubles."""
     lake.prepare()
-    taken, repeated = take_in_all(inbox, lake, ledger, vault, progress)
+    taken, repeated = take_in_all(inbox, lake, ledger, vault, progress, workers)
     reasons: Counter[str] = sum((each.reasons for each in taken), Counter())
     counts = [count for each in taken for count in each.counts]
     metadata: dict[str, Any] = {

@@ -4,7 +4,6 @@ Here belong the seams between what exists (`assets`) and with what it runs (`orc
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -43,6 +42,22 @@ class Line(NamedTuple):
     broken: Reject | None = None
 
 
+class Block(NamedTuple):
+    """Whole lines of a segment: the number of the first, their bytes, and after them at most one that cannot be read."""
+
+    first: int
+    data: bytes
+    broken: Line | None = None
+
+    def lines(self) -> Iterator[Line]:
+        """Lines without their newline; empty ones are passed over but counted."""
+        for number, raw in enumerate(self.data.split(b"\n"), start=self.first):
+            if raw and not raw.isspace():
+                yield Line(number, raw.rstrip(b"\r"))
+        if self.broken is not None:
+            yield self.broken
+
+
 class Segment(NamedTuple):
     """One closed file of the inbox. `segment_id` is the SHA-256 of its bytes, so the same file dropped twice is one segment."""
 
@@ -66,6 +81,10 @@ class Inbox(Protocol):
         """Its lines, unpacked; a damaged archive ends with one Line that says why."""
         ...
 
+    def blocks(self, segment: Segment) -> Iterator[Block]:
+        """The same lines in blocks, cut by what the segment holds and nothing else."""
+        ...
+
     def settle(self, segment: Segment) -> None:
         """Put it aside: all that it held is in the lake or in quarantine."""
         ...
@@ -74,8 +93,20 @@ class Inbox(Protocol):
 class Lake(Protocol):
     """Canonical events as Parquet, by table and UTC event date."""
 
-    def replace(self, segment_id: str) -> AbstractContextManager["LakeWriter"]:
-        """Write all files of a segment; they appear together when the block ends well, in place of any earlier ones."""
+    def stage(self, segment_id: str) -> None:
+        """Make room for the files of a segment, aside and empty; several processes may `write` there then."""
+        ...
+
+    def part(self, segment_id: str, part: int) -> "LakeWriter":
+        """Where one block of it is written aside."""
+        ...
+
+    def publish(self, staged: Mapping[str, Collection[str]]) -> None:
+        """Make the files of each segment appear together, durably, in place of any earlier ones."""
+        ...
+
+    def discard(self) -> None:
+        """Drop all that is aside."""
         ...
 
     def prepare(self) -> None:
@@ -96,10 +127,14 @@ class Lake(Protocol):
 
 
 class LakeWriter(Protocol):
-    """An open segment of the lake."""
+    """One part of a segment, aside."""
 
-    def write(self, event_type: type[Event], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Append rows in the order of `core.columns.columns(event_type)`."""
+    def add(self, event_type: type[Event], values: Mapping[str, Sequence[Any]]) -> None:
+        """Append columns as `core.rows.columns_of` gives them."""
+        ...
+
+    def close(self) -> list[str]:
+        """Write all of it, and say which files that made."""
         ...
 
 
@@ -127,6 +162,32 @@ class Count(NamedTuple):
     received: int
     accepted: int
     rejected: int
+
+
+class Task(NamedTuple):
+    """One block to take in, the `part`th of its segment, from 0."""
+
+    segment_id: str
+    part: int
+    block: Block
+
+
+class Part(NamedTuple):
+    """What a block came to: its lines that were not empty, counts, rejects by reason, rejected items, and files in the lake's room aside."""
+
+    line_count: int
+    counts: list[Count]
+    reasons: dict[str, int]
+    held: list[Held]
+    files: list[str]
+
+
+class Workers(Protocol):
+    """Who takes blocks in: this process or several beside it. However many they are, they write the same files."""
+
+    def work(self, tasks: Iterable[Task], directory: Directory, size_bytes: int) -> Iterator[Part]:
+        """What each task came to, in their order; `size_bytes` of segments is about how much there is to do."""
+        ...
 
 
 class Ledger(Protocol):

@@ -1,29 +1,20 @@
 """The inbox folder: closed NDJSON segments, plain, `.gz` or `.zst`.
 
-Here belongs finding segments, unpacking them and putting them aside. Not here: what a line means (`core.intake`).
+Here belongs finding segments and putting them aside. Not here: unpacking them (`blocks`), what a line means (`core.intake`).
 """
 
 import errno
 import fcntl
 import hashlib
-import io
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import zstandard
-
-from core.events import Reject
-from core.ports import Line, Segment
+from core.ports import Block, Line, Segment
+from orchestration.resources.blocks import blocks_of
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
-_BLOCK = 1 << 20
-_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: with gzip's header and checksum
-_PART = 1 << 14
-_ZSTD_STEP = 1 << 10  # 1 kB unpacks to at most 32 MB (blocks of 4 bytes that stand for 128 kB each), 1 MB to 32 GB
-_DAMAGE = (EOFError, zlib.error, zstandard.ZstdError)
-MAX_LINE_BYTES = 64 << 20  # a body of the largest accepted size grows to at most 6 times when its text is escaped
+_HASHED_BYTES = 1 << 20
 
 
 class FolderInbox:
@@ -47,22 +38,13 @@ class FolderInbox:
 
     def lines(self, segment: Segment) -> Iterator[Line]:
         """Lines without their newline; empty ones are passed over but counted. Damage ends the segment with one Line that says so."""
-        number = 0
-        with segment.path.open("rb") as file, _unpacked(file, segment.path.name) as stream:
-            while True:
-                number += 1
-                try:
-                    raw = stream.readline(MAX_LINE_BYTES)
-                except _DAMAGE as error:
-                    yield Line(number, b"", Reject("bad_archive", "$", f"the archive is damaged or cut off here: {error}"))
-                    return
-                if not raw:
-                    return
-                if len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
-                    _skip_line(stream)
-                    yield Line(number, raw[:1024], Reject("too_large", "$", f"a line of more than {MAX_LINE_BYTES:,} bytes"))
-                elif raw.strip():
-                    yield Line(number, raw.rstrip(b"\r\n"))
+        for block in self.blocks(segment):
+            yield from block.lines()
+
+    def blocks(self, segment: Segment) -> Iterator[Block]:
+        """The same in blocks of at most `BLOCK_BYTES` and `BLOCK_LINES`, unless a single line is longer."""
+        with segment.path.open("rb") as file:
+            yield from blocks_of(file, segment.path.name)
 
     def settle(self, segment: Segment) -> None:
         """Move it to `done/`, under its id, so that two files of one name do not meet."""
@@ -95,90 +77,7 @@ def _is_being_written(path: Path) -> bool:
 def _segment(path: Path) -> Segment:
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(_HASHED_BYTES):
             digest.update(block)
         size = file.tell()
     return Segment(digest.hexdigest(), path, size)
-
-
-def _unpacked(file: io.BufferedReader, name: str) -> io.BufferedIOBase:
-    if name.endswith(".gz"):
-        return io.BufferedReader(_Unpacked(_gzip_parts(file)), _BLOCK)  # type: ignore[type-var]  # typeshed wants a file's mode and name
-    if name.endswith(".zst"):
-        return io.BufferedReader(_Unpacked(_zstd_parts(file)), _BLOCK)  # type: ignore[type-var]  # as above
-    return file
-
-
-def _gzip_parts(file: io.BufferedReader) -> Iterator[bytes]:
-    """What a gzip file holds, in small parts: the standard reader loses up to a block of good lines in front of the damage."""
-    blocks = filter(None, _blocks(file))
-    packed = next(blocks, b"")
-    while packed:
-        member = zlib.decompressobj(_GZIP)
-        while not member.eof:
-            yield member.decompress(packed, _PART)
-            packed = member.unconsumed_tail
-            if not packed and not member.eof:
-                packed = next(blocks, b"")
-                if not packed:
-                    yield from _rest(member)
-                    raise EOFError("the gzip stream has no end")
-        packed = member.unused_data.lstrip(b"\0")  # members may be padded
-        while not packed and (block := next(blocks, b"")):
-            packed = block.lstrip(b"\0")
-
-
-def _blocks(file: io.BufferedReader) -> Iterator[bytes]:
-    """The file in blocks, gzip's last 8 bytes apart: a wrong checksum takes what was unpacked in the same call with it."""
-    block = file.read(_BLOCK)
-    while following := file.read(_BLOCK):
-        yield block
-        block = following
-    yield block[:-8]
-    yield block[-8:]
-
-
-def _rest(member: "zlib._Decompress") -> Iterator[bytes]:
-    while part := member.decompress(b"", _PART):
-        yield part
-
-
-def _zstd_parts(file: io.BufferedReader) -> Iterator[bytes]:
-    """What a zstd file holds. The library's own reader takes a cut-off frame for an end."""
-    packed = file.read(_ZSTD_STEP)
-    while packed:
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        while not frame.eof:
-            yield frame.decompress(packed)
-            if not frame.eof:
-                packed = file.read(_ZSTD_STEP)
-                if not packed:
-                    raise EOFError("the last zstd frame has no end")
-        packed = frame.unused_data or file.read(_ZSTD_STEP)  # a file may hold several frames
-
-
-class _Unpacked(io.RawIOBase):
-    """Parts as a stream; what came before an error is read before the error is raised."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts = parts
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io wants any writable buffer; a BufferedReader gives this
-        while not self._ready:
-            part = next(self._parts, None)
-            if part is None:
-                return 0
-            self._ready = memoryview(part)
-        size = min(len(buffer), len(self._ready))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
-
-
-def _skip_line(stream: io.BufferedIOBase) -> None:
-    while (part := stream.readline(_BLOCK)) and not part.endswith(b"\n"):
-        pass

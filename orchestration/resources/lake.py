@@ -4,10 +4,9 @@ Here belongs writing a segment's files so that they appear together, and reading
 become rows (`core.rows`), the warehouse's view of them.
 """
 
-import contextlib
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,15 @@ import pyarrow.parquet as pq
 from core.columns import columns
 from core.events import EVENT_TYPES, ContactEvent, Event, Message
 from core.identity import CHANGES, Link, Sighting
-from core.rows import transpose
 from orchestration.resources.arrow import table_of
+from orchestration.resources.durable import make_durable
 
 _EMPTY = date(1970, 1, 1)
 """The partition of each table's empty file, which gives the table its columns before its first event."""
 
 _DICTIONARY_ROWS = 1_000
+_STEM = 32  # of a segment's id, in the names of its files
+_DAY_MICROS = 86_400_000_000
 
 
 class FolderLake:
@@ -44,26 +45,40 @@ class FolderLake:
                 _write(table_of(event_type, {}), path.with_suffix(".tmp"))
                 path.with_suffix(".tmp").rename(path)
 
-    @contextlib.contextmanager
-    def replace(self, segment_id: str) -> Iterator["SegmentWriter"]:
-        """Write to a folder aside; on a good end rename the files into place, and only then drop what an earlier try left."""
-        stem = segment_id[:32]
-        aside = self._staging / stem
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        try:
-            writer = SegmentWriter(aside, stem)
-            yield writer
-            earlier = set(self.folder.glob(f"*/event_date=*/{stem}-*.parquet"))
-            targets = {path: self.folder / target for path, target in writer.files.items()}
-            for folder in {target.parent for target in targets.values()}:  # all of them first: that is what a full disk refuses
-                folder.mkdir(parents=True, exist_ok=True)
-            for path, target in targets.items():
-                path.rename(target)
-            for path in earlier.difference(targets.values()):
-                path.unlink()
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+    def stage(self, segment_id: str) -> None:
+        """A folder aside for the segment."""
+        self._aside(segment_id).mkdir(parents=True)
+
+    def part(self, segment_id: str, part: int) -> "PartWriter":
+        """The files of one part of a segment, aside."""
+        return PartWriter(self._aside(segment_id), f"{segment_id[:_STEM]}-{part:05d}")
+
+    def publish(self, staged: Mapping[str, Collection[str]]) -> None:
+        """Make files and the folders that name them durable, and only then drop what an earlier try of these segments left."""
+        targets = {
+            self._aside(segment_id) / name: self.folder.joinpath(*name.split("~")) for segment_id, names in staged.items() for name in names
+        }
+        folders = {target.parent for target in targets.values()}
+        stems = {segment_id[:_STEM] for segment_id in staged}
+        earlier = {path for path in self.folder.glob("*/event_date=*/*.parquet") if path.name[:_STEM] in stems}
+        made = {parent for folder in folders if not folder.exists() for parent in (folder.parent, self.folder)}
+        for folder in folders:  # all of them before the first file moves: that is what a full disk refuses
+            folder.mkdir(parents=True, exist_ok=True)
+        make_durable(targets)
+        for path, target in targets.items():
+            path.rename(target)
+        make_durable(folders | made)
+        for path in earlier.difference(targets.values()):
+            path.unlink()
+        for segment_id in staged:
+            self._aside(segment_id).rmdir()
+
+    def discard(self) -> None:
+        """Drop what was written aside and not published."""
+        shutil.rmtree(self._staging, ignore_errors=True)
+
+    def _aside(self, segment_id: str) -> Path:
+        return self._staging / segment_id[:_STEM]
 
     def sightings(self, as_of: datetime) -> Iterable[Sighting]:
         """Every point that any event names; a change of number names the old one without being a sign of life of it."""
@@ -117,34 +132,39 @@ class FolderLake:
         return (min(days), max(days)) if days else None
 
 
-class SegmentWriter:
-    """Files of one segment, in a folder aside. Each call of `write` gives one part, split by event date."""
+class PartWriter:
+    """Files of one part of a segment: one a table and day of `occurred_at`."""
 
     def __init__(self, folder: Path, stem: str) -> None:
         """Take the folder aside and the stem of all file names."""
         self._folder = folder
         self._stem = stem
-        self._parts: dict[str, int] = defaultdict(int)
-        self.files: dict[Path, Path] = {}
-        """Each file, and where in the lake it belongs."""
+        self._tables: dict[type[Event], list[pa.Table]] = defaultdict(list)
 
-    def write(self, event_type: type[Event], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Append rows in the order of `core.columns.columns(event_type)`."""
-        if not rows:
-            return
-        position = [column.name for column in columns(event_type)].index("occurred_at")
-        rows = sorted(rows, key=lambda row: row[position].date())
-        days = Counter(row[position].date() for row in rows)
-        table = table_of(event_type, transpose(event_type, rows))
-        part = self._parts[event_type.table]
-        self._parts[event_type.table] += 1
-        start = 0
-        for day, count in days.items():
-            target = Path(event_type.table) / f"event_date={day}" / f"{self._stem}-{part:05d}.parquet"
-            path = self._folder / "~".join(target.parts)  # flat: a folder a day to make and remove cost as much as the file
-            _write(table.slice(start, count), path)
-            self.files[path] = target
-            start += count
+    def add(self, event_type: type[Event], values: Mapping[str, Sequence[Any]]) -> None:
+        """Keep columns as Arrow: a tenth of what the same takes as Python values."""
+        self._tables[event_type].append(table_of(event_type, values))
+
+    def close(self) -> list[str]:
+        """Write the files; returns their names in the folder."""
+        names = []
+        for event_type in sorted(self._tables, key=lambda each: each.table):
+            for day, table in _by_day(pa.concat_tables(self._tables.pop(event_type))):
+                # flat: a folder a day to make and remove cost as much as the file
+                names.append(f"{event_type.table}~event_date={day}~{self._stem}.parquet")
+                _write(table, self._folder / names[-1])
+        return names
+
+
+def _by_day(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    """The rows of each UTC day of `occurred_at`, in their order."""
+    days = table["occurred_at"].cast(pa.int64()).to_numpy() // _DAY_MICROS
+    if (days[1:] < days[:-1]).any():
+        order = days.argsort(kind="stable")
+        table, days = table.take(pa.array(order)), days[order]
+    starts = [0, *((days[1:] != days[:-1]).nonzero()[0] + 1).tolist()]
+    for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
+        yield date.fromordinal(_EMPTY.toordinal() + int(days[start])), table.slice(start, end - start)
 
 
 def _write(table: pa.Table, path: Path) -> None:

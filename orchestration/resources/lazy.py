@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "ledger", "reference", "warehouse", "publisher", "outbox", "senders", "receipts",
-    "dbt",
+    "dbt", "workers",
 )  # fmt: skip
 
 _OPENED = ExitStack()

@@ -30,6 +30,7 @@ from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import Warehouse
+from orchestration.resources.workers import ProcessWorkers
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Platform:
     lookup: VaultLookup
     client: httpx.Client
     dbt: DbtRunner
+    workers: ProcessWorkers
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -69,6 +71,7 @@ class Platform:
             "senders": senders(tools),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
+            "workers": self.workers,
         }
 
 
@@ -82,7 +85,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
         httpx.Client(timeout=timeout) as client,
         contextlib.closing(DbtRunner(settings.dbt_target, settings.logs)) as dbt,
     ):
-        vault = Vault(state, settings.master_key())
+        vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake)
         warehouse = Warehouse(settings.warehouse, settings.lake, settings.reference)
         yield Platform(
             settings=settings,
@@ -91,7 +94,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             progress=progress or TerminalProgress(),
             vault=vault,
             inbox=FolderInbox(settings.inbox),
-            lake=FolderLake(settings.lake),
+            lake=lake,
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
             reference=ParquetReference(settings, state),
             warehouse=warehouse,
@@ -100,6 +103,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
+            workers=ProcessWorkers(lake, vault, settings.lake, state.libpq_url, settings.master_key()),
         )
 
 

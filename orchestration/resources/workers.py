@@ -1,0 +1,169 @@
+"""Processes that take blocks in beside this one: Python runs on one core, and most of what intake does is Python.
+
+Here belongs starting and asking them, and what goes over their pipes. Not here: what becomes of a block (`assets.block`), the process itself
+(`intake_worker`).
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from assets.intake import InProcess
+from assets.project import PROJECT
+from core.intake import Account, Directory
+from core.ports import Lake, Part, Task, Vault
+from orchestration.resources.blocks import BLOCK_BYTES
+
+MOST = 8
+"""Workers at most: one process feeds them, and reads, checks the hash of and cuts 700 MB a second."""
+
+_LENGTH_BYTES = 8
+T = TypeVar("T")
+
+
+class Hello(Struct):
+    """The first thing that a worker is told, over its pipe and not on its command line, for it holds secrets."""
+
+    parent: int
+    lake: str
+    libpq_url: str
+    master_key: bytes
+    accounts: list[tuple[tuple[str, str], list[Account]]]
+
+
+class Failure(Struct, tag=True):
+    """Why a block was not taken in; `number` and `path` where the system said so."""
+
+    words: str
+    number: int | None = None
+    path: str | None = None
+
+
+class Done(Struct, tag=True):
+    """What it came to."""
+
+    part: Part
+
+
+class WorkerError(Exception):
+    """A worker failed or died; the message says how."""
+
+
+def send(stream: IO[bytes], message: object) -> None:
+    """One message with its length before it."""
+    encoded = msgspec.msgpack.encode(message)
+    stream.write(len(encoded).to_bytes(_LENGTH_BYTES, "little"))
+    stream.write(encoded)
+    stream.flush()
+
+
+def receive(stream: IO[bytes], kind: type[T]) -> T | None:
+    """The next message; None where the other side has closed its end."""
+    length = stream.read(_LENGTH_BYTES)
+    if len(length) < _LENGTH_BYTES:
+        return None
+    encoded = stream.read(int.from_bytes(length, "little"))
+    return msgspec.msgpack.decode(encoded, type=kind)
+
+
+class ProcessWorkers:
+    """The port `core.ports.Workers`: a process a core, for the length of a run that has enough to do; else this process."""
+
+    def __init__(self, lake: Lake, vault: Vault, folder: Path, libpq_url: str, master_key: bytes, count: int | None = None) -> None:
+        """`count` of processes: by default one a core, at most `MOST`."""
+        self._in_process = InProcess(lake, vault)
+        self._hello = Hello(os.getpid(), str(folder), libpq_url, master_key, [])
+        self._count = count or min(MOST, len(os.sched_getaffinity(0)))
+
+    def work(self, tasks: Iterable[Task], directory: Directory, size_bytes: int) -> Iterator[Part]:
+        """What each task came to, in their order.
+
+        Raises:
+            OSError: as a worker met it, such as a full disk.
+            WorkerError: anything else.
+        """
+        count = min(self._count, size_bytes // BLOCK_BYTES)
+        if count < 2:
+            yield from self._in_process.work(tasks, directory, size_bytes)
+            return
+        self._hello.parent = os.getpid()
+        self._hello.accounts = list(directory.accounts.items())
+        with contextlib.ExitStack() as stack:
+            idle: SimpleQueue[_Worker] = SimpleQueue()
+            for _ in range(count):
+                idle.put(stack.enter_context(contextlib.closing(_Worker(self._hello))))
+            pool = stack.enter_context(contextlib.closing(_Pool(count)))
+            asked: deque[Future[Part]] = deque()
+            for task in tasks:
+                asked.append(pool.submit(idle, task))
+                if len(asked) > count + 1:  # one is read ahead, so that nobody waits for the disk
+                    yield asked.popleft().result()
+            while asked:
+                yield asked.popleft().result()
+
+
+class _Pool:
+    """A thread a worker, each waiting for its answer."""
+
+    def __init__(self, count: int) -> None:
+        self._threads = ThreadPoolExecutor(count)
+
+    def submit(self, idle: "SimpleQueue[_Worker]", task: Task) -> "Future[Part]":
+        return self._threads.submit(self._ask, idle, task)
+
+    @staticmethod
+    def _ask(idle: "SimpleQueue[_Worker]", task: Task) -> Part:
+        worker = idle.get()
+        try:
+            return worker.ask(task)
+        finally:
+            idle.put(worker)
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """One process. It ends with its input, and with this process however that ends."""
+
+    def __init__(self, hello: Hello) -> None:
+        command = [sys.executable, "-m", "orchestration.resources.intake_worker"]
+        # a thread for tables of a thousand rows costs more than it does, and there is a process a core already
+        env = os.environ | {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(command, cwd=PROJECT.parent, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._send(hello)
+
+    def ask(self, task: Task) -> Part:
+        self._send(task)
+        assert self._process.stdout is not None  # noqa: S101 — a pipe was asked for
+        answer = receive(self._process.stdout, Done | Failure)  # type: ignore[arg-type]  # a union is no type for mypy, and one for msgspec
+        match answer:
+            case Done(part):
+                return part
+            case Failure(words, None, _):
+                raise WorkerError(f"a worker of the intake failed:\n{words}")
+            case Failure(words, number, path):
+                raise OSError(number, words, path)
+        raise WorkerError(f"a worker of the intake died with exit code {self._process.wait()}: what was not published is taken in again")
+
+    def close(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self._process.wait()
+
+    def _send(self, message: object) -> None:
+        assert self._process.stdin is not None  # noqa: S101 — a pipe was asked for
+        with contextlib.suppress(BrokenPipeError):  # the answer will say so
+            send(self._process.stdin, message)
