@@ -4,18 +4,20 @@ Here belongs how to reach the state. Not here: the server's life (`postgres`), a
 file).
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg as driver
-import sqlalchemy
-from sqlalchemy import Connection, Engine
 
 from orchestration.migrations import FOLDER, head
 from orchestration.resources.postgres import EmbeddedPostgres
 from orchestration.resources.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 SERVICE_ROLE = "flexoraa_service"
 _MIGRATION_LOCK = 5_146_007_021  # any number, as long as nobody else of this database uses it as an advisory lock
@@ -30,6 +32,8 @@ class State:
     def __init__(self, libpq_url: str) -> None:
         """`libpq_url` begins with postgresql://; nothing is opened yet."""
         self._url = libpq_url
+        self._kept: driver.Connection | None = None
+        self._lock = threading.Lock()
 
     @property
     def libpq_url(self) -> str:
@@ -37,24 +41,30 @@ class State:
         return self._url
 
     @cached_property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """SQLAlchemy, as `flexoraa_service`."""
+        import sqlalchemy  # here: 0.5 s that a worker of the intake, which starts with every run, does not need
+
         # pre_ping: the embedded server may have been stopped and started between two uses of a pooled connection
         engine = sqlalchemy.create_engine(_sqlalchemy_url(self._url), pool_pre_ping=True)
         sqlalchemy.event.listen(engine, "connect", _enter)
         return engine
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self) -> Iterator["Connection"]:
         """A transaction as `flexoraa_service`: committed when the block ends well."""
         with self.engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def pooled(self) -> Iterator[driver.Connection]:
-        """The driver's side of `begin`: for what is asked often, since to open a connection takes 6 ms."""
-        with self.begin() as connection:
-            yield connection.connection.driver_connection  # type: ignore[misc]  # its type is the driver's
+    def kept(self) -> Iterator[driver.Connection]:
+        """As `psycopg`, of one connection that stays open for the next: for what is asked often, since to open one takes 6 ms."""
+        with self._lock:
+            if self._kept is None or not _answers(self._kept):
+                self._kept = driver.connect(self._url)
+                _enter(self._kept, None)
+            with self._kept.transaction():
+                yield self._kept
 
     @contextmanager
     def psycopg(self) -> Iterator[driver.Connection]:
@@ -74,6 +84,7 @@ class State:
         with self.owner() as connection:
             if _version(connection) == head():
                 return False
+        import sqlalchemy  # as above
         from alembic.command import upgrade
         from alembic.config import Config
 
@@ -88,7 +99,11 @@ class State:
         return True
 
     def dispose(self) -> None:
-        """Close pooled connections."""
+        """Close what is open."""
+        with self._lock:
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
         if "engine" in self.__dict__:
             self.engine.dispose()
 
@@ -132,6 +147,19 @@ def _sqlalchemy_url(libpq_url: str) -> str:
 def _enter(connection: Any, _record: Any) -> None:
     connection.execute(_ENTER)
     connection.commit()  # else the next rollback would take the role back
+
+
+def _answers(connection: driver.Connection) -> bool:
+    """The embedded server may have been stopped and started between two uses."""
+    if connection.closed:
+        return False
+    try:
+        connection.execute("select 1")
+        connection.rollback()
+    except driver.OperationalError:
+        connection.close()
+        return False
+    return True
 
 
 def _version(connection: driver.Connection) -> str | None:

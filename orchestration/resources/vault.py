@@ -66,7 +66,7 @@ class Vault:
         by_lookup = {self._lookup(tenant_id, point): point for point in points}
         if not by_lookup:
             return {}
-        with self._state.pooled() as connection:
+        with self._state.kept() as connection:
             found = self._find(connection, tenant_id, by_lookup)
             missing = {lookup: point for lookup, point in by_lookup.items() if lookup not in found}
             if missing:
