@@ -39,13 +39,15 @@ def take_in_all(
         else:
             fresh[segment.segment_id] = segment
     taken = take_in(list(fresh.values()), inbox, lake, ledger, workers or InProcess(lake, vault), progress)
-    for segment in repeats:  # after the first of their kind: what was not taken in must stay
-        inbox.settle(segment)
+    known |= {each.segment.segment_id for each in taken}
+    for segment in repeats:  # of one that was not taken in after all, the repeat stays for the next run
+        if segment.segment_id in known:
+            inbox.settle(segment)
     return taken, len(repeats)
 
 
 @dg.multi_asset(specs=LAKE_SPECS, name="lake")
-def lake_assets(
+def lake_assets(  # noqa: PLR0913 — a parameter a port
     context: dg.AssetExecutionContext,
     inbox: dg.ResourceParam[Inbox],
     lake: dg.ResourceParam[Lake],
@@ -68,6 +70,8 @@ def lake_assets(
         "events_accepted": sum(each.accepted for each in counts),
         "events_rejected": sum(each.rejected for each in counts),
         "rejected_by_reason": dict(sorted(reasons.items())),
+        # a file name need not be UTF-8
+        "passed_over": {name.encode(errors="replace").decode(): why for name, why in sorted(inbox.passed_over().items())},
     }
     context.log.info("taken in: %s", metadata)
     for spec in LAKE_SPECS:

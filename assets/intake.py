@@ -78,7 +78,7 @@ def _done(segments: Sequence[Segment], inbox: Inbox, lake: Lake, directory: Dire
     def tasks() -> Iterator[Task]:
         for segment in segments:
             lake.stage(segment.segment_id)
-            for part, (block, is_last) in enumerate(_until_last(inbox.blocks(segment))):
+            for part, (block, is_last) in enumerate(_until_last(_readable(segment, inbox))):
                 asked.append((segment, is_last))
                 yield Task(segment.segment_id, part, block)
 
@@ -87,8 +87,17 @@ def _done(segments: Sequence[Segment], inbox: Inbox, lake: Lake, directory: Dire
         segment, is_last = asked.popleft()
         parts.append(part)
         if is_last:
-            yield _sum(segment, parts)
+            if segment.path.name not in inbox.passed_over():
+                yield _sum(segment, parts)
             parts = []
+
+
+def _readable(segment: Segment, inbox: Inbox) -> Iterator[Block]:
+    """Its blocks; one that cannot be read to its end, or was taken away since it was found, is passed over as a whole."""
+    try:
+        yield from inbox.blocks(segment)
+    except OSError as error:
+        inbox.pass_over(segment.path.name, error)
 
 
 def _until_last(blocks: Iterable[Block]) -> Iterator[tuple[Block, bool]]:

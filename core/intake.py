@@ -84,7 +84,9 @@ class Directory:
         return found
 
     def _find_holders(self, source: str, named: list[str], moment: datetime) -> Holders:
-        known = {each: account for each in named if (account := self.at(source, each, moment))} if named else dict(self.live(source, moment))
+        known = (
+            {each: account for each in named if (account := self.at(source, each, moment))} if named else dict(self.live(source, moment))
+        )
         by_secret: dict[bytes, dict[str, Account]] = {}
         for each, account in known.items():
             for secret in account.secrets:

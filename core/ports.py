@@ -74,7 +74,15 @@ class Inbox(Protocol):
         ...
 
     def pending(self) -> list[Segment]:
-        """Closed segments that are not yet taken in, oldest name first."""
+        """Closed segments that are not yet taken in and can be read, oldest name first."""
+        ...
+
+    def passed_over(self) -> Mapping[str, str]:
+        """Names of segments that could not be read since `pending` was called last, each with the reason."""
+        ...
+
+    def pass_over(self, name: str, error: OSError) -> None:
+        """Note that a segment could not be read."""
         ...
 
     def lines(self, segment: Segment) -> Iterator[Line]:
@@ -173,7 +181,7 @@ class Task(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a block came to: its lines that were not empty, counts, rejects by reason, rejected items, and files in the lake's room aside."""
+    """What a block came to: its lines that were not empty, counts, rejects by reason, rejected items, and files aside in the lake."""
 
     line_count: int
     counts: list[Count]

@@ -1,6 +1,7 @@
 """Authenticated encryption that gives the same bytes for the same input, so that a rerun of a segment writes identical files.
 
-Here belong `seal`, also for many texts of one key (`Sealer`), and `unseal`. Not here: where keys come from (`core.ports.Vault`), what is sealed (`core.rows`).
+Here belong `seal`, also for many texts of one key (`Sealer`), and `unseal`. Not here: where keys come from (`core.ports.Vault`), what is
+sealed (`core.rows`).
 """
 
 import hashlib

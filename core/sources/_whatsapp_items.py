@@ -4,7 +4,7 @@ Here belongs what one message, status, call, echo, group change, preference or u
 (`whatsapp`), the shape of a message (`_whatsapp_messages`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec

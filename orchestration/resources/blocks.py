@@ -30,10 +30,10 @@ _DAMAGE = (EOFError, zlib.error, zstandard.ZstdError)
 _SHOWN_BYTES = 1024
 
 
-def blocks_of(file: io.BufferedReader, name: str) -> Iterator[Block]:
-    """The file in blocks of at most `BLOCK_BYTES` and `BLOCK_LINES`; a longer line is a block of its own. Damage ends it with a line that says so."""
+def blocks_of(file: io.BufferedReader, name: str, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """The file in blocks of at most `block_bytes` and `BLOCK_LINES`; a longer line is one of its own. Damage is a line that says so."""
     parts = _parts(file, name)
-    cutter = _Cutter()
+    cutter = _Cutter(block_bytes)
     while True:
         try:
             part = next(parts, None)
@@ -49,7 +49,8 @@ def blocks_of(file: io.BufferedReader, name: str) -> Iterator[Block]:
 class _Cutter:
     """Parts of any size into blocks of whole lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, block_bytes: int) -> None:
+        self._block_bytes = block_bytes
         self._number = 1  # of the first line that is held
         self._held: list[bytes] = []
         self._size = 0
@@ -65,8 +66,8 @@ class _Cutter:
             self._open = self._size + newline_at + 1
         self._held.append(part)
         self._size += len(part)
-        if self._size >= BLOCK_BYTES and self._open:
-            yield from self._cut(BLOCK_BYTES)
+        if self._size >= self._block_bytes and self._open:
+            yield from self._cut(self._block_bytes)
         if self._size - self._open >= MAX_LINE_BYTES:
             yield from self._cut(1)
             yield self._too_long(b"".join(self._held)[:_SHOWN_BYTES])
@@ -86,7 +87,7 @@ class _Cutter:
         """Blocks of the whole lines that are held, while they are of `least` bytes."""
         data, start = b"".join(self._held), 0
         while self._open - start > 0 and len(data) - start >= least:
-            end = data.rfind(b"\n", start, start + BLOCK_BYTES) + 1 or data.index(b"\n", start) + 1
+            end = data.rfind(b"\n", start, start + self._block_bytes) + 1 or data.index(b"\n", start) + 1
             if end - start > MAX_LINE_BYTES:
                 yield self._too_long(data[start : start + _SHOWN_BYTES])
             else:

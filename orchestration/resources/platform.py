@@ -30,7 +30,7 @@ from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import Warehouse
-from orchestration.resources.workers import ProcessWorkers
+from orchestration.resources.workers import Outside, ProcessWorkers
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
-            workers=ProcessWorkers(lake, vault, settings.lake, state.libpq_url, settings.master_key()),
+            workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
         )
 
 

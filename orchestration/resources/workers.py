@@ -1,7 +1,7 @@
 """Processes that take blocks in beside this one: Python runs on one core, and most of what intake does is Python.
 
-Here belongs starting and asking them, and what goes over their pipes. Not here: what becomes of a block (`assets.block`), the process itself
-(`intake_worker`).
+Here belongs starting and asking them, and what goes over their pipes. Not here: what becomes of a block (`assets.block`), the process
+itself (`intake_worker`).
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -22,13 +22,23 @@ from assets.intake import InProcess
 from assets.project import PROJECT
 from core.intake import Account, Directory
 from core.ports import Lake, Part, Task, Vault
-from orchestration.resources.blocks import BLOCK_BYTES
 
 MOST = 8
 """Workers at most: one process feeds them, and reads, checks the hash of and cuts 700 MB a second."""
 
+EACH_BYTES = 8 << 20
+"""A worker takes 0.6 s to start, in which this process takes in as much as this."""
+
 _LENGTH_BYTES = 8
 T = TypeVar("T")
+
+
+class Outside(NamedTuple):
+    """What a worker opens: the lake's folder, the state and the vault."""
+
+    lake: Path
+    libpq_url: str
+    master_key: bytes
 
 
 class Hello(Struct):
@@ -79,11 +89,12 @@ def receive(stream: IO[bytes], kind: type[T]) -> T | None:
 class ProcessWorkers:
     """The port `core.ports.Workers`: a process a core, for the length of a run that has enough to do; else this process."""
 
-    def __init__(self, lake: Lake, vault: Vault, folder: Path, libpq_url: str, master_key: bytes, count: int | None = None) -> None:
-        """`count` of processes: by default one a core, at most `MOST`."""
+    def __init__(self, lake: Lake, vault: Vault, outside: Outside, count: int | None = None, each_bytes: int = EACH_BYTES) -> None:
+        """`count` of processes: by default one a core, at most `MOST`, and one for `each_bytes` that there are to take in."""
         self._in_process = InProcess(lake, vault)
-        self._hello = Hello(os.getpid(), str(folder), libpq_url, master_key, [])
+        self._outside = outside
         self._count = count or min(MOST, len(os.sched_getaffinity(0)))
+        self._each_bytes = each_bytes
 
     def work(self, tasks: Iterable[Task], directory: Directory, size_bytes: int) -> Iterator[Part]:
         """What each task came to, in their order.
@@ -92,16 +103,17 @@ class ProcessWorkers:
             OSError: as a worker met it, such as a full disk.
             WorkerError: anything else.
         """
-        count = min(self._count, size_bytes // BLOCK_BYTES)
+        count = min(self._count, size_bytes // self._each_bytes)
         if count < 2:
             yield from self._in_process.work(tasks, directory, size_bytes)
             return
-        self._hello.parent = os.getpid()
-        self._hello.accounts = list(directory.accounts.items())
+        hello = Hello(
+            os.getpid(), str(self._outside.lake), self._outside.libpq_url, self._outside.master_key, list(directory.accounts.items())
+        )
         with contextlib.ExitStack() as stack:
             idle: SimpleQueue[_Worker] = SimpleQueue()
             for _ in range(count):
-                idle.put(stack.enter_context(contextlib.closing(_Worker(self._hello))))
+                idle.put(stack.enter_context(contextlib.closing(_Worker(hello))))
             pool = stack.enter_context(contextlib.closing(_Pool(count)))
             asked: deque[Future[Part]] = deque()
             for task in tasks:
