@@ -79,8 +79,9 @@ class FolderInbox:
     def settle(self, segment: Segment) -> None:
         """Move it to `done/`, under its id, so that two files of one name do not meet."""
         self.done.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prefix = f"{segment.segment_id[:16]}-"  # once, though somebody may have put it back from there
         with contextlib.suppress(FileNotFoundError):  # somebody took it away: what it held is taken in
-            segment.path.rename(self.done / f"{segment.segment_id[:16]}-{segment.path.name}")
+            segment.path.rename(self.done / f"{prefix}{segment.path.name.removeprefix(prefix)}")
 
 
 def _why_not(path: Path) -> str | None:

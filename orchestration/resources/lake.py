@@ -38,12 +38,18 @@ class FolderLake:
 
     def prepare(self) -> None:
         """Make every table exist, maybe with no row, so that readers find all columns."""
-        for event_type in EVENT_TYPES:
-            path = self.folder / event_type.table / f"event_date={_EMPTY}" / "schema.parquet"
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _write(table_of(event_type, {}), path.with_suffix(".tmp"))
-                path.with_suffix(".tmp").rename(path)
+        missing = {
+            path: event_type
+            for event_type in EVENT_TYPES
+            if not (path := self.folder / event_type.table / f"event_date={_EMPTY}" / "schema.parquet").exists()
+        }
+        for path, event_type in missing.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(table_of(event_type, {}), path.with_suffix(".tmp"))
+        make_durable([path.with_suffix(".tmp") for path in missing])
+        for path in missing:
+            path.with_suffix(".tmp").rename(path)
+        make_durable({folder for path in missing for folder in (path.parent, path.parent.parent, self.folder)})
 
     def stage(self, segment_id: str) -> None:
         """A folder aside for the segment."""

@@ -42,7 +42,7 @@ def test_one_process_or_three_write_the_same_files(room: Room, traffic: Traffic)
         room.put_back()
         again, _ = room.take(workers(room, count))
         assert (room.files(), room.platform.ledger.counts(), room.held()) == (files, counts, held)
-        assert again == taken
+        assert [each[1:] for each in again] == [each[1:] for each in taken]  # the first is where the segment lay
     assert room.check()
     assert children() == []
 
@@ -72,6 +72,36 @@ def test_blocks_hold_every_line_once_with_its_number_whatever_their_size(tmp_pat
         blocks = list(inbox.blocks(segment))
         assert all(len(each.data) <= max(size, 12) for each in blocks)
         assert b"".join(each.data for each in blocks) == data + b"\n"
+
+
+def test_what_the_ledger_knows_is_on_disk_with_the_folders_that_name_it(
+    room: Room, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told by the calls of the real functions: which files and folders were waited for, and what had become of them then."""
+    waited: dict[int, Path] = {}
+    fsync, known = os.fsync, room.platform.ledger.record
+    checked = []
+
+    def watched_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        waited[os.fstat(descriptor).st_ino] = Path(f"/proc/self/fd/{descriptor}").resolve()
+
+    def watched_record(*arguments: Any) -> None:
+        files = room.paths()
+        assert files
+        for path in {*files, *(each.parent for each in files), *(each.parent.parent for each in files), room.lake.folder}:
+            assert path.stat().st_ino in waited, path
+        names = {each.parent for each in files}
+        order = list(waited.values())
+        assert all(order.index(folder) > max(n for n, each in enumerate(order) if ".staging" in each.parts) for folder in names)
+        checked.append(len(files))
+        known(*arguments)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(room.platform.ledger, "record", watched_record)
+    room.drop_all(traffic.lines, 2)
+    room.take()
+    assert len(checked) == 2
 
 
 class Doing:
