@@ -10,13 +10,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
+
+from msgspec import Struct
 
 from core.events import Event, Point, Reject
 from core.intake import Accepted, Directory, Rejected, read_line, take
 from core.points import normalise
 from core.ports import Count, Held, Lake, Line, Part, Task, Vault
-from core.rows import Origin, PointKey, TenantKeys, body_hash, columns_of, micros, point_fields
+from core.rows import Origin, PointKey, TenantKeys, body_hash, columns_of, micros, point_fields, points_of
 from core.sealing import seal
 
 REMEMBERED = 100_000
@@ -66,12 +69,25 @@ class Keyring:
         return self._vault.tenant_key(tenant_id, "fragment")
 
 
-class _Place(NamedTuple):
+class _Place(Struct, frozen=True, gc=False):
     """Where an item lay."""
 
     line: Line
-    number: int
     received_at: datetime | None
+
+
+class _Lot:
+    """Events of one tenant and source, with the place of each and its number there. Lists, for tuples take a microsecond more an event."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.places: list[_Place] = []
+        self.numbers: list[int] = []
+
+    def add(self, event: Event, place: _Place, number: int) -> None:
+        self.events.append(event)
+        self.places.append(place)
+        self.numbers.append(number)
 
 
 class _Block:
@@ -87,40 +103,48 @@ class _Block:
         self.reasons: Counter[str] = Counter()
         self.held: list[Held] = []
 
-    def reject(self, place: _Place, what: Rejected) -> None:
+    def reject(self, place: _Place, number: int, what: Rejected) -> None:
         self.rejected[what.tenant_id, what.source] += 1
         self.reasons[what.reject.reason] += 1
-        self.held.append(_held(self.segment_id, place, what, self.keyring.fragment_key(what.tenant_id)))
+        self.held.append(_held(self.segment_id, place, number, what, self.keyring.fragment_key(what.tenant_id)))
 
     def counts(self) -> list[Count]:
         """What was read, and apart from that what became of it: the two are compared later."""
         return [Count(*key, self.received[key], self.accepted[key], self.rejected[key]) for key in sorted(self.received)]
 
-    def accept(self, tenant_id: str, items: list[tuple[_Place, Accepted]]) -> Iterator[tuple[type[Event], dict[str, list[Any]]]]:
+    def accept(self, tenant_id: str, source: str, region: str, lot: _Lot) -> Iterator[tuple[type[Event], dict[str, list[Any]]]]:
         """Events of one tenant: contacts become keys, or the event a reject."""
-        fields = {each: point_fields(each) for each in {type(what.event) for _, what in items}}
-        named = {point for _, what in items for name in fields[type(what.event)] if (point := getattr(what.event, name)) is not None}
-        found = self.keyring.of(tenant_id, items[0][1].account.region, named)
-        keys = self.keyring.tenant(tenant_id, {point: key for point, key in found.items() if isinstance(key, PointKey)})
+        named = {point for event in lot.events for name in point_fields(type(event)) if (point := getattr(event, name)) is not None}
+        found = self.keyring.of(tenant_id, region, named)
         bad = {point: reject for point, reject in found.items() if isinstance(reject, Reject)}
-        events: dict[type[Event], list[Event]] = defaultdict(list)
-        origins: dict[type[Event], list[Origin]] = defaultdict(list)
-        last: Line | None = None
+        if bad:
+            lot = self._without(bad, tenant_id, lot)
+        keys = self.keyring.tenant(tenant_id, {point: key for point, key in found.items() if isinstance(key, PointKey)})
+        by_type: dict[type[Event], tuple[list[Event], list[Origin]]] = {}
+        last: _Place | None = None
         origin = Origin(0, "")
-        for place, what in items:
-            event = what.event
-            event_type = type(event)
-            if bad and (reject := _bad_contact(event, fields[event_type], bad)) is not None:
-                self.reject(place, Rejected(tenant_id, event.source, reject))
-                continue
-            if place.line is not last:
-                last = place.line
-                origin = Origin(micros(place.received_at or event.occurred_at), body_hash(keys.ref_key, last.raw))
-            self.accepted[tenant_id, event.source] += 1
-            events[event_type].append(event)
-            origins[event_type].append(origin)
-        for event_type, of_type in events.items():
-            yield event_type, columns_of(event_type, of_type, origins[event_type], self.segment_id, keys)
+        for event, place in zip(lot.events, lot.places, strict=True):
+            if place is not last:
+                last = place
+                origin = Origin(micros(place.received_at or event.occurred_at), body_hash(keys.ref_key, place.line.raw))
+            events, origins = by_type.setdefault(type(event), ([], []))
+            events.append(event)
+            origins.append(origin)
+        self.accepted[tenant_id, source] += len(lot.events)
+        for event_type, (events, origins) in by_type.items():
+            yield event_type, columns_of(event_type, events, origins, self.segment_id, keys)
+
+    def _without(self, bad: dict[Point, Reject], tenant_id: str, lot: _Lot) -> _Lot:
+        """The events whose contacts are any; the others are rejected."""
+        good = _Lot()
+        for event, place, number in zip(lot.events, lot.places, lot.numbers, strict=True):
+            reject = next((bad[point] for point in points_of(event) if point in bad), None)
+            if reject is None:
+                good.add(event, place, number)
+            else:
+                told = Reject(reject.reason, reject.where, reject.detail, event.account_id)
+                self.reject(place, number, Rejected(tenant_id, event.source, told))
+        return good
 
 
 def take_block(task: Task, directory: Directory, lake: Lake, keyring: Keyring) -> Part:
@@ -148,24 +172,24 @@ def _take_block(task: Task, directory: Directory, lake: Lake, keyring: Keyring) 
 
 def _take_chunk(chunk: list[Line], directory: Directory, taken: _Block) -> dict[type[Event], dict[str, list[Any]]]:
     """A few lines of the block as columns."""
-    accepted: dict[tuple[str, str], list[tuple[_Place, Accepted]]] = defaultdict(list)
+    lots: dict[tuple[str, str, str], _Lot] = defaultdict(_Lot)
     for line in chunk:
         envelope = line.broken or read_line(line.raw)
         if isinstance(envelope, Reject):
             taken.received["", ""] += 1
-            taken.reject(_Place(line, 1, None), Rejected("", "", envelope))
+            taken.reject(_Place(line, None), 1, Rejected("", "", envelope))
             continue
+        place = _Place(line, envelope.received_at)
         for number, what in enumerate(take(envelope, directory), start=1):
-            place = _Place(line, number, envelope.received_at)
             if isinstance(what, Accepted):
-                accepted[what.account.tenant_id, envelope.source].append((place, what))
+                lots[what.account.tenant_id, envelope.source, what.account.region].add(what.event, place, number)
             else:
                 taken.received[what.tenant_id, what.source] += 1
-                taken.reject(place, what)
+                taken.reject(place, number, what)
     found: dict[type[Event], dict[str, list[Any]]] = {}
-    for key, items in sorted(accepted.items()):
-        taken.received[key] += len(items)
-        for event_type, values in taken.accept(key[0], items):
+    for (tenant_id, source, region), lot in sorted(lots.items(), key=itemgetter(0)):
+        taken.received[tenant_id, source] += len(lot.events)
+        for event_type, values in taken.accept(tenant_id, source, region, lot):
             if event_type not in found:
                 found[event_type] = values
                 continue
@@ -174,22 +198,14 @@ def _take_chunk(chunk: list[Line], directory: Directory, taken: _Block) -> dict[
     return found
 
 
-def _bad_contact(event: Event, fields: tuple[str, ...], bad: dict[Point, Reject]) -> Reject | None:
-    for name in fields:
-        reject = bad.get(getattr(event, name))
-        if reject is not None:
-            return Reject(reject.reason, reject.where, reject.detail, event.account_id)
-    return None
-
-
-def _held(segment_id: str, place: _Place, what: Rejected, key: bytes) -> Held:
+def _held(segment_id: str, place: _Place, number: int, what: Rejected, key: bytes) -> Held:
     reject = what.reject
     # what an unsigned body calls its account may be anything: a megabyte, somebody's name, bytes that the state cannot hold
     is_account = reject.account_id is not None and _ACCOUNT.fullmatch(reject.account_id) is not None
-    aad = f"{segment_id}:{place.line.number}:{place.number}".encode()
+    aad = f"{segment_id}:{place.line.number}:{number}".encode()
     return Held(
         line=place.line.number,
-        item=place.number,
+        item=number,
         tenant_id=what.tenant_id,
         source=what.source,
         account_id=reject.account_id if is_account else None,

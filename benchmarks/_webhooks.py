@@ -40,9 +40,10 @@ def bodies(size: int, accounts: list[Account], seed: int = 1) -> Iterator[tuple[
     """Moment of receipt, account and raw text of each: inbound text messages of a day of `size` / 10 people, about 488 bytes each."""
     rng = Random(seed)  # noqa: S311 — input of a benchmark
     contacts = max(1, size // MESSAGES_A_CONTACT)
+    awake = max(1, contacts // 12)  # a conversation is over after two hours
     for n in range(size):
         at = FIRST + timedelta(microseconds=_DAY_SECONDS * 1_000_000 * n // size)
-        who = rng.randrange(contacts)
+        who = (n // MESSAGES_A_CONTACT + rng.randrange(awake)) % contacts
         account = accounts[who % len(accounts)]
         phone = str(919_000_000_000 + who * 7_919 % 1_000_000_000)
         frame = b"\x1c\x18\x0c" + phone.encode() + b"\x15\x02\x00\x12\x18\x14" + f"{rng.getrandbits(80):020X}".encode() + b"\x00"

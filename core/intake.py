@@ -96,7 +96,7 @@ class Directory:
         return Holders(start, end, known, by_secret)
 
 
-class Accepted(NamedTuple):
+class Accepted(Struct, frozen=True, gc=False):  # a third of what a NamedTuple takes to make
     """An event that is authentic and decoded, with the tenant that it belongs to."""
 
     account: Account
@@ -193,8 +193,9 @@ def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str],
 
 def _complete(event: Event, account_id: str, received_at: datetime) -> None:
     """Add what the body does not tell: whose it is, and when."""
-    event.account_id = account_id
+    if not event.account_id:
+        event.account_id = account_id
     if isinstance(event, Message) and not event.channel_account_id:
         event.channel_account_id = account_id
-    if event.occurred_at == UNTOLD:
+    if event.occurred_at is UNTOLD:
         event.occurred_at = received_at

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from msgspec import Struct
+
 from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
 from core.identity import Link, Sighting
@@ -34,7 +36,7 @@ class Progress(Protocol):
         ...
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True, gc=False, array_like=True):
     """One line of a segment: its number from 1, its bytes, and why they cannot be read, where they cannot."""
 
     number: int

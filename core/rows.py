@@ -11,6 +11,8 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from core.columns import LAKE_COLUMNS, Column, columns
 from core.events import SCHEMA_VERSION, Event, Point
 from core.sealing import Sealer
@@ -37,7 +39,7 @@ class TenantKeys(NamedTuple):
     points: Mapping[Point, PointKey]
 
 
-class Origin(NamedTuple):
+class Origin(Struct, frozen=True, gc=False):
     """Where a row came from: the moment of receipt in microseconds since 1970, and `body_hash` of its line."""
 
     received_at: int
@@ -114,7 +116,12 @@ class _Batch:
         self.events = events
         self.keys = keys
         self.ids = [event.event_id for event in events]
-        self.hidden_ids = [hide(keys.ref_key, each) for each in self.ids]
+        hidden, keyed = [], _keyed(keys.ref_key).copy  # as `hide`, without its calls: 0.3 µs less an event
+        for each in self.ids:
+            found = keyed()
+            found.update(each.encode())
+            hidden.append(found.hexdigest())
+        self.hidden_ids = hidden
 
 
 @cache

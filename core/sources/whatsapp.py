@@ -7,7 +7,7 @@ Here belongs the vendor's envelope: entries, changes, and which list of a change
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -82,10 +82,17 @@ class _PlainEntry(_AroundChanges, kw_only=True):
     changes: list[_PlainChange]
 
 
-class _Plain(Struct):
+class _PlainBody(Struct):
     """A body of messages and statuses of which nothing is broken or new, at once: nearly all bodies are such."""
 
     entry: list[_PlainEntry]
+
+
+class _Plain(NamedTuple):
+    """Such a body and the accounts that it names."""
+
+    body: _PlainBody
+    accounts: list[str]
 
 
 class _PeekChange(Struct):
@@ -101,7 +108,7 @@ class _Peek(Struct):
     entry: list[_PeekEntry] = field(default_factory=list)
 
 
-_PLAIN = msgspec.json.Decoder(_Plain)
+_PLAIN = msgspec.json.Decoder(_PlainBody)
 _PEEK = msgspec.json.Decoder(_Peek)
 _BODY = msgspec.json.Decoder(_Body)
 _HEAD = msgspec.json.Decoder(_Head)
@@ -113,7 +120,10 @@ _KEYS = msgspec.json.Decoder(dict[str, Raw])
 def accounts(raw: bytes) -> list[str]:
     """Phone-number ids and WABA ids, the number before the WABA that it is of."""
     found: dict[str, None] = {}
-    for entry in (_plain(raw) or _PEEK.decode(raw)).entry:
+    plain = _plain(raw)
+    if plain is not None:
+        return plain.accounts
+    for entry in _PEEK.decode(raw).entry:
         for change in entry.changes:
             number = change.value and change.value.metadata and change.value.metadata.phone_number_id
             if number:
@@ -130,6 +140,7 @@ def _plain(raw: bytes) -> _Plain | None:
         body = _PLAIN.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    found: dict[str, None] = {}
     said = 0
     for entry in body.entry:
         for change in entry.changes:
@@ -140,7 +151,11 @@ def _plain(raw: bytes) -> _Plain | None:
                 if item.type == "system":
                     return None
             said += 1
-    return body if said else None
+            if value.metadata.phone_number_id:
+                found[value.metadata.phone_number_id] = None
+        if entry.id:
+            found[entry.id] = None
+    return _Plain(body, list(found)) if said else None
 
 
 def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
@@ -151,7 +166,7 @@ def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: d
 def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
     """Every item of every change of every entry, in the order of the body."""
     plain = _plain(raw)  # 5 µs where the way below takes 15 µs
-    return decode_by_item(raw) if plain is None else _plain_items(plain)
+    return decode_by_item(raw) if plain is None else iter(_plain_items(plain.body))
 
 
 def decode_by_item(raw: bytes) -> Iterator[Event | Reject]:
@@ -175,17 +190,19 @@ def decode_by_item(raw: bytes) -> Iterator[Event | Reject]:
                 yield _unmodelled(around, code(change.field), change.value, None, _account(around, change.value))
 
 
-def _plain_items(body: _Plain) -> Iterator[Event | Reject]:
+def _plain_items(body: _PlainBody) -> list[Event | Reject]:
     """The same of what is decoded already."""
+    found: list[Event | Reject] = []
     for e, entry in enumerate(body.entry):
         for c, change in enumerate(entry.changes):
             value = change.value
             scope = Scope(value.metadata.phone_number_id or entry.id, value.contacts or [], "", "messages")
             for i, message in enumerate(value.messages or ()):
                 for told in told_by_message(scope, message, "$"):
-                    yield told if isinstance(told, Event) else within(told, f"$.entry[{e}].changes[{c}].value.messages[{i}]")
+                    found.append(told if isinstance(told, Event) else within(told, f"$.entry[{e}].changes[{c}].value.messages[{i}]"))
             for i, status in enumerate(value.statuses or ()):
-                yield told_by_status(scope, status, f"$.entry[{e}].changes[{c}].value.statuses[{i}]")
+                found.append(told_by_status(scope, status, f"$.entry[{e}].changes[{c}].value.statuses[{i}]"))
+    return found
 
 
 def _items(around: Entry, raw: Raw, place: str) -> Iterator[Event | Reject]:

@@ -5,6 +5,7 @@ file).
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 SERVICE_ROLE = "flexoraa_service"
+_FRESH_SECONDS = 1.0
 _MIGRATION_LOCK = 5_146_007_021  # any number, as long as nobody else of this database uses it as an advisory lock
 # Row-level security does not bind a superuser or an owner that bypasses it, so no ordinary connection keeps the role it logged
 # in with.
@@ -33,6 +35,7 @@ class State:
         """`libpq_url` begins with postgresql://; nothing is opened yet."""
         self._url = libpq_url
         self._kept: driver.Connection | None = None
+        self._kept_at = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -60,11 +63,13 @@ class State:
     def kept(self) -> Iterator[driver.Connection]:
         """As `psycopg`, of one connection that stays open for the next: for what is asked often, since to open one takes 6 ms."""
         with self._lock:
-            if self._kept is None or not _answers(self._kept):
+            is_fresh = time.monotonic() - self._kept_at < _FRESH_SECONDS
+            if self._kept is None or self._kept.closed or not (is_fresh or _answers(self._kept)):
                 self._kept = driver.connect(self._url)
                 _enter(self._kept, None)
             with self._kept.transaction():
                 yield self._kept
+            self._kept_at = time.monotonic()
 
     @contextmanager
     def psycopg(self) -> Iterator[driver.Connection]:
@@ -151,8 +156,6 @@ def _enter(connection: Any, _record: Any) -> None:
 
 def _answers(connection: driver.Connection) -> bool:
     """The embedded server may have been stopped and started between two uses."""
-    if connection.closed:
-        return False
     try:
         connection.execute("select 1")
         connection.rollback()
