@@ -21,7 +21,7 @@ from core.ports import Task
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
-from orchestration.resources.workers import Done, Failure, Hello, receive, send
+from orchestration.resources.workers import Done, Failure, Hello, receive, receive_task, send
 
 _PR_SET_PDEATHSIG = 1
 
@@ -41,7 +41,7 @@ def main() -> None:
     gc.freeze()
     with contextlib.closing(contextlib.ExitStack()) as stack:
         stack.callback(state.dispose)
-        while (task := receive(source, Task)) is not None:
+        while (task := receive_task(source)) is not None:
             send(answers, _answer(task, directory, lake, keyring))
 
 

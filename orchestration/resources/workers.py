@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -75,6 +75,24 @@ def send(stream: IO[bytes], message: object) -> None:
     stream.write(len(encoded).to_bytes(_LENGTH_BYTES, "little"))
     stream.write(encoded)
     stream.flush()
+
+
+def send_task(stream: IO[bytes], task: Task) -> None:
+    """The same of a block, whose bytes follow as they are: packed they would be copied twice."""
+    data = task.block.data
+    send(stream, (task._replace(block=task.block._replace(data=b"")), len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def receive_task(stream: IO[bytes]) -> Task | None:
+    """The next block to take in; None where there is none."""
+    found = receive(stream, tuple[Task, int])
+    if found is None:
+        return None
+    task, length = found
+    data = stream.read(length)
+    return task._replace(block=task.block._replace(data=data)) if len(data) == length else None
 
 
 def receive(stream: IO[bytes], kind: type[T]) -> T | None:
@@ -153,12 +171,13 @@ class _Worker:
         # a thread for tables of a thousand rows costs more than it does, and there is a process a core already
         env = os.environ | {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(command, cwd=PROJECT.parent, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._send(hello)
+        with contextlib.suppress(BrokenPipeError):  # the first answer will say so
+            send(self._stdin, hello)
 
     def ask(self, task: Task) -> Part:
-        self._send(task)
-        assert self._process.stdout is not None  # noqa: S101 — a pipe was asked for
-        answer = receive(self._process.stdout, Done | Failure)  # type: ignore[arg-type]  # a union is no type for mypy, and one for msgspec
+        with contextlib.suppress(BrokenPipeError):
+            send_task(self._stdin, task)
+        answer = receive(self._stdout, Done | Failure)  # type: ignore[arg-type]  # a union is no type for mypy, and one for msgspec
         match answer:
             case Done(part):
                 return part
@@ -169,13 +188,15 @@ class _Worker:
         raise WorkerError(f"a worker of the intake died with exit code {self._process.wait()}: what was not published is taken in again")
 
     def close(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        for pipe in (self._stdin, self._stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
         self._process.wait()
 
-    def _send(self, message: object) -> None:
-        assert self._process.stdin is not None  # noqa: S101 — a pipe was asked for
-        with contextlib.suppress(BrokenPipeError):  # the answer will say so
-            send(self._process.stdin, message)
+    @property
+    def _stdin(self) -> IO[bytes]:
+        return cast(IO[bytes], self._process.stdin)  # a pipe was asked for
+
+    @property
+    def _stdout(self) -> IO[bytes]:
+        return cast(IO[bytes], self._process.stdout)
