@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCKS := requirements/runtime.txt requirements/dev.txt
 
-.PHONY: help setup setup-dev demo test check dev bench lock clean
+.PHONY: help setup setup-dev setup-spark demo test check engines dev bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,11 +24,24 @@ setup: .venv/runtime.stamp  ## install what running needs
 
 setup-dev: .venv/dev.stamp  ## install what checks and tests need besides
 
+.venv/spark.stamp: .venv/dev.stamp requirements/spark.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
+	@touch $@
+
+setup-spark: .venv/spark.stamp  ## install what the engine spark needs besides Java 17 (pyspark: 478 MB)
+
 demo: setup  ## the whole platform on simulated tenants, with planted truth against what was found
 	$(BIN)/flexoraa demo
 
 test: setup-dev  ## the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# Java compiles less and starts sooner so: half the processor time for these small builds, and the same results.
+engines: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m
+engines: setup-spark  ## the dbt suite on Postgres and on Spark, and every mart against DuckDB's; needs Java 17
+	@command -v java >/dev/null || test -x "$$JAVA_HOME/bin/java" || { echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless, or set JAVA_HOME"; exit 2; }
+	$(BIN)/python -m pytest tests/dbt --engine postgres
+	$(BIN)/python -m pytest tests/dbt tests/e2e/test_engines.py tests/e2e/test_spark_cluster.py --engine spark -o timeout=1800
 
 check: setup-dev  ## lint, format, types, layers, SQL style
 	$(BIN)/ruff check .
@@ -47,6 +60,7 @@ lock:  ## resolve requirements/*.in anew
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements/runtime.in -o requirements/runtime.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements/spark.in -o requirements/spark.txt
 
 clean:  ## remove what was installed and the demo's home
 	rm -rf .venv .flexoraa-demo dbt_project/target dbt_project/logs

@@ -15,6 +15,7 @@ _OWNERS = ["team:operations"]
 PUBLISHED = (
     "act_requests",
     "dim_contact_points",
+    "dim_lead_aliases",
     "dim_leads",
     "fct_lead_leaks",
     "fct_lead_scores",

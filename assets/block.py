@@ -7,7 +7,7 @@ worker's, and comes to the same. Not here: segments and when they are done (`ass
 import gc
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
@@ -19,7 +19,7 @@ from core.events import Event, Point, Reject
 from core.intake import Accepted, Directory, Rejected, read_line, take
 from core.points import normalise
 from core.ports import Count, Held, Lake, Line, Part, Task, Vault
-from core.rows import Origin, PointKey, TenantKeys, body_hash, columns_of, micros, point_fields, points_of
+from core.rows import Origin, PointKey, TenantKeys, columns_of, hash_of, micros, point_fields, points_of
 from core.sealing import seal
 
 REMEMBERED = 100_000
@@ -69,7 +69,7 @@ class Keyring:
         return self._vault.tenant_key(tenant_id, "fragment")
 
 
-class _Place(Struct, frozen=True, gc=False):
+class Place(Struct, frozen=True, gc=False):
     """Where an item lay."""
 
     line: Line
@@ -81,10 +81,10 @@ class _Lot:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.places: list[_Place] = []
+        self.places: list[Place] = []
         self.numbers: list[int] = []
 
-    def add(self, event: Event, place: _Place, number: int) -> None:
+    def add(self, event: Event, place: Place, number: int) -> None:
         self.events.append(event)
         self.places.append(place)
         self.numbers.append(number)
@@ -103,10 +103,10 @@ class _Block:
         self.reasons: Counter[str] = Counter()
         self.held: list[Held] = []
 
-    def reject(self, place: _Place, number: int, what: Rejected) -> None:
+    def reject(self, place: Place, number: int, what: Rejected) -> None:
         self.rejected[what.tenant_id, what.source] += 1
         self.reasons[what.reject.reason] += 1
-        self.held.append(_held(self.segment_id, place, number, what, self.keyring.fragment_key(what.tenant_id)))
+        self.held.append(held(self.segment_id, place, number, what, self.keyring.fragment_key(what.tenant_id)))
 
     def counts(self) -> list[Count]:
         """What was read, and apart from that what became of it: the two are compared later."""
@@ -121,12 +121,12 @@ class _Block:
             lot = self._without(bad, tenant_id, lot)
         keys = self.keyring.tenant(tenant_id, {point: key for point, key in found.items() if isinstance(key, PointKey)})
         by_type: dict[type[Event], tuple[list[Event], list[Origin]]] = {}
-        last: _Place | None = None
+        last: Place | None = None
         origin = Origin(0, "")
         for event, place in zip(lot.events, lot.places, strict=True):
             if place is not last:
                 last = place
-                origin = Origin(micros(place.received_at or event.occurred_at), body_hash(keys.ref_key, place.line.raw))
+                origin = Origin(micros(place.received_at or event.occurred_at), hash_of(keys.ref_key, place.line.raw))
             events, origins = by_type.setdefault(type(event), ([], []))
             events.append(event)
             origins.append(origin)
@@ -138,12 +138,11 @@ class _Block:
         """The events whose contacts are any; the others are rejected."""
         good = _Lot()
         for event, place, number in zip(lot.events, lot.places, lot.numbers, strict=True):
-            reject = next((bad[point] for point in points_of(event) if point in bad), None)
-            if reject is None:
+            rejected = refused(event, tenant_id, bad)
+            if rejected is None:
                 good.add(event, place, number)
             else:
-                told = Reject(reject.reason, reject.where, reject.detail, event.account_id)
-                self.reject(place, number, Rejected(tenant_id, event.source, told))
+                self.reject(place, number, rejected)
         return good
 
 
@@ -174,15 +173,10 @@ def _take_chunk(chunk: list[Line], directory: Directory, taken: _Block) -> dict[
     """A few lines of the block as columns."""
     lots: dict[tuple[str, str, str], _Lot] = defaultdict(_Lot)
     for line in chunk:
-        envelope = line.broken or read_line(line.raw)
-        if isinstance(envelope, Reject):
-            taken.received["", ""] += 1
-            taken.reject(_Place(line, None), 1, Rejected("", "", envelope))
-            continue
-        place = _Place(line, envelope.received_at)
-        for number, what in enumerate(take(envelope, directory), start=1):
+        place, items = items_of(line, directory)
+        for number, what in enumerate(items, start=1):
             if isinstance(what, Accepted):
-                lots[what.account.tenant_id, envelope.source, what.account.region].add(what.event, place, number)
+                lots[what.account.tenant_id, what.event.source, what.account.region].add(what.event, place, number)
             else:
                 taken.received[what.tenant_id, what.source] += 1
                 taken.reject(place, number, what)
@@ -198,7 +192,25 @@ def _take_chunk(chunk: list[Line], directory: Directory, taken: _Block) -> dict[
     return found
 
 
-def _held(segment_id: str, place: _Place, number: int, what: Rejected, key: bytes) -> Held:
+def items_of(line: Line, directory: Directory) -> tuple[Place, list[Accepted | Rejected]]:
+    """All that a line says; never nothing."""
+    envelope = line.broken or read_line(line.raw)
+    if isinstance(envelope, Reject):
+        return Place(line, None), [Rejected("", "", envelope)]
+    return Place(line, envelope.received_at), take(envelope, directory)
+
+
+def refused(event: Event, tenant_id: str, names: Mapping[Point, object]) -> Rejected | None:
+    """The event as a reject where one of its contacts is none: `names` says of each what it is, maybe a Reject."""
+    for point in points_of(event):
+        reject = names.get(point)
+        if isinstance(reject, Reject):
+            return Rejected(tenant_id, event.source, Reject(reject.reason, reject.where, reject.detail, event.account_id))
+    return None
+
+
+def held(segment_id: str, place: Place, number: int, what: Rejected, key: bytes) -> Held:
+    """A reject as quarantine keeps it; its bytes sealed under `key` for its place."""
     reject = what.reject
     # what an unsigned body calls its account may be anything: a megabyte, somebody's name, bytes that the state cannot hold
     is_account = reject.account_id is not None and _ACCOUNT.fullmatch(reject.account_id) is not None

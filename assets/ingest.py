@@ -9,9 +9,14 @@ from typing import Any
 
 import dagster as dg
 
-from assets.intake import InProcess, Taken, take_in
+from assets import intake
+from assets.breaker import hold, put_back
+from assets.intake import Taken
+from assets.remodel import finish
+from assets.retrying import Tools
 from core.events import EVENT_TYPES
 from core.ports import Inbox, Lake, Ledger, Progress, Segment, Vault, Workers
+from core.quarantine import LakeRows, Quarantine
 
 LAKE_SPECS = [
     dg.AssetSpec(
@@ -29,36 +34,55 @@ def take_in_all(
     inbox: Inbox, lake: Lake, ledger: Ledger, vault: Vault, progress: Progress, workers: Workers | None = None
 ) -> tuple[list[Taken], int]:
     """Every pending segment, once; returns what was taken in and how many segments had been taken in before."""
+    today = put_back(inbox, ledger)
     pending = inbox.pending()
     known = ledger.known([segment.segment_id for segment in pending])
-    fresh: dict[str, Segment] = {}
-    repeats = []
-    for segment in pending:
-        if segment.segment_id in known or segment.segment_id in fresh:
-            repeats.append(segment)
-        else:
-            fresh[segment.segment_id] = segment
-    taken = take_in(list(fresh.values()), inbox, lake, ledger, workers or InProcess(lake, vault), progress)
-    known |= {each.segment.segment_id for each in taken}
-    for segment in repeats:  # of one that was not taken in after all, the repeat stays for the next run
-        if segment.segment_id in known:
-            inbox.settle(segment)
-    return taken, len(repeats)
+    tools = intake.Tools(inbox, lake, ledger, workers or intake.InProcess(lake, vault), progress)
+    directory = ledger.directory()
+    taken: list[Taken] = []
+    repeated = 0
+    while pending:
+        first: dict[str, Segment] = {}
+        others = []
+        for segment in pending:
+            if segment.segment_id in known or segment.segment_id in first:
+                others.append(segment)
+            else:
+                first[segment.segment_id] = segment
+        found, tripped = intake.take_in(list(first.values()), tools, directory)
+        taken += found
+        known |= {each.segment.segment_id for each in found}
+        pending = []
+        for segment in others:
+            if segment.segment_id in known:
+                inbox.settle(segment)
+                repeated += 1
+            else:  # the first of its kind was not taken in, so this one is no repeat
+                pending.append(segment)
+        for segment, why in tripped:
+            rest = hold(inbox, ledger, segment, why, directory, today)
+            if rest is not None:
+                pending.append(rest)
+                known |= ledger.known([rest.segment_id])
+    return taken, repeated
 
 
 @dg.multi_asset(specs=LAKE_SPECS, name="lake")
-def lake_assets(  # noqa: PLR0913 — a parameter a port
+def lake_assets(  # noqa: PLR0913 — one parameter a port
     context: dg.AssetExecutionContext,
     inbox: dg.ResourceParam[Inbox],
     lake: dg.ResourceParam[Lake],
     ledger: dg.ResourceParam[Ledger],
     vault: dg.ResourceParam[Vault],
+    quarantine: dg.ResourceParam[Quarantine],
+    lake_rows: dg.ResourceParam[LakeRows],
     progress: dg.ResourceParam[Progress],
     workers: dg.ResourceParam[Workers],
     run_lock: dg.ResourceParam[None],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Take in everything pending; a rerun overwrites and never doubles."""
     lake.prepare()
+    finish(Tools(quarantine, lake, lake_rows, vault, ledger.directory()))
     taken, repeated = take_in_all(inbox, lake, ledger, vault, progress, workers)
     reasons: Counter[str] = sum((each.reasons for each in taken), Counter())
     counts = [count for each in taken for count in each.counts]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from assets.block import Keyring, take_block
+from core.breaker import Tripped, judge
 from core.intake import Directory
 from core.ports import Block, Count, Held, Inbox, Lake, Ledger, Part, Progress, Segment, Task, Vault, Workers
 
@@ -50,44 +51,59 @@ class _Done(NamedTuple):
     files: list[str]
 
 
-def take_in(segments: Sequence[Segment], inbox: Inbox, lake: Lake, ledger: Ledger, workers: Workers, progress: Progress) -> list[Taken]:
-    """Segments into lake and quarantine, then aside.
+class Tools(NamedTuple):
+    """With what segments are taken in."""
+
+    inbox: Inbox
+    lake: Lake
+    ledger: Ledger
+    workers: Workers
+    progress: Progress
+
+
+def take_in(segments: Sequence[Segment], tools: Tools, directory: Directory) -> tuple[list[Taken], list[tuple[Segment, Tripped]]]:
+    """Segments into lake and quarantine, then aside; and those of which nothing is taken in, since too much is broken, with what it is.
 
     Of each, nothing is visible before all of it is written, its files are safe on disk before the ledger knows it, and it leaves the inbox
     after that: a kill at any moment is put right by the next run, which writes the same files.
     """
     found: list[Taken] = []
+    tripped: list[tuple[Segment, Tripped]] = []
     group: list[_Done] = []
-    lake.discard()  # what a killed run left
+    tools.lake.discard()  # what a killed run left
     try:
-        for done in progress.over("segments", _done(segments, inbox, lake, ledger.directory(), workers), len(segments)):
+        for done in tools.progress.over("segments", _done(segments, tools, directory), len(segments)):
+            verdicts = judge(done.taken.counts, done.held)
+            if verdicts and not tools.ledger.is_released(done.taken.segment.segment_id):
+                tripped.append((done.taken.segment, Tripped(verdicts)))
+                continue
             group.append(done)
             if len(group) >= GROUP_SEGMENTS or sum(each.taken.segment.size_bytes for each in group) >= GROUP_BYTES:
-                found += _settle(group, inbox, lake, ledger)
+                found += _settle(group, tools)
                 group = []
-        found += _settle(group, inbox, lake, ledger)
+        found += _settle(group, tools)
     finally:
-        lake.discard()
-    return found
+        tools.lake.discard()
+    return found, tripped
 
 
-def _done(segments: Sequence[Segment], inbox: Inbox, lake: Lake, directory: Directory, workers: Workers) -> Iterator[_Done]:
+def _done(segments: Sequence[Segment], tools: Tools, directory: Directory) -> Iterator[_Done]:
     """Segments as their last block is taken in."""
     asked: deque[tuple[Segment, bool]] = deque()
 
     def tasks() -> Iterator[Task]:
         for segment in segments:
-            lake.stage(segment.segment_id)
-            for part, (block, is_last) in enumerate(_until_last(_readable(segment, inbox))):
+            tools.lake.stage(segment.segment_id)
+            for part, (block, is_last) in enumerate(_until_last(_readable(segment, tools.inbox))):
                 asked.append((segment, is_last))
                 yield Task(segment.segment_id, part, block)
 
     parts: list[Part] = []
-    for part in workers.work(tasks(), directory, sum(each.size_bytes for each in segments)):
+    for part in tools.workers.work(tasks(), directory, sum(each.size_bytes for each in segments)):
         segment, is_last = asked.popleft()
         parts.append(part)
         if is_last:
-            if segment.path.name not in inbox.passed_over():
+            if segment.path.name not in tools.inbox.passed_over():
                 yield _sum(segment, parts)
             parts = []
 
@@ -129,11 +145,11 @@ def _sum(segment: Segment, parts: Iterable[Part]) -> _Done:
     return _Done(Taken(segment, lines, [counts[key] for key in sorted(counts)], reasons), held, files)
 
 
-def _settle(group: Sequence[_Done], inbox: Inbox, lake: Lake, ledger: Ledger) -> list[Taken]:
+def _settle(group: Sequence[_Done], tools: Tools) -> list[Taken]:
     """Publish, write down, put aside, in this order."""
-    lake.publish({done.taken.segment.segment_id: done.files for done in group})
+    tools.lake.publish({done.taken.segment.segment_id: done.files for done in group})
     for done in group:
         taken = done.taken
-        ledger.record(taken.segment, taken.line_count, "", taken.counts, done.held)
-        inbox.settle(taken.segment)
+        tools.ledger.record(taken.segment, taken.line_count, "", taken.counts, done.held)
+        tools.inbox.settle(taken.segment)
     return [done.taken for done in group]

@@ -1,4 +1,4 @@
-"""The named peer of `benchmarks.ingest`, in an environment of its own: dlt loads bare bodies into DuckDB and prints the seconds that it took.
+"""The named peer of `benchmarks.ingest`, in an environment of its own: dlt loads bare bodies into DuckDB and prints the seconds.
 
 Arguments: the file of bodies, one a line; a folder for dlt's own files. Imports nothing of ours.
 """

@@ -1,6 +1,6 @@
 """The named peer of `benchmarks.ingest`: DuckDB's own typed `read_json` of the same webhooks, unnested and written as Parquet.
 
-It checks no signature, knows no tenant, encrypts nothing. A process of its own. Arguments: `segment` or `bodies`, the file, the Parquet file.
+It checks no signature, knows no tenant, encrypts nothing. A process of its own. Arguments: `segment` or `bodies`, file, Parquet file.
 """
 
 import json

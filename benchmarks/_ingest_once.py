@@ -1,6 +1,7 @@
 """Takes in what lies in a home's inbox, as the asset `lake` does, and prints what it took: one run of `benchmarks.ingest`.
 
-A process of its own, so that its memory is its own. Arguments: the home. What an earlier run left is forgotten first, the vault's contacts too.
+A process of its own, so that its memory is its own. Argument: the home. What an earlier run left is forgotten first, also the vault's
+contacts.
 """
 
 import json

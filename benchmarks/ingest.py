@@ -1,8 +1,8 @@
 """How many raw webhooks a second become encrypted Parquet, in how much memory, and what one more costs where there are many.
 
-Signed WhatsApp messages of about 488 bytes, from the segment in the inbox to the lake, the ledger and the vault, all contacts new: what the asset
-`lake` of `flexoraa run` does. Peers read the same webhooks: DuckDB's typed `read_json` and, on fewer, dlt loading into DuckDB, both without
-signatures, tenants or keys. `python -m benchmarks.ingest [--size 1000000] [--runs 3] [--large] --json`
+Signed WhatsApp messages of about 488 bytes, from the segment in the inbox to the lake, the ledger and the vault, all contacts new: what the
+asset `lake` of `flexoraa run` does. Peers read the same webhooks: DuckDB's typed `read_json` and, on fewer, dlt loading into DuckDB, both
+without signatures, tenants or keys. `python -m benchmarks.ingest [--size 1000000] [--runs 3] [--large] --json`
 """
 
 import argparse

@@ -1,154 +1,213 @@
 """Which contact points are one lead, and since when.
 
-A lead is a connected component of evidence links. A point whose number changed is closed at that moment; what is seen on it later is a new
-owner: a new generation of the point, and a new lead. Not here: where evidence comes from, weak links (a later issue).
+A lead is a connected component of links between holders of points. Strong evidence links unless a person revoked it; weak evidence only
+where a person accepted it. Not here: who held a point when (`core.identity_holders`), what evidence is worth (`core.identity_evidence`),
+weak evidence from names (`core.identity_hints`).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from core.reference import LeadPoint
-
-CHANGES = ("number_changed", "user_id_changed")
-"""Kinds of evidence that close the old point."""
-
-_INSTANT = timedelta(microseconds=1)
-"""The shortest range: an empty one would share its key (point, `valid_from`) with the next owner's."""
+from core.identity_evidence import Decision, Strengths, change_id, pair_id, standing
+from core.identity_holders import CHANGES, Holder, Holders, Link, Sighting
+from core.reference import LeadAlias, LeadLink, LeadPoint
 
 PAYER_KINDS = frozenset({"razorpay_contact"})
 """Kinds of points that name who paid; nobody can be written to there."""
 
-
-class Sighting(NamedTuple):
-    """A point, the first moment at which any event names it, and the last message on it (None: never one)."""
-
-    tenant_id: str
-    point_id: str
-    first_seen_at: datetime
-    last_message_at: datetime | None
+TAKEN_OVER = "number_taken_over"
+"""Weak evidence: somebody changed to a number that another lead was using; both may be one person with two numbers."""
 
 
-class Link(NamedTuple):
-    """One evidence that two points are one person. For a change, `point_id` is the old point and `other_point_id` the new one."""
+class Edge(NamedTuple):
+    """One piece of evidence between two holders. `kind` is `accepted` where a person's word is all there is."""
 
-    tenant_id: str
+    link_id: str
+    one: Holder
+    other: Holder
     kind: str
-    point_id: str
-    other_point_id: str
+    source: str
+    strength: str
+    score: float
     occurred_at: datetime
 
 
-class _Node(NamedTuple):
-    """One owner's time with a point, half-open."""
+class Resolution:
+    """Every lead, with what made it one."""
 
-    tenant_id: str
-    point_id: str
-    generation: int
-    valid_from: datetime
-    valid_to: datetime | None
+    def __init__(
+        self,
+        holders: Holders,
+        edges: list[Edge],
+        changes: Mapping[str, Link],
+        kinds: Mapping[str, str],
+        decisions: Mapping[str, Decision],
+    ) -> None:
+        """Take the holders, all evidence between them, every change by its link, the points' kinds, and the decision on each link."""
+        self.holders = holders
+        self.decisions = decisions
+        self.changes = changes
+        self.edges = edges
+        self._kinds = kinds
+        joining = [each for each in edges if _is_joining(each, decisions)]
+        self._joining = joining
+        oldest = _oldest_of_component(holders.all, [(each.one, each.other) for each in joining])
+        self._lead_of = {(holder.tenant_id, holder.own_id): lead.own_id for holder, lead in zip(holders.all, oldest, strict=True)}
+        reachable = {lead for holder, lead in zip(holders.all, oldest, strict=True) if kinds[holder.point_id] not in PAYER_KINDS}
+        self._reachable = {(lead.tenant_id, lead.own_id) for lead in reachable}
+
+    def lead_of(self, holder: Holder) -> str:
+        """The id of the lead that a holder is part of."""
+        return self._lead_of[holder.tenant_id, holder.own_id]
+
+    def is_lead(self, holder: Holder) -> bool:
+        """Whether a holder is part of a lead; somebody known only as a payer is not."""
+        return (holder.tenant_id, self.lead_of(holder)) in self._reachable
 
     @property
-    def age(self) -> tuple[datetime, str, int]:
-        """What makes a node the oldest of its component; a total order."""
-        return self.valid_from, self.point_id, self.generation
+    def points(self) -> list[LeadPoint]:
+        """Every point with the lead that holds it, ordered by tenant, point and time."""
+        rows = [
+            LeadPoint(
+                tenant_id=holder.tenant_id,
+                valid_from=holder.valid_from,
+                valid_to=holder.valid_to,
+                point_id=holder.point_id,
+                lead_id=self.lead_of(holder),
+                kind=self._kinds[holder.point_id],
+            )
+            for holder in self.holders.all
+            if self.is_lead(holder)
+        ]
+        return sorted(rows, key=lambda row: (row.tenant_id, row.point_id, row.valid_from))
 
     @property
-    def lead_id(self) -> str:
-        suffix = f"_{self.generation}" if self.generation else ""
-        return f"lead_{self.point_id.removeprefix('cp_')}{suffix}"
+    def aliases(self) -> list[LeadAlias]:
+        """Every id that some of a lead's holders had or would have alone, ordered by tenant and alias."""
+        rows = [
+            LeadAlias(tenant_id=holder.tenant_id, alias_id=holder.own_id, lead_id=self.lead_of(holder))
+            for holder in self.holders.all
+            if self.is_lead(holder) and self.lead_of(holder) != holder.own_id
+        ]
+        return sorted(rows, key=lambda row: (row.tenant_id, row.alias_id))
+
+    @property
+    def links(self) -> list[LeadLink]:
+        """The evidence that joins, one row for each link, kind and source, ordered by them."""
+        found: dict[tuple[str, str, str, str], list[Edge]] = {}
+        for each in self._joining:
+            if self.is_lead(each.one):
+                found.setdefault((each.one.tenant_id, each.link_id, each.kind, each.source), []).append(each)
+        return [
+            LeadLink(
+                tenant_id=tenant_id,
+                link_id=link_id,
+                lead_id=self.lead_of(edges[0].one),
+                one_id=edges[0].one.own_id,
+                other_id=edges[0].other.own_id,
+                kind=kind,
+                source=source,
+                strength=edges[0].strength,
+                evidence_count=len(edges),
+                first_at=min(each.occurred_at for each in edges),
+                last_at=max(each.occurred_at for each in edges),
+            )
+            for (tenant_id, link_id, kind, source), edges in sorted(found.items())
+        ]
 
 
-def resolve(sightings: Iterable[Sighting], links: Iterable[Link], kinds: Mapping[str, str]) -> list[LeadPoint]:
-    """Every point with the lead that holds it, ordered by tenant, point and time.
+def resolve(
+    sightings: Iterable[Sighting],
+    links: Iterable[Link],
+    kinds: Mapping[str, str],
+    strengths: Strengths,
+    decisions: Iterable[Decision] = (),
+) -> Resolution:
+    """The leads of all tenants, the same in whatever order and however often evidence arrives.
 
-    `kinds` says what each point id is (phone, e-mail …). The lead's id is that of its oldest point (then the least id), so it is the same
-    in whatever order evidence arrives. Somebody known only as a payer is nobody's lead: no row until evidence links him to one.
+    Args:
+        sightings: every point that was seen, each once.
+        links: all evidence; what a person revoked counts as if it were weak.
+        kinds: what each point id is (phone, e-mail …).
+        strengths: what evidence is worth at its time.
+        decisions: what people decided up to the moment of the build.
     """
-    evidence = list(links)
-    nodes = _nodes(sightings, evidence)
-    index = {(node.tenant_id, node.point_id, node.generation): number for number, node in enumerate(nodes)}
-    generations: dict[tuple[str, str], list[_Node]] = defaultdict(list)
-    for node in nodes:
-        generations[node.tenant_id, node.point_id].append(node)
-    edges = [
-        (index[left[:3]], index[right[:3]])
-        for link in evidence
-        if (left := _held_before(generations[link.tenant_id, link.point_id], link))
-        and (right := _held_at(generations[link.tenant_id, link.other_point_id], link.occurred_at))
-    ]
-    leads = _oldest_of_component(nodes, edges)
-    reachable = {lead for node, lead in zip(nodes, leads, strict=True) if kinds[node.point_id] not in PAYER_KINDS}
-    rows = [
-        LeadPoint(
-            tenant_id=node.tenant_id,
-            valid_from=node.valid_from,
-            valid_to=node.valid_to,
-            point_id=node.point_id,
-            lead_id=lead.lead_id,
-            kind=kinds[node.point_id],
-        )
-        for node, lead in zip(nodes, leads, strict=True)
-        if lead in reachable
-    ]
-    return sorted(rows, key=lambda row: (row.tenant_id, row.point_id, row.valid_from))
+    stands = standing(decisions)
+    evidence = sorted(set(links))
+    changes = {change_id(link): link for link in evidence if link.kind in CHANGES}
+    others = [link for link in evidence if link.kind not in CHANGES]
+    holders = Holders(sightings, [change for link_id, change in changes.items() if _is_counting(change, stands.get(link_id), strengths)])
+    edges = [*_of_changes(holders, strengths), *_of_pairs(holders, others, strengths), *_of_people(holders, stands.values())]
+    edges.sort(key=lambda each: (each.one.tenant_id, each.link_id, each.kind, each.source, each.occurred_at))
+    return Resolution(holders, edges, changes, kinds, stands)
 
 
-def _nodes(sightings: Iterable[Sighting], evidence: list[Link]) -> list[_Node]:
-    closings: dict[tuple[str, str], set[datetime]] = defaultdict(set)
-    named: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-    for link in evidence:
-        named[link.tenant_id, link.other_point_id].append(link.occurred_at)
-        if link.kind in CHANGES:
-            closings[link.tenant_id, link.point_id].add(link.occurred_at)
-        else:  # a sign of life of both
-            named[link.tenant_id, link.point_id].append(link.occurred_at)
-    seen = {(each.tenant_id, each.point_id): each for each in sightings}
-    for key, moments in closings.items():  # a point that only its change names was still somebody's until then
-        if key not in seen:
-            seen[key] = Sighting(*key, min(moments), None)
-    nodes: list[_Node] = []
-    for key, sighting in seen.items():
-        ends = sorted(closings[key])
-        last = max([each for each in (sighting.last_message_at, *named[key]) if each is not None], default=None)
-        start = sighting.first_seen_at
-        if ends and start >= ends[0]:  # known by its change alone: who left it held it until then, if only for an instant that we know of
-            start = ends[0] - _INSTANT
-        for generation, end in enumerate(ends):
-            nodes.append(_Node(*key, generation, start, end))
-            start = end
-        if not ends or (last is not None and last >= start):
-            nodes.append(_Node(*key, len(ends), start, None))
-    return nodes
+def _is_counting(change: Link, decided: Decision | None, strengths: Strengths) -> bool:
+    if decided is not None and decided.verdict != "dismissed":
+        return decided.verdict == "accepted"
+    return strengths.of(change.kind, change.source, change.occurred_at).strength == "strong"
 
 
-def _held_at(nodes: list[_Node], moment: datetime) -> _Node | None:
-    for node in nodes:
-        if node.valid_to is None or moment < node.valid_to:
-            return node
-    return None
+def _of_changes(holders: Holders, strengths: Strengths) -> Iterable[Edge]:
+    for change in holders.changes:
+        tenant_id, moment = change.tenant_id, change.occurred_at
+        old, new = holders.until(tenant_id, change.point_id, moment), holders.at(tenant_id, change.other_point_id, moment)
+        if old and new:
+            # counted already: even where its kind is weak, a person accepted it
+            yield Edge(change_id(change), old, new, change.kind, change.source, "strong", 1.0, moment)
+    for change in holders.taken_over:
+        old, new = (holders.until(change.tenant_id, each, change.occurred_at) for each in (change.other_point_id, change.point_id))
+        if old and new and old != new:
+            rule = strengths.of(TAKEN_OVER, change.source, change.occurred_at)
+            yield _pair(old, new, TAKEN_OVER, change.source, rule.strength, rule.score, change.occurred_at)
 
 
-def _held_before(nodes: list[_Node], link: Link) -> _Node | None:
-    if link.kind not in CHANGES:
-        return _held_at(nodes, link.occurred_at)
-    return next((node for node in nodes if node.valid_to == link.occurred_at), None)
+def _of_pairs(holders: Holders, links: Iterable[Link], strengths: Strengths) -> Iterable[Edge]:
+    for link in links:
+        one, other = (holders.at(link.tenant_id, each, link.occurred_at) for each in (link.point_id, link.other_point_id))
+        if one and other and one != other:
+            rule = strengths.of(link.kind, link.source, link.occurred_at)
+            yield _pair(one, other, link.kind, link.source, rule.strength, rule.score, link.occurred_at)
 
 
-def _oldest_of_component(nodes: list[_Node], edges: list[tuple[int, int]]) -> list[_Node]:
-    if not nodes:
+def _of_people(holders: Holders, decisions: Iterable[Decision]) -> Iterable[Edge]:
+    for each in decisions:
+        one, other = (holders.at(each.tenant_id, own_id, each.decided_at) for own_id in (each.one_id, each.other_id))
+        if each.verdict == "accepted" and one and other and one != other and each.link_id == pair_id(each.tenant_id, *_ids(one, other)):
+            yield _pair(one, other, "accepted", "person", "accepted", 1.0, each.decided_at)
+
+
+def _ids(one: Holder, other: Holder) -> tuple[str, str]:
+    return one.own_id, other.own_id
+
+
+def _pair(one: Holder, other: Holder, kind: str, source: str, strength: str, score: float, moment: datetime) -> Edge:
+    first, second = sorted((one, other), key=lambda holder: holder.own_id)
+    return Edge(pair_id(one.tenant_id, *_ids(one, other)), first, second, kind, source, strength, score, moment)
+
+
+def _is_joining(edge: Edge, decisions: Mapping[str, Decision]) -> bool:
+    if edge.kind in CHANGES or edge.strength == "accepted":
+        return True
+    decided = decisions.get(edge.link_id)
+    return edge.strength == "strong" and (decided is None or decided.verdict != "revoked")
+
+
+def _oldest_of_component(holders: list[Holder], edges: list[tuple[Holder, Holder]]) -> list[Holder]:
+    if not holders:
         return []
     import numpy as np  # here: these two cost 1.1 s of every process that only names this module's types
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    left, right = np.array(edges, dtype=np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges), dtype=np.int8), (left, right)), shape=(len(nodes), len(nodes)))
+    place = {holder: number for number, holder in enumerate(holders)}
+    left, right = np.array([(place[one], place[other]) for one, other in edges], dtype=np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(edges), dtype=np.int8), (left, right)), shape=(len(holders), len(holders)))
     _, labels = connected_components(graph, directed=False)
-    oldest: dict[int, _Node] = {}
-    for node, label in zip(nodes, labels, strict=True):
+    oldest: dict[int, Holder] = {}
+    for holder, label in zip(holders, labels, strict=True):
         known = oldest.get(label)
-        if known is None or node.age < known.age:
-            oldest[label] = node
+        if known is None or holder.age < known.age:
+            oldest[label] = holder
     return [oldest[label] for label in labels]

@@ -186,16 +186,15 @@ def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str],
         elif isinstance(item, Reject):
             found.append(Rejected(account.tenant_id, envelope.source, item))
         else:
-            _complete(item, account_id, envelope.received_at)
-            found.append(Accepted(account, item))
+            found.append(Accepted(account, completed(item, account_id, envelope.received_at)))
     return found
 
 
-def _complete(event: Event, account_id: str, received_at: datetime) -> None:
-    """Add what the body does not tell: whose it is, and when."""
-    if not event.account_id:
-        event.account_id = account_id
+def completed(event: Event, account_id: str, received_at: datetime) -> Event:
+    """With what the body does not tell: whose it is, and when."""
+    event.account_id = account_id
     if isinstance(event, Message) and not event.channel_account_id:
         event.channel_account_id = account_id
-    if event.occurred_at is UNTOLD:
+    if event.occurred_at == UNTOLD:
         event.occurred_at = received_at
+    return event

@@ -4,10 +4,11 @@ Here belongs the choice; reading what is observed and acting on it is the sensor
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from core.actions import Action, key_of
+from core.pulling import Mailbox
 
 
 class Plan(NamedTuple):
@@ -43,3 +44,49 @@ def plan_ingest(cursor: str, pending: Sequence[str]) -> tuple[str | None, str]:
         return None, ""
     key = f"{len(pending)}:{key_of(*sorted(pending))[:12]}"
     return (None if key == cursor else key), key
+
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+WATCH_DAILY = timedelta(days=6)
+"""A watch lasts 7 days. Renewed daily, it has always more than 6 left, and Google may fail for days before pushes stop."""
+
+WATCH_URGENT = timedelta(days=1)
+"""With less left, any look at the mailbox renews it, whatever became of the daily schedule."""
+
+
+def poll_due_at(mailbox: Mailbox, every: timedelta) -> datetime:
+    """When a mailbox is to be looked at: at once if never tried or told of since, else `every` after the last try.
+
+    The last try, not the last success: a mailbox whose credential has expired is tried at the same pace as the others.
+    """
+    if mailbox.tried_at is None:
+        return NEVER
+    if mailbox.told_at is not None and mailbox.told_at > mailbox.tried_at:
+        return min(mailbox.told_at, mailbox.tried_at + every)
+    return mailbox.tried_at + every
+
+
+def polls_due(observed: Sequence[Mailbox], as_of: datetime, every: timedelta) -> list[Mailbox]:
+    """The mailboxes to look at now."""
+    return [each for each in observed if poll_due_at(each, every) <= as_of]
+
+
+def plan_polls(cursor: str, observed: Sequence[Mailbox], as_of: datetime, every: timedelta) -> tuple[bool, str]:
+    """Whether to ask for a run that looks at all mailboxes that are due, and the next cursor.
+
+    The cursor is the moment of the last asking. What came due by then was asked for and waits in the queue; it is asked for again only
+    after `every`, in case that the run was lost. What the run polls it finds out itself, so asking twice costs nothing.
+
+    >>> at = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> plan_polls("", [Mailbox("t", "c", "a@b.co", None, None)], at, timedelta(minutes=5))
+    (True, '2026-03-01T00:00:00+00:00')
+    """
+    due = [poll_due_at(each, every) for each in polls_due(observed, as_of, every)]
+    asked_at = datetime.fromisoformat(cursor) if cursor else None
+    is_wanted = bool(due) and (asked_at is None or max(due) > asked_at or as_of >= asked_at + every)
+    return is_wanted, as_of.isoformat() if is_wanted else cursor
+
+
+def is_watch_due(mailbox: Mailbox, as_of: datetime, least: timedelta) -> bool:
+    """Whether a mailbox with a topic has no watch, or one that ends in less than `least`."""
+    return mailbox.is_watched and (mailbox.watch_ends_at is None or mailbox.watch_ends_at < as_of + least)

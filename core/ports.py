@@ -4,6 +4,7 @@ Here belong the seams between what exists (`assets`) and with what it runs (`orc
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -12,9 +13,11 @@ from msgspec import Struct
 
 from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
-from core.identity import Link, Sighting
+from core.holding import SegmentsAside, SegmentsHeld
+from core.identity_evidence import Decision, Strength
+from core.identity_holders import Link, Sighting
 from core.intake import Directory
-from core.reference import LeadPoint
+from core.reference import LeadAlias, LeadLink, LeadPoint
 from core.rows import PointKey
 
 T = TypeVar("T")
@@ -68,7 +71,7 @@ class Segment(NamedTuple):
     size_bytes: int
 
 
-class Inbox(Protocol):
+class Inbox(SegmentsAside, Protocol):
     """Where raw webhooks arrive."""
 
     def names(self) -> list[str]:
@@ -100,8 +103,33 @@ class Inbox(Protocol):
         ...
 
 
+class Merge(NamedTuple):
+    """Several files of the lake that became one; sizes in bytes."""
+
+    table: str
+    day: date
+    files: int
+    bytes_before: int
+    bytes_after: int
+    rows: int
+
+
+class SealedName(NamedTuple):
+    """A name of a contact as the lake keeps it: sealed under the point's key, for the event and its column."""
+
+    tenant_id: str
+    point_id: str
+    event_id: str
+    name_enc: bytes
+    told_at: datetime
+
+
 class Lake(Protocol):
     """Canonical events as Parquet, by table and UTC event date."""
+
+    def replace(self, segment_id: str) -> AbstractContextManager["LakeWriter"]:
+        """Write all files of a small segment at once; they appear when the block ends well, in place of any earlier ones."""
+        ...
 
     def stage(self, segment_id: str) -> None:
         """Make room for the files of a segment, aside and empty; several processes may `write` there then."""
@@ -131,8 +159,20 @@ class Lake(Protocol):
         """Every evidence up to a moment that two points are one person."""
         ...
 
+    def names(self, as_of: datetime) -> Iterable[SealedName]:
+        """The last name up to a moment that was told of each point."""
+        ...
+
     def event_dates(self) -> tuple[date, date] | None:
         """The first and the last event date, or None while the lake is empty."""
+        ...
+
+    def compact(self, min_files: int) -> Iterator[Merge]:
+        """Merge the small files of each date that has at least so many; each merge as it is done."""
+        ...
+
+    def sweep(self) -> int | None:
+        """Remove files that were merged into others; how many, or None while somebody reads the lake."""
         ...
 
 
@@ -165,13 +205,17 @@ class Held(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Conservation of one segment, tenant and source: received = accepted + rejected (`accepted` includes repeats)."""
+    """Conservation of one segment, tenant and source: received = accepted + rejected + replayed.
+
+    `accepted` includes repeats; `replayed` items are counted anew by the replay that took them in.
+    """
 
     tenant_id: str
     source: str
     received: int
     accepted: int
     rejected: int
+    replayed: int = 0
 
 
 class Task(NamedTuple):
@@ -200,7 +244,7 @@ class Workers(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class Ledger(SegmentsHeld, Protocol):
     """What has been taken in, and what was turned away."""
 
     def known(self, segment_ids: Collection[str]) -> set[str]:
@@ -239,15 +283,39 @@ class Vault(Protocol):
         """The kind of every point id of every tenant."""
         ...
 
+    def keys(self, tenant_id: str, point_ids: Collection[str]) -> Mapping[str, bytes]:
+        """The keys of contact points, 32 bytes each; erased and unknown ones are missing."""
+        ...
+
     def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
         """A key of the tenant's own (`ref`, `fragment`); tenant '' is the platform."""
+        ...
+
+
+class Leads(NamedTuple):
+    """What identity resolution tells the warehouse."""
+
+    points: Sequence[LeadPoint] = ()
+    aliases: Sequence[LeadAlias] = ()
+    links: Sequence[LeadLink] = ()
+
+
+class Identity(Protocol):
+    """What evidence on identity is worth, and what people decided on it."""
+
+    def strengths(self) -> Sequence[Strength]:
+        """The dated rows of every kind of evidence."""
+        ...
+
+    def decisions(self, as_of: datetime) -> Sequence[Decision]:
+        """Every decision of every tenant up to a moment, in the order in which they were made."""
         ...
 
 
 class Reference(Protocol):
     """Dated reference data for the warehouse."""
 
-    def export(self, as_of: datetime, business_range: tuple[date, date], lead_points: Iterable[LeadPoint]) -> Mapping[str, int]:
+    def export(self, as_of: datetime, business_range: tuple[date, date], leads: Leads) -> Mapping[str, int]:
         """Write every reference table, and say how many rows each has."""
         ...
 
@@ -261,6 +329,10 @@ class Warehouse(Protocol):
 
     def columns(self) -> Mapping[str, Mapping[str, str]]:
         """Types of the columns of every mart, in the words of dbt's contracts."""
+        ...
+
+    def follow(self) -> bool:
+        """Show what the lake holds now; False while somebody else has the warehouse open, and may be reading what it held."""
         ...
 
     def lake_counts(self) -> Mapping[tuple[str, str, str], int]:

@@ -112,6 +112,7 @@ class Policy(DatedRow, kw_only=True, frozen=True):
     low_confidence: float
     recovery_template: str
     recovery_expires_seconds: int
+    quarantine_retention_days: int = 90
 
 
 class RecoveryStep(DatedRow, kw_only=True, frozen=True):
@@ -160,6 +161,33 @@ class LeadPoint(DatedRow, kw_only=True, frozen=True):
     kind: str
 
 
+class LeadAlias(ReferenceRow, kw_only=True, frozen=True):
+    """A lead id that stands for another one, because their points are one person (identity resolution)."""
+
+    table: ClassVar[str] = "lead_aliases"
+    alias_id: str
+    lead_id: str
+
+
+class LeadLink(ReferenceRow, kw_only=True, frozen=True):
+    """Evidence by which two holders of points are one lead: `one_id` and `other_id` are the lead ids that each would have alone.
+
+    `evidence_count` counts what was told from `first_at` to `last_at`; `strength` is `strong`, or `accepted` by a person.
+    """
+
+    table: ClassVar[str] = "lead_links"
+    link_id: str
+    lead_id: str
+    one_id: str
+    other_id: str
+    kind: str
+    source: str
+    strength: str
+    evidence_count: int
+    first_at: datetime
+    last_at: datetime
+
+
 class Run(Struct, kw_only=True, frozen=True):
     """The moment that the whole build speaks of: one row."""
 
@@ -169,6 +197,6 @@ class Run(Struct, kw_only=True, frozen=True):
 
 REFERENCE_TYPES: tuple[type[Struct], ...] = (
     Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
-    Experiment, BusinessInterval, LeadPoint, Run,
+    Experiment, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
 )  # fmt: skip
 """Every reference table."""

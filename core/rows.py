@@ -40,7 +40,7 @@ class TenantKeys(NamedTuple):
 
 
 class Origin(Struct, frozen=True, gc=False):
-    """Where a row came from: the moment of receipt in microseconds since 1970, and `body_hash` of its line."""
+    """Where a row came from: the moment of receipt in microseconds since 1970, and `hash_of` its line."""
 
     received_at: int
     body_hash: str
@@ -48,11 +48,11 @@ class Origin(Struct, frozen=True, gc=False):
 
 def hide(ref_key: bytes, reference: str) -> str:
     """A vendor's id as the lake keeps it: a keyed hash, equal for equal ids of one tenant, worth nothing without the key."""
-    return body_hash(ref_key, reference.encode())
+    return hash_of(ref_key, reference.encode())
 
 
-def body_hash(ref_key: bytes, line: bytes) -> str:
-    """What tells a line from others of its tenant, worth nothing without the key."""
+def hash_of(ref_key: bytes, line: bytes) -> str:
+    """Bytes of a line as the lake tells them apart: a keyed hash, like that of a vendor's id."""
     found = _keyed(ref_key).copy()  # 0.5 µs for a short text, a new one 0.7 µs
     found.update(line)
     return found.hexdigest()

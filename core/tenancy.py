@@ -20,6 +20,7 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
 Seconds = Annotated[int, Meta(gt=0)]
 Points = Annotated[int, Meta(ge=0, le=100)]
 Moment = Annotated[datetime, Meta(tz=True, description="ISO 8601 with an offset, such as 2026-01-01T00:00:00Z.")]
+Topic = Annotated[str, Meta(pattern=r"^projects/[^/\s]+/topics/[^/\s]+$", description="Gmail only: a Pub/Sub topic.")]
 Source = Literal["whatsapp", "instagram", "messenger", "gmail", "razorpay", "calendly", "platform"]
 
 
@@ -42,7 +43,11 @@ class SecretRef(Strict, frozen=True):
 
 
 class Connection(Dated, frozen=True, kw_only=True):
-    """One account of a source. For WhatsApp `account_id` is the WABA id and `numbers` its phone number ids."""
+    """One account of a source. For WhatsApp `account_id` is the WABA id and `numbers` its phone number ids.
+
+    `access_token` is what we ask the vendor with: for Razorpay `key_id:key_secret`, for Gmail the JSON that Google gives for a user
+    (authorized_user) or a service account, else a token. `watch_topic` is where Gmail tells that a mailbox changed.
+    """
 
     id: Identifier
     source: Source
@@ -50,6 +55,7 @@ class Connection(Dated, frozen=True, kw_only=True):
     numbers: list[AccountId] = []
     verify_secrets: Annotated[list[SecretRef], Meta(max_length=2, description="Two while one replaces the other.")] = []
     access_token: SecretRef | None = None
+    watch_topic: Topic | None = None
 
 
 class Destination(Dated, frozen=True, kw_only=True):
@@ -160,6 +166,7 @@ class Policy(Dated, frozen=True, kw_only=True):
     window_closing_seconds: Seconds = 2 * HOUR
     max_ai_turns: Annotated[int, Meta(gt=0)] = 6
     low_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    quarantine_retention_days: Annotated[int, Meta(gt=0, le=3650, description="Then what could not be taken in loses its body.")] = 90
     recovery_template: Text = "recovery_1"
     recovery_expires_seconds: Seconds = 7 * DAY
     recovery_wait_seconds: Annotated[tuple[Seconds, ...], Meta(max_length=10)] = (DAY, 3 * DAY, 7 * DAY)

@@ -127,6 +127,10 @@ def _connection(path: Path, connection: Connection) -> Iterator[Finding]:
         yield Finding((*path, "numbers"), "only a WhatsApp connection has numbers")
     if connection.source != "gmail" and not connection.verify_secrets:  # Gmail's pushes are signed by Google
         yield Finding(path, "verify_secrets is missing: without it no webhook of this account can be trusted")
+    if connection.source == "gmail" and connection.access_token is not None and not connection.verify_secrets:
+        yield Finding(path, "verify_secrets is missing: its secret signs the mails that are fetched with the access_token")
+    if connection.watch_topic is not None and (connection.source != "gmail" or connection.access_token is None):
+        yield Finding((*path, "watch_topic"), "only a Gmail connection with an access_token has a watch_topic")
     names = accounts(connection)
     for name in sorted({each for each in names if names.count(each) > 1}):
         yield Finding(path, f"the account {name} is here twice")

@@ -1,1 +1,1 @@
-"""Pure inference: frames or arrays in, dataclasses out. Filled by the issues on models and experiments."""
+"""Pure inference: frames or arrays in, dataclasses out. No clock, no input or output; seeds come in."""

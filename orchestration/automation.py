@@ -4,6 +4,15 @@ Here belongs timing that does not depend on what is observed. Not here: sensors.
 """
 
 import dagster as dg
+from msgspec.structs import asdict
+
+from assets.maintenance import compact
+from assets.pull import back_fill, poll_gmail, renew_watches
+from assets.retention import remove_old
+from core.plans import WATCH_DAILY, is_watch_due
+from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
+from core.pulling import Pull
+from core.quarantine import Quarantine
 
 EVERYTHING = dg.define_asset_job(
     "everything",
@@ -23,6 +32,44 @@ DELIVER = dg.define_asset_job(
     description="Deliver what the outbox holds and is due.",
 )
 
+
+@dg.op(description="Bodies of the quarantine and segments in inbox/done that were kept long enough are removed.")
+def remove_what_is_too_old(
+    context: dg.OpExecutionContext,
+    quarantine: dg.ResourceParam[Quarantine],
+    inbox: dg.ResourceParam[Inbox],
+    ledger: dg.ResourceParam[Ledger],
+    clock: dg.ResourceParam[Clock],
+    run_lock: dg.ResourceParam[None],
+) -> None:
+    """Once a day."""
+    context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now()))
+
+
+@dg.job(name="retention", description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
+def retention() -> None:
+    """One step."""
+    remove_what_is_too_old()
+
+
+@dg.op(description="Small files of each table and event date of the lake become larger ones.")
+def merge_small_files(
+    context: dg.OpExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    progress: dg.ResourceParam[Progress],
+    run_lock: dg.ResourceParam[None],
+) -> None:
+    """Once a day."""
+    context.log.info("compacted: %s", asdict(compact(lake, warehouse, progress)))
+
+
+@dg.job(description="Small files of the lake become larger ones; the rows stay the same.")
+def compact_lake() -> None:
+    """One step."""
+    merge_small_files()
+
+
 HOURLY_SWEEP = dg.ScheduleDefinition(
     name="hourly_sweep",
     job=EVERYTHING,
@@ -32,5 +79,38 @@ HOURLY_SWEEP = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
+DAILY_COMPACTION = dg.ScheduleDefinition(
+    name="daily_compaction",
+    job=compact_lake,
+    cron_schedule="41 2 * * *",
+    execution_timezone="UTC",
+    description="Small files of the lake into larger ones, once a day: no run waits for it but one that starts meanwhile.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+DAILY_RETENTION = dg.ScheduleDefinition(
+    name="daily_retention",
+    job=retention,
+    cron_schedule="23 3 * * *",
+    execution_timezone="UTC",
+    description="Once a day: raw bodies that were kept long enough are removed.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+
+@dg.schedule(
+    job_name=renew_watches.name,
+    cron_schedule="23 1 * * *",
+    execution_timezone="UTC",
+    description="Gmail tells of changes for 7 days at most, so it is asked daily to go on.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a run where any mailbox wants it."""
+    is_wanted = any(is_watch_due(each, clock.now(), WATCH_DAILY) for each in pull.mailboxes())
+    return dg.RunRequest() if is_wanted else dg.SkipReason("no watch is to be renewed")
+
+
 JOBS = [EVERYTHING, BUILD, DELIVER]
-SCHEDULES = [HOURLY_SWEEP]
+OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, gmail_watch_renewal]

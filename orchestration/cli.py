@@ -6,14 +6,16 @@ runs, so that `--help` is quick. Not here: any work.
 
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
-from enum import StrEnum
-from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
+from orchestration.identity_cli import identity_app
+from orchestration.lake_cli import lake_app
+from orchestration.pull_cli import pull_app
+from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
 
 app = typer.Typer(
@@ -26,52 +28,34 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
-
-Home = Annotated[Path | None, typer.Option("--home", help="The installation's folder; else FLEXORAA_HOME, else ./.flexoraa.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
-
-
-Json = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
-
-
-class Format(StrEnum):
-    """How an answer is printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """One indented object on standard output."""
-    typer.echo(dumps(value, indent=2))
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time, such as 2026-11-22T18:00:00Z") from error
-    if moment.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} has no offset; add Z for UTC, or +05:30")
-    return moment.astimezone(UTC)
+app.add_typer(identity_app, name="identity")
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(lake_app, name="lake")
+app.add_typer(pull_app, name="pull")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
 def run(
     as_of: Annotated[str | None, typer.Option(help="The moment to speak of (ISO 8601 with offset); else now.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Where to build: duckdb, postgres or spark; the home keeps to it. Else its last, at first duckdb.")
+    ] = None,
     home: Home = None,
     quiet: Quiet = False,
 ) -> None:
     """Take in, build, decide and deliver everything pending, once; print a JSON summary."""
     from orchestration.resources.clock import FixedClock, SystemClock
     from orchestration.resources.dagster_home import prepare_dagster
+    from orchestration.resources.engines import require
     from orchestration.resources.platform import open_platform
     from orchestration.resources.progress import TerminalProgress
 
-    moment = SystemClock().now() if as_of is None else _moment(as_of)
-    settings = Settings.load(home)
-    clock = FixedClock(moment)  # one run speaks of one moment
+    at = SystemClock().now() if as_of is None else moment(as_of)
+    settings = Settings.load(home, engine=engine)
+    require(settings)
+    if engine is not None:
+        settings.keep_engine()
+    clock = FixedClock(at)  # one run speaks of one moment
     with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
         prepare_dagster(settings, platform.state.libpq_url)
         platform.dbt.warm()
@@ -88,12 +72,11 @@ def sql(
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     home: Home = None,
 ) -> None:
-    """Ask the warehouse; reading only."""
-    from orchestration.resources.warehouse import Warehouse
+    """Ask the warehouse, in the SQL of its engine; reading only."""
+    from orchestration.resources.engines import ask
     from orchestration.tables import print_table
 
-    settings = Settings.load(home)
-    print_table(Warehouse(settings.warehouse, settings.lake, settings.reference).query(statement), format.value)
+    print_table(ask(Settings.load(home), statement), format.value)
 
 
 @app.command(epilog="Example: flexoraa status --json")
@@ -133,6 +116,7 @@ def simulate(  # noqa: PLR0913 — one parameter an option
     out: Annotated[Path, typer.Option(help="Folder for tenants.yaml, secrets, inbox segments and truth.json.")],
     tenants: Annotated[int, typer.Option(min=1)] = 3,
     leads: Annotated[int, typer.Option(min=1, help="Leads of each tenant.")] = 60,
+    others: Annotated[int, typer.Option(min=0, help="People of each tenant on each of Instagram, Messenger, Gmail and Calendly.")] = 8,
     days: Annotated[int, typer.Option(min=7, help="From 12 on, every story has room.")] = 14,
     seed: int = 1,
     end_at: Annotated[str, typer.Option(help="The last moment of the traffic.")] = "2026-11-20T12:00:00Z",
@@ -149,15 +133,17 @@ def simulate(  # noqa: PLR0913 — one parameter an option
         out,
         tenants=tenants,
         leads=leads,
+        others=others,
         days=days,
         seed=seed,
-        end_at=_moment(end_at),
+        end_at=moment(end_at),
         receiver_url=receiver_url,
         is_huge_body_planted=huge_body,
         progress=TerminalProgress(quiet=quiet),
     )
     if json:
-        print_json({"out": str(out), "segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies})
+        made = {"segments": manifest.segments, "lines": manifest.lines, "webhooks": manifest.bodies}
+        print_json({"out": str(out)} | made | {"planted": manifest.totals()})
         return
     typer.echo(f"{out}: {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks; truth in truth.json")
 

@@ -24,7 +24,7 @@ from orchestration.simulator import simulate
 from orchestration.tenant_command import apply_tenants
 
 END_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-TENANTS, LEADS, DAYS, SEED = 4, 45, 21, 7
+TENANTS, LEADS, OTHERS, DAYS, SEED = 4, 45, 8, 21, 7
 
 
 def run_demo(home: Path, *, quiet: bool) -> int:
@@ -41,9 +41,18 @@ def run_demo(home: Path, *, quiet: bool) -> int:
     (home / "demo").mkdir(mode=0o700)
     with Receiver(home / "demo" / "received.ndjson") as receiver:
         settings = replace(Settings.load(home), whatsapp_url=receiver.url)
-        console.print(f"1  simulate   {TENANTS} tenants × {LEADS} leads over {DAYS} days, seed {SEED}")
+        people = f"({LEADS} on WhatsApp, {OTHERS} each on Instagram, Messenger, Gmail, Calendly)"
+        console.print(f"1  simulate   {TENANTS} tenants × {people} over {DAYS} days, seed {SEED}")
         manifest = simulate(
-            traffic, tenants=TENANTS, leads=LEADS, days=DAYS, seed=SEED, end_at=END_AT, receiver_url=receiver.url, is_huge_body_planted=True
+            traffic,
+            tenants=TENANTS,
+            leads=LEADS,
+            others=OTHERS,
+            days=DAYS,
+            seed=SEED,
+            end_at=END_AT,
+            receiver_url=receiver.url,
+            is_huge_body_planted=True,
         )
         console.print(f"   → {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks")
         # whoever opens this home later must not write to the real WhatsApp in the name of made-up tenants

@@ -6,10 +6,15 @@ Here belongs the list; each class lies beside what raises it. Anything else is a
 import psycopg
 import sqlalchemy.exc
 
+from core.identity_evidence import StrengthError
+from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
+from orchestration.resources.identity import IdentityError
+from orchestration.resources.lake_files import LakeError
 from orchestration.resources.postgres import PostgresError
+from orchestration.resources.pull.http import PullError, PullUsageError
 from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
 from orchestration.resources.tenants import TenantsFileError
@@ -17,11 +22,14 @@ from orchestration.resources.vault import VaultError
 from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
-USAGE_ERRORS = (ReplayError, SettingsError, SimulationError, TenantsFileError)
+USAGE_ERRORS = (
+    IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
+)  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    DbtError, OSError, PostgresError, SealError, ServerUserError, VaultError, WarehouseError, psycopg.OperationalError,
+    DbtError, LakeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
+    psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip
 """The work could not be done: exit code 1. OSError is the machine's: a full disk, a missing file, a port in use."""

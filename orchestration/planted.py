@@ -18,6 +18,9 @@ from orchestration.simulator import Manifest
 from orchestration.simulator.truth import TenantTruth
 
 _SENT_RULES = "select action_id, tenant_id, rule, kind, lead_id, details from ops.outbox"
+_OURS = "marts.fct_messages where action_id is null or action_id like 'sim-%'"  # what this installation sent itself comes on top
+_CONVERSATIONS = "marts.fct_conversations where channel <> 'whatsapp'"
+_WINDOWS = "marts.fct_messaging_windows where channel <> 'whatsapp'"
 _SIMULATED = "select segment_id from ops.segments where path like 'sim-%'"
 
 
@@ -49,6 +52,12 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
 
     def by_lead(values: Callable[[TenantTruth], Iterable[Any]], key: Callable[[str, Any], Hashable]) -> Counter[Hashable]:
         return Counter(key(tenant, each) for tenant, truth in manifest.tenants.items() for each in values(truth))
+
+    def counted(counts: Callable[[TenantTruth], dict[str, int]]) -> Counter[Hashable]:
+        found: Counter[Hashable] = Counter()
+        for tenant, truth in manifest.tenants.items():
+            found.update({(tenant, name): number for name, number in counts(truth).items()})
+        return found
 
     def lead(tenant: str, phone: str) -> str:
         return leads.get((tenant, phone), f"nobody holds {tenant}'s planted number")
@@ -97,6 +106,29 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
             by_lead(lambda t: t.opt_outs, lambda t, e: (t, lead(t, e))),
             marts.counter("select tenant_id, lead_id from marts.dim_leads where is_opted_out"),
         ),
+        _finding("messages", counted(lambda t: t.messages), marts.words("channel || ' ' || direction", _OURS)),
+        _finding("statuses", counted(lambda t: t.statuses), marts.words("channel || ' ' || status", _OURS)),
+        _finding("conversations", counted(lambda t: t.conversations), marts.words("channel", _CONVERSATIONS)),
+        _finding("messaging windows", counted(lambda t: t.windows), marts.words("channel || ' ' || kind", _WINDOWS)),
+        _finding(
+            "window violations", counted(lambda t: t.violations), marts.words("channel || ' ' || reason", "marts.fct_window_violations")
+        ),
+        _finding("appointments", counted(lambda t: t.appointments), marts.words("status", "marts.fct_appointments")),
+        _finding(
+            "reschedules",
+            Counter({t: x.reschedules for t, x in manifest.tenants.items()}),
+            marts.counter("select tenant_id from marts.fct_appointments as a, unnest(range(a.reschedule_count))"),
+        ),
+        _finding("payments", counted(lambda t: t.payments), marts.words("kind", "staging.stg_lake__payments")),
+        _finding(
+            "payments credited",
+            Counter({t: x.credits for t, x in manifest.tenants.items()}),
+            marts.counter("select tenant_id from marts.fct_token_ledger where kind = 'credit' and account = 'wallet'"),
+        ),
+        _finding(
+            "account news", counted(lambda t: t.news), marts.words("source || ' ' || kind || ' ' || state", "marts.fct_account_events")
+        ),
+        _finding("contact events", counted(lambda t: t.contact_events), marts.words("kind", "marts.fct_contact_events")),
         _finding("duplicates", _sum(x.duplicates for x in manifest.tenants.values()), marts.duplicates()),
         _finding("rejects", manifest.rejects(), Counter(platform.ledger.refusals())),
         _finding("events accepted", manifest.accepted(), marts.accepted()),
@@ -116,6 +148,10 @@ class _Marts:
     def counter(self, query: str) -> Counter[Any]:
         rows = self._platform.warehouse.query(query).to_pylist()
         return Counter(tuple(row.values()) if len(row) > 1 else next(iter(row.values())) for row in rows)
+
+    def words(self, word: str, table: str) -> Counter[Any]:
+        """How often each word occurs, by tenant."""
+        return self.counter(f"select tenant_id, {word} as word from {table}")
 
     def lead_of_phone(self) -> dict[tuple[str, str], str]:
         return self._phones("order by valid_from_at")

@@ -33,6 +33,8 @@ class Summary(Struct, kw_only=True):
     passed_over: dict[str, str]
     conservation: dict[str, dict[str, int]]
     rejected_in_this_run: dict[str, int]
+    quarantine: dict[str, int]
+    held_segments: list[dict[str, Any]]
     marts: dict[str, int]
     checks_passed: int
     checks_failed: list[str]
@@ -70,7 +72,8 @@ def run_everything(platform: Platform) -> Summary:
             totals.add(result)
             if not result.success or not platform.inbox.names():
                 break
-    is_attention = totals.rejected or totals.passed_over or totals.checks_failed or platform.inbox.names()
+    held = [each._asdict() for each in platform.ledger.held()]
+    is_attention = totals.rejected or totals.passed_over or held or totals.checks_failed or platform.inbox.names()
     status = "failed" if totals.errors else ("attention" if is_attention else "ok")
     return Summary(
         status=status,
@@ -82,6 +85,8 @@ def run_everything(platform: Platform) -> Summary:
         passed_over=totals.passed_over,
         conservation={} if totals.errors else platform.warehouse.conservation(platform.ledger.counts()),
         rejected_in_this_run=dict(sorted(totals.rejected.items())),
+        quarantine=platform.quarantine.states(),
+        held_segments=held,
         marts={} if totals.errors else platform.warehouse.row_counts(),
         checks_passed=totals.checks_passed,
         checks_failed=sorted(set(totals.checks_failed)),

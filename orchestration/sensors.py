@@ -6,8 +6,10 @@ Here belongs turning an observation into run requests. Not here: what is decided
 import dagster as dg
 
 from assets.delivery import RULES, decide
-from core.plans import plan_ingest
+from assets.pull import poll_gmail
+from core.plans import plan_ingest, plan_polls
 from core.ports import Clock, Inbox, Outbox
+from core.pulling import Pull
 from orchestration.automation import DELIVER, EVERYTHING
 
 _SENSOR_NAMES = {"lead_leak": "lead_leakage", "cold_recovery": "cold_recovery", "token_threshold": "token_thresholds"}
@@ -28,6 +30,20 @@ def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[
     return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/inbox": asked})], cursor=cursor)
 
 
+@dg.sensor(
+    job_name=poll_gmail.name,  # by name: a job of ops as such makes Dagster 1.13 copy the sensor, with a warning
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Mailboxes that were not looked at for some minutes, or that Gmail told of: one run polls all that are due.",
+)
+def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
+    """Ask for a run when a mailbox came due that was not asked for yet; without a connected mailbox, one query and nothing else."""
+    is_wanted, cursor = plan_polls(context.cursor or "", pull.mailboxes(), clock.now(), pull.every())
+    if not is_wanted:
+        return dg.SensorResult(skip_reason="no mailbox is due", cursor=cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
+
+
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=_SENSOR_NAMES[rule],
@@ -45,4 +61,4 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
     return sensor
 
 
-SENSORS = [inbox_segments, *map(_rule_sensor, RULES)]
+SENSORS = [inbox_segments, gmail_polling, *map(_rule_sensor, RULES)]

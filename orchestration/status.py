@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from assets.breaker import shown
 from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.settings import Settings
 from orchestration.resources.warehouse import WarehouseError
@@ -31,6 +32,10 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     _show(console, "Unmodelled (accepted, kept until a decoder knows them)", ("source", "kind", "events"),
           [tuple(row.values()) for row in status["unmodelled"]])  # fmt: skip
     _show(console, "Quarantine", ("reason", "held"), list(status["quarantine"].items()))
+    _show(console, "Quarantine ever", ("state", "entries"), list(status["quarantine_states"].items()))
+    _show(console, "Segments held whole (flexoraa quarantine list)", ("segment", "file", "state", "since", "why"),
+          [(each["segment_id"][:16], each["name"], each["state"], each["held_at"], shown(each["verdicts"]))
+           for each in status["held_segments"]])  # fmt: skip
     _show(console, "Actions", ("tenant", "rule", "state", "count"), [tuple(row.values()) for row in status["actions"]])
     _show(console, "Marts", ("mart", "rows"), list(status["marts"].items()))
 
@@ -50,6 +55,8 @@ def _status(platform: Platform) -> dict:  # type: ignore[type-arg]  # JSON
             {"source": source, "kind": kind, "events": events} for (source, kind), events in platform.warehouse.unmodelled().items()
         ],
         "quarantine": dict(platform.ledger.refusals()),
+        "quarantine_states": platform.quarantine.states(),
+        "held_segments": [each._asdict() for each in platform.ledger.held()],
         "actions": [
             {"tenant": tenant, "rule": rule, "state": state, "count": count}
             for (tenant, rule, state), count in platform.outbox.counts().items()

@@ -1,4 +1,4 @@
-"""What the whole suite shares: the option for sizes that take minutes."""
+"""What the whole suite shares: the options for sizes that take minutes, and for the engine of the dbt suite."""
 
 import pytest
 
@@ -6,6 +6,9 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--large`: run the tests marked `large` too."""
     parser.addoption("--large", action="store_true", help="also run the tests that take minutes")
+    parser.addoption(
+        "--engine", choices=("duckdb", "postgres", "spark"), default="duckdb", help="where tests/dbt builds; spark needs pyspark and Java"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -14,3 +17,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("large"):
                 item.add_marker(pytest.mark.skip(reason="takes minutes: run with --large"))
+    if config.getoption("--engine") != "spark":
+        for item in items:
+            if item.get_closest_marker("spark"):
+                item.add_marker(pytest.mark.skip(reason="needs pyspark and Java 17: run with --engine spark, as make engines does"))

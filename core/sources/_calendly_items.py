@@ -1,8 +1,9 @@
 """What a Calendly payload says: an invitee's booking in today's shape and in the older one, and a routing form.
 
-Here belong the shapes and the steps. Not here: the envelope and its signature (`calendly`).
+Here belong the shapes and the steps, those that the API's lists tell included. Not here: the envelope and its signature (`calendly`).
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,11 +11,12 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct, field
+from msgspec.structs import replace
 
 from core.events import Appointment, ContactEvent, Event, Point, Reject
-from core.sources._common import decode_json, moment, within
+from core.sources._common import decode_json, identifier, moment, within
 
-_LEAD = re.compile(r"lead_[a-z0-9]{26}(?:_[0-9]{1,6})?")
+_LEAD = re.compile(r"lead_[a-z0-9]{26}(?:_[0-9]{1,20})?")
 """A lead id of ours (`core.identity`); anything else in a utm field is the visitor's own and is not kept."""
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")
@@ -46,10 +48,12 @@ class _Answer(Struct):
 class _Cancellation(Struct):
     canceler_type: str | None = None
     reason: str | None = None
+    created_at: str | None = None
 
 
-class _Uri(Struct):
+class _NoShow(Struct):
     uri: str
+    created_at: str | None = None
 
 
 class _Scheduled(Struct):
@@ -64,12 +68,13 @@ class _Invitee(Struct):
     email: str | None = None
     name: str | None = None
     event: str | None = None
+    status: str | None = None
     timezone: str | None = None
     text_reminder_number: str | None = None
     rescheduled: bool = False
     old_invitee: str | None = None
     new_invitee: str | None = None
-    no_show: _Uri | None = None
+    no_show: _NoShow | None = None
     cancellation: _Cancellation | None = None
     questions_and_answers: list[_Answer] = field(default_factory=list)
     tracking: _Tracking = field(default_factory=_Tracking)
@@ -123,6 +128,7 @@ class _Form(Struct):
 
 
 _INVITEE = msgspec.json.Decoder(_Invitee)
+_SCHEDULED_EVENT = msgspec.json.Decoder(_Scheduled)
 _LEGACY = msgspec.json.Decoder(_Legacy)
 _FORM = msgspec.json.Decoder(_Form)
 
@@ -133,6 +139,34 @@ def invitee(event: str, raw: Raw, account_id: str, at: datetime | None) -> Itera
     if isinstance(item, Reject):
         yield within(item, "$.payload")
         return
+    yield from _step(event, item, account_id, at)
+
+
+def listed(raw: Raw, scheduled: Raw, account_id: str, place: str) -> Iterator[Event | Reject]:
+    """The steps that a listed invitee has been through, each with the id that its webhook gives it.
+
+    As booked, it says what that webhook said: nothing of a later cancellation, booking or no-show. A no-show taken back leaves no trace.
+    """
+    item, event = decode_json(_INVITEE, raw, account_id), decode_json(_SCHEDULED_EVENT, scheduled, account_id)
+    if isinstance(event, Reject):
+        yield within(event, "$.scheduled_event")
+        return
+    if isinstance(item, Reject):
+        yield within(item, place)
+        return
+    item.scheduled_event = event
+    booked = replace(item, cancellation=None, new_invitee=None, no_show=None)
+    steps = [_step("invitee.created", booked, account_id, moment(item.created_at))]
+    if item.status == "canceled":
+        told = item.cancellation.created_at if item.cancellation else None
+        steps.append(_step("invitee.canceled", replace(item, no_show=None), account_id, moment(told or item.updated_at)))
+    if item.no_show:
+        steps.append(_step("invitee_no_show.created", item, account_id, moment(item.no_show.created_at or item.updated_at)))
+    for found in itertools.chain.from_iterable(steps):
+        yield Reject(found.reason, place, found.detail, account_id) if isinstance(found, Reject) else found
+
+
+def _step(event: str, item: _Invitee, account_id: str, at: datetime | None) -> Iterator[Event | Reject]:
     scheduled = item.scheduled_event
     shown = {
         "appointment_id": item.uri,
@@ -140,7 +174,7 @@ def invitee(event: str, raw: Raw, account_id: str, at: datetime | None) -> Itera
         "old_appointment_id": item.old_invitee,
         "new_appointment_id": item.new_invitee,
         "no_show_id": item.no_show.uri if item.no_show else None,
-        "event_type_id": scheduled.event_type.rpartition("/")[2] if scheduled.event_type else None,
+        "event_type_id": identifier(scheduled.event_type.rpartition("/")[2]) if scheduled.event_type else None,
         "utm_lead_id": item.tracking.lead_id(),
         "cancelled_by": _canceller(event, item.cancellation),
         "timezone": _zone(item.timezone),
@@ -167,7 +201,7 @@ def legacy(event: str, raw: Raw, account_id: str, at: datetime | None) -> Iterat
         "scheduled_event_id": f"{_SCHEDULED}{item.event.uuid}" if item.event.uuid else None,
         "old_appointment_id": _uri(item.old_event, item.old_invitee),
         "new_appointment_id": _uri(item.new_event, item.new_invitee),
-        "event_type_id": item.event_type.uuid,
+        "event_type_id": identifier(item.event_type.uuid),
         "utm_lead_id": item.tracking.lead_id(),
         "timezone": _zone(guest.timezone),
         "starts_at": moment(item.event.start_time),

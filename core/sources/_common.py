@@ -20,7 +20,9 @@ T = TypeVar("T")
 
 _PATH = re.compile(r" - at `([^`]*)`$")
 _QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
-_CODE = re.compile(r"[a-z][a-z_.-]{0,63}")
+_QUOTABLE = re.compile(r"[a-z][a-z_.-]{0,63}")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=-]{0,127}(@g\.us)?")  # the end is that of a WhatsApp group's id
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _EARLIEST_MICROS, _LATEST_MICROS = (int(each.timestamp()) * 1_000_000 for each in (EARLIEST, LATEST))
@@ -30,6 +32,9 @@ Int = Annotated[int, Meta(ge=-INT_MAX - 1, le=INT_MAX)]
 
 Id = str | Int
 """An id that one vendor writes as a string here and as a number there."""
+
+OWN_SIGNATURE = "x-flexoraa-signature"
+"""The header that signs what we wrote ourselves: a vendor's answer that we fetched, with the account added that it is of."""
 
 _DIGITS = re.compile(r"[0-9]{1,17}")
 _LONGEST_TIME = 64
@@ -58,7 +63,7 @@ def shown(code: str | None) -> str:
     """
     if code is None:
         return "none"
-    return repr(code) if _CODE.fullmatch(code) else f"{len(code)} characters that are no code"
+    return repr(code) if _QUOTABLE.fullmatch(code) else f"{len(code)} characters that are no code"
 
 
 @lru_cache(maxsize=1024)
@@ -125,10 +130,23 @@ def within(reject: Reject, place: str) -> Reject:
 def code(value: str | None, otherwise: str = "unknown") -> str:
     """A vendor's code for a column that is kept in the clear: what does not look like one may be personal, and is not repeated.
 
-    >>> code("payment.captured"), code("Asha 98765"), code(None, "text")
-    ('payment.captured', 'unknown', 'text')
+    The alphabet is that of all six vendors' names: a letter, then letters, digits, `_`, `.`, `:` and `-`.
+
+    >>> code("payout.pending-upi"), code("DISABLED_UPDATE"), code("Asha 98765"), code(None, "text")
+    ('payout.pending-upi', 'DISABLED_UPDATE', 'unknown', 'text')
     """
     return value if value is not None and _CODE.fullmatch(value) else otherwise
+
+
+def identifier(value: Id | None) -> str | None:
+    """A vendor's id for a column that is kept in the clear: None where there is none, `unknown` for what has not the look of one.
+
+    >>> identifier("pay_DESyzxuld02Zul"), identifier(120363418770915618), identifier("asha@example.com"), identifier(None)
+    ('pay_DESyzxuld02Zul', '120363418770915618', 'unknown', None)
+    """
+    if value is None or value == "":
+        return None
+    return str(value) if _IDENTIFIER.fullmatch(str(value)) else "unknown"
 
 
 def digest(*parts: bytes | str) -> str:

@@ -37,11 +37,11 @@ class Trust(Struct):
     """Whom a mailbox's pushes must come from, and with which keys: the JSON that is the connection's verify secret.
 
     `secret` signs what we fetch ourselves (history pages, mails) and is no business of Google's. `keys` may be left out: then they are
-    Google's.
+    Google's. A mailbox that is only polled has neither `audience` nor `email`, and no push is believed.
     """
 
-    audience: str
-    email: str
+    audience: str = ""
+    email: str = ""
     secret: str = ""
     issuers: tuple[str, ...] = ISSUERS
     keys: tuple[Key, ...] = ()
@@ -85,7 +85,8 @@ def token_holds(token: str, trust: Trust, moment: datetime) -> bool:
 def _is_said(said: _Claims, trust: Trust, moment: datetime) -> bool:
     now, leeway = moment.timestamp(), LEEWAY.total_seconds()
     return (
-        said.iss in trust.issuers
+        bool(trust.audience and trust.email)
+        and said.iss in trust.issuers
         and said.aud == trust.audience
         and said.email == trust.email
         and said.email_verified

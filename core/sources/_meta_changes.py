@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from core.events import AccountEvent, ContactEvent, Reject
-from core.sources._common import Id, decode_json, digest, moment, within
+from core.sources._common import Id, decode_json, digest, identifier, moment, within
 from core.sources._meta_scope import Scope, Told
 
 
@@ -85,7 +85,7 @@ def _account_event(scope: Scope, event_id: str, at: datetime, kind: str, subject
         event_id=event_id,
         occurred_at=at,
         kind=kind,
-        subject=None if subject is None else str(subject),
+        subject=identifier(subject),
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from core.events import AccountEvent, ContactEvent, Message, MessageStatus, Payment, Reject
-from core.sources._common import code, decode_json, digest, moment, within
+from core.sources._common import code, decode_json, digest, identifier, moment, within
 from core.sources._currency import minor
 from core.sources._meta_scope import About, Head, Scope, Told
 from core.sources._meta_shapes import Bought, Control, Edit, Optin, Policy, Postback, Reaction, Receipt, Referral, Sent
@@ -94,7 +94,7 @@ def _optin(about: About, item: Optin) -> Told:
 def _control(kind: str) -> Callable[[About, Control], Told]:
     def control(about: About, item: Control) -> Told:
         app = item.new_owner_app_id or item.requested_owner_app_id or item.previous_owner_app_id
-        yield _contact_event(about, kind, None if app is None else str(app))
+        yield _contact_event(about, kind, identifier(app))
 
     return control
 
@@ -107,7 +107,9 @@ def _contact_event(about: About, kind: Any, app_id: str | None = None) -> Contac
 def _roles(about: About, item: dict[str, list[str]]) -> Told:
     for app, roles in item.items():
         state = ".".join(code(role) for role in roles)
-        yield AccountEvent(**about.common(f"app_roles:{app}:{about.stamp}:{about.digest}"), kind="app_roles", subject=app, state=state)
+        yield AccountEvent(
+            **about.common(f"app_roles:{app}:{about.stamp}:{about.digest}"), kind="app_roles", subject=identifier(app), state=state
+        )
     if not item:
         yield "app_roles"
 
@@ -123,7 +125,7 @@ def _payment(about: About, item: Bought) -> Told:
     if amount is None:
         yield Reject("bad_shape", "$.amount", "no whole number of a currency's smallest units", about.scope.account_id)
         return
-    charge = item.payment_credential.charge_id
+    charge = identifier(item.payment_credential.charge_id)
     yield Payment(
         **about.common(f"payment:{charge or about.digest}:{about.stamp}"),
         kind="messenger.payment",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from core.sources._common import Id, code
+from core.sources._common import Id, code, identifier
 
 _INBOX_APPS = frozenset({"263902037430900", "1217981644879628"})
 """Meta's own inboxes of pages and of Instagram: what they send, a person wrote."""
@@ -36,7 +36,7 @@ class Referral(Struct):
 
     def ad(self) -> str | None:
         """The ad; a link's word is ours to define and may be anything, so it is not kept in the clear."""
-        return str(self.ad_id) if self.ad_id not in (None, "") else None
+        return identifier(self.ad_id)
 
 
 class Sent(Struct):

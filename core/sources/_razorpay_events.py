@@ -28,6 +28,12 @@ MONEY_SUBJECTS: dict[str, str] = {
 }
 """Events about an amount."""
 
+LISTED = frozenset({"payment", "refund", "settlement"})
+"""Entities that are read from the API's lists. A listed one is a state (`refund.listed.processed`), told where no event told it."""
+
+CAPTURES = frozenset({"payment.captured", "order.paid", "payment_link.paid", "invoice.paid"})
+"""Events that tell that a payment was captured; one payment has one to four of them."""
+
 _SUBSCRIPTION = "authenticated activated pending halted cancelled paused resumed updated completed"
 _ACCOUNT = """
     under_review needs_clarification activated instantly_activated activated_kyc_pending rejected suspended updated funds_hold funds_unhold

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from core.events import AccountEvent, Event, Reject
-from core.sources._common import Id, Int, decode_json, digest, epoch
+from core.sources._common import Id, Int, code, decode_json, digest, epoch, identifier
 from core.sources._whatsapp_scope import Entry
 
 ACCOUNT_FIELDS = frozenset(
@@ -57,7 +57,14 @@ class _Value(Struct):
         alert = (self.alert_info and self.alert_info.alert_type) or self.alert_type
         flow = self.new_status if self.flow_id is not None else None
         words = (ban, flow, self.event, self.decision, self.new_category, self.new_quality_score, self.status, alert)
-        return next((word for word in words if word), "unknown")
+        return code(next((word for word in words if word), None))
+
+    def subject(self) -> str | None:
+        """What it is about: a number of ours in digits, else an id."""
+        number = self.phone_number or self.display_phone_number
+        if number:
+            return "".join(each for each in number if each.isdigit()) or None
+        return identifier(self.message_template_id or self.flow_id or self.entity_id)
 
 
 _VALUE = msgspec.json.Decoder(_Value)
@@ -70,7 +77,6 @@ def account_event(around: Entry, raw: Raw, place: str) -> Event | Reject:
         return Reject(value.reason, f"{place}.value{value.where[1:]}", value.detail, around.id)
     if around.at is None:
         return Reject("bad_time", f"{place.rsplit('.', 1)[0]}.time", "the entry has no time in seconds since 1970", around.id)
-    subject = value.phone_number or value.display_phone_number or value.message_template_id or value.flow_id or value.entity_id
     expirations = [moment for each in value.restriction_info or () if (moment := epoch(each.expiration))]
     return AccountEvent(
         source="whatsapp",
@@ -78,7 +84,7 @@ def account_event(around: Entry, raw: Raw, place: str) -> Event | Reject:
         event_id=f"whatsapp:{around.id}:{around.time}:{around.field}:{digest(bytes(raw))}",
         occurred_at=around.at,
         kind=around.field,
-        subject=str(subject) if subject is not None else None,
+        subject=value.subject(),
         state=value.state(),
         expires_at=max(expirations, default=None),
     )

@@ -11,8 +11,9 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from core.events import AccountEvent, ContactEvent, Event, Message, MessageStatus, Point, Reject
-from core.sources._common import Id, Int, code, decode_json, digest, epoch, within
+from core.sources._common import Id, Int, code, decode_json, digest, epoch, identifier, within
 from core.sources._whatsapp_calls import call, status_of_call
+from core.sources._whatsapp_history import history, state_sync
 from core.sources._whatsapp_messages import MESSAGE, Item, System
 from core.sources._whatsapp_scope import Profile, Scope, Told, Unknown, common, linked, nobody, phone, point, told_at
 
@@ -156,7 +157,7 @@ def _message(
             message_type=item.kind(),
             text=item.words(),
             reply_to_message_id=f"whatsapp:{about}" if about else None,
-            referral_id=item.referral.source_id if item.referral else None,
+            referral_id=identifier(item.referral.source_id) if item.referral else None,
         )
     ]
     if wa_id and user_id:
@@ -213,8 +214,8 @@ def told_by_status(scope: Scope, item: Status, place: str) -> MessageStatus | Re
         message_id=f"whatsapp:{item.id}",
         contact=item.person(),
         status=code(item.status),
-        pricing_type=item.pricing.type if item.pricing else None,
-        pricing_category=item.pricing.category if item.pricing else None,
+        pricing_type=code(item.pricing.type) if item.pricing and item.pricing.type else None,
+        pricing_category=code(item.pricing.category) if item.pricing and item.pricing.category else None,
         error_code=error,
     )
 
@@ -264,7 +265,7 @@ def group(scope: Scope, raw: Raw, place: str) -> Told:
         yield Reject("bad_time", f"{place}.timestamp", "not a number of seconds since 1970", scope.account_id)
         return
     own = f"group:{scope.account_id}:{item.group_id}:{item.timestamp}:{digest(bytes(raw))}"
-    yield AccountEvent(**common(scope, own, occurred_at), kind=scope.field, subject=item.group_id, state=code(item.type))
+    yield AccountEvent(**common(scope, own, occurred_at), kind=scope.field, subject=identifier(item.group_id), state=code(item.type))
     for n, each in enumerate((item, *item.added_participants, *item.removed_participants)):
         yield from linked(scope, f"{own}:{n}", occurred_at, None if each.wa_id is None else str(each.wa_id), each.user_id)
 
@@ -274,6 +275,8 @@ ITEM_LISTS: dict[str, dict[str, Callable[[Scope, Raw, str], Told]]] = {
     "calls": {"calls": call, "statuses": status_of_call},
     "smb_message_echoes": {"message_echoes": echo},
     "message_echoes": {"message_echoes": echo},
+    "history": {"history": history},
+    "smb_app_state_sync": {"state_sync": state_sync},
     "user_preferences": {"user_preferences": preference},
     "user_id_update": {"user_id_update": user_id_update},
     **{

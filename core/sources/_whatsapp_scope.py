@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from core.events import ContactEvent, Event, Point, Reject
 from core.sources._common import Id, epoch
@@ -53,11 +53,15 @@ class Scope(Struct, frozen=True, gc=False):
 
 
 class Unknown(NamedTuple):
-    """An item of a type that nobody models: what it is called, and whom and when it names, if it does."""
+    """An item of a type that nobody models: what it is called, and whom and when it names, if it does.
+
+    `alone` is what is kept of an item that speaks of several people; without it, the item as it is.
+    """
 
     kind: str
     contact: Point | None = None
     at: datetime | None = None
+    alone: Raw | None = None
 
 
 Told = Iterator[Event | Reject | Unknown]

@@ -1,8 +1,8 @@
 """Calendly webhooks: bookings, cancellations, reschedules, no-shows and routing forms.
 
 Here belongs the vendor's envelope, its signature with an age, and which step of a booking an event is. A reschedule is two events in either
-order, each of which names the other booking. Never read: `location` (a meeting's password lies in it). Not here: chains of bookings,
-reminders.
+order, each of which names the other booking. Pages of the API's list of invitees too, with `created_by` and their `scheduled_event`
+added at the top. Never read: `location` (a meeting's password lies in it). Not here: chains of bookings, reminders, asking Calendly.
 """
 
 import re
@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from core.events import UNTOLD, Event, Reject, Unmodelled
-from core.sources._calendly_items import form, invitee, legacy
-from core.sources._common import code, decode_json, digest, epoch, fragment, hmac_hex_matches, moment
+from core.sources._calendly_items import form, invitee, legacy, listed
+from core.sources._common import OWN_SIGNATURE, code, decode_json, digest, epoch, fragment, hmac_hex_matches, moment
 
 TOLERANCE = timedelta(minutes=3)
 """How old, or how far ahead of our clock, a signature may be; Calendly's own example allows 3 minutes."""
@@ -32,6 +32,12 @@ class _Peek(Struct):
     created_by: str | None = None
 
 
+class _Page(Struct):
+    collection: list[Raw]
+    scheduled_event: Raw
+    created_by: str | None = None
+
+
 class _Body(Struct):
     event: str
     payload: Raw
@@ -41,6 +47,7 @@ class _Body(Struct):
 
 _PEEK = msgspec.json.Decoder(_Peek)
 _BODY = msgspec.json.Decoder(_Body)
+_PAGE = msgspec.json.Decoder(_Page)
 _ANY = msgspec.json.Decoder(Any)
 _KEYS = msgspec.json.Decoder(dict[str, Raw])
 
@@ -54,8 +61,10 @@ def accounts(raw: bytes) -> list[str]:
 def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
     """`Calendly-Webhook-Signature: t=<seconds>,v1=<hex>` over `<t>.<body>`; one older than `TOLERANCE` at `received_at` is refused.
 
-    While a key is rotated, several `v1` may stand there.
+    While a key is rotated, several `v1` may stand there. What we fetched ourselves has our own signature, without an age.
     """
+    if OWN_SIGNATURE in headers:
+        return hmac_hex_matches(secret, raw, headers[OWN_SIGNATURE])
     signed = _SIGNED.fullmatch(headers.get("calendly-webhook-signature", ""))
     signed_at = epoch(signed.group(1)) if signed else None
     if signed is None or signed_at is None or received_at is None or abs(received_at - signed_at) > TOLERANCE:
@@ -65,7 +74,11 @@ def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: d
 
 
 def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
-    """One body into the step of its booking, and what it says of the invitee."""
+    """One body into the step of its booking, and what it says of the invitee; a page into the steps of all its bookings."""
+    top = decode_json(_KEYS, raw)
+    if not isinstance(top, Reject) and "collection" in top and "event" not in top:
+        yield from _listed(raw)
+        return
     body = decode_json(_BODY, raw)
     if isinstance(body, Reject):
         yield body
@@ -80,6 +93,18 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
         yield from form(body.payload, account_id, at)
     else:
         yield _unmodelled(raw, body, account_id, at)
+
+
+def _listed(raw: bytes) -> Iterator[Event | Reject]:
+    page = decode_json(_PAGE, raw)
+    if isinstance(page, Reject):
+        yield page
+        return
+    account_id = _account(page.created_by) or ""
+    if not page.collection:
+        yield Reject("not_an_event", "$.collection", "an empty page tells of nothing that happened", account_id)
+    for i, item in enumerate(page.collection):
+        yield from listed(item, page.scheduled_event, account_id, f"$.collection[{i}]")
 
 
 def _unmodelled(raw: bytes, body: _Body, account_id: str, at: datetime | None) -> Unmodelled | Reject:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from core.events import UNTOLD, AccountEvent, Event, Reject, Unmodelled
-from core.sources._common import Id, code, decode_json, digest, fragment, hmac_hex_matches, moment
+from core.sources._common import OWN_SIGNATURE, Id, code, decode_json, digest, fragment, hmac_hex_matches, identifier, moment
 from core.sources._gmail_mail import mail
 from core.sources._google_token import Trust, token_holds
 
@@ -99,7 +99,7 @@ def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: d
         trust = _TRUST.decode(secret)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
-    own = headers.get("x-flexoraa-signature", "")
+    own = headers.get(OWN_SIGNATURE, "")
     if own:
         return bool(trust.secret) and hmac_hex_matches(trust.secret.encode(), raw, own)
     scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -170,7 +170,7 @@ def _pushed(raw: bytes) -> Event | Reject:
         event_id=f"gmail:push:{message_id}",
         occurred_at=at,
         kind="history",
-        subject=str(place.history_id),
+        subject=identifier(place.history_id),
         state="changed",
     )
 
@@ -198,6 +198,6 @@ def _place_event(mailbox: str, kind: str, subject: str, state: str) -> AccountEv
         event_id=f"gmail:{mailbox}:{kind}:{subject}",
         occurred_at=UNTOLD,
         kind=kind,
-        subject=subject,
+        subject=identifier(subject),
         state=state,
     )

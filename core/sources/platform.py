@@ -35,6 +35,11 @@ Text = Annotated[str, Meta(min_length=1)]
 Code = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,63}$")]
 """A word of the operating system's own, kept in the clear: it has no room for what people say."""
 
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}$")]
+"""An id or name of something of ours (an account, a template, an experiment), kept in the clear."""
+
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+
 
 class Contact(Struct, forbid_unknown_fields=False):
     """The person that an event speaks of."""
@@ -49,7 +54,7 @@ class Contact(Struct, forbid_unknown_fields=False):
 
 class _Body(Struct, kw_only=True, tag_field="type"):
     id: Text
-    account_id: Text
+    account_id: Name
     occurred_at: datetime
 
 
@@ -57,26 +62,26 @@ class MessageSent(_Body, tag="message.sent", kw_only=True):
     """Our side sent a message; `message_id` is the channel's id of it."""
 
     contact: Contact
-    channel: Text
-    channel_account_id: Text
+    channel: Code
+    channel_account_id: Name
     message_id: Text
     author_type: Literal["human", "ai", "automation"]
-    person_id: str | None = None
-    message_type: str = "text"
+    person_id: Name | None = None
+    message_type: Code = "text"
     text: str | None = None
-    template_name: str | None = None
+    template_name: Name | None = None
     reply_to_message_id: str | None = None
-    action_id: str | None = None
+    action_id: Name | None = None
 
 
 class AiTurnCompleted(_Body, tag="ai_turn.completed", kw_only=True):
     """The assistant finished a turn; the slots hold all that is known after it."""
 
     contact: Contact
-    channel: Text
+    channel: Code
     intent: Literal["none", "support", "exploring", "comparing", "ready_to_buy"] | None = None
     budget_minor: Count | None = None
-    budget_currency: str | None = None
+    budget_currency: Currency | None = None
     timeline_days: Count | None = None
     objection: Code | None = None
     buying_signal: Code | None = None
@@ -94,7 +99,7 @@ class TokensUsed(_Body, tag="tokens.used", kw_only=True):
     quantity: Count
     contact: Contact | None = None
     model: Code | None = None
-    channel: str | None = None
+    channel: Code | None = None
     category: Code | None = None
     action: Code | None = None
 
@@ -104,18 +109,18 @@ class LeadChanged(_Body, tag="lead.changed", kw_only=True):
 
     kind: Literal["assigned", "unassigned", "human_action", "next_step_set", "tier_overridden", "escalated", "resolved", "won", "lost"]
     contact: Contact
-    channel: str | None = None
-    person_id: str | None = None
+    channel: Code | None = None
+    person_id: Name | None = None
     tier: Literal["HOT", "WARM", "COLD"] | None = None
     value_minor: Count | None = None
-    currency: str | None = None
+    currency: Currency | None = None
 
 
 class ExperimentExposed(_Body, tag="experiment.exposed", kw_only=True):
     """A contact was shown a variant."""
 
     contact: Contact
-    experiment_id: Text
+    experiment_id: Name
     variant: Code
 
 
@@ -123,7 +128,7 @@ class ExperimentObserved(_Body, tag="experiment.observed", kw_only=True):
     """A metric of a contact was measured."""
 
     contact: Contact
-    experiment_id: Text
+    experiment_id: Name
     metric: Code
     value: float
 
@@ -147,12 +152,12 @@ class PrivacyRequested(_Body, tag="privacy.requested", kw_only=True):
 class MessageScheduled(_Body, tag="message.scheduled", kw_only=True):
     """A message is to be sent later, or no longer."""
 
-    schedule_id: Text
+    schedule_id: Name
     contact: Contact
     kind: Literal["scheduled", "cancelled"]
-    channel: Text
+    channel: Code
     send_at: datetime
-    template_name: str | None = None
+    template_name: Name | None = None
     text: str | None = None
 
 

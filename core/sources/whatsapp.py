@@ -40,6 +40,8 @@ class _AroundItems(Struct):
     user_preferences: list[Raw] | None = None
     user_id_update: list[Raw] | None = None
     groups: list[Raw] | None = None
+    history: list[Raw] | None = None
+    state_sync: list[Raw] | None = None
     errors: list[_Error] | None = None
 
 
@@ -227,8 +229,9 @@ def _items(around: Entry, raw: Raw, place: str) -> Iterator[Event | Reject]:
             said += 1
             for told in decode_item(scope, item, f"{place}.value.{name}[{i}]"):
                 if isinstance(told, Unknown):
-                    alone: dict[str, object] = {"metadata": value.metadata, "contacts": value.contacts or [], name: [item]}
-                    yield _unmodelled(around, told.kind, alone, item, account_id, told.contact, told.at)
+                    said_alone = told.alone or item
+                    alone: dict[str, object] = {"metadata": value.metadata, "contacts": value.contacts or [], name: [said_alone]}
+                    yield _unmodelled(around, told.kind, alone, said_alone, account_id, told.contact, told.at)
                 else:
                     yield told
     if said == 0:

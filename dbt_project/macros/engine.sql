@@ -13,6 +13,10 @@
     epoch_us({{ moment }})
 {%- endmacro %}
 
+{% macro spark__microseconds(moment) -%}
+    unix_micros({{ moment }})
+{%- endmacro %}
+
 
 {# The moment that lies so many microseconds after 1970 in UTC. #}
 {% macro from_microseconds(number) %}{{ return(adapter.dispatch('from_microseconds')(number)) }}{% endmacro %}
@@ -23,6 +27,10 @@
 
 {% macro duckdb__from_microseconds(number) -%}
     make_timestamptz({{ number }})
+{%- endmacro %}
+
+{% macro spark__from_microseconds(number) -%}
+    timestamp_micros({{ number }})
 {%- endmacro %}
 
 
@@ -37,6 +45,10 @@
     (({{ dividend }}) // ({{ divisor }}))
 {%- endmacro %}
 
+{% macro spark__whole_division(dividend, divisor) -%}
+    (({{ dividend }}) div ({{ divisor }}))
+{%- endmacro %}
+
 
 {# SHA-256 of the UTF-8 bytes of a text, in lower-case hex. #}
 {% macro sha256_hex(text) %}{{ return(adapter.dispatch('sha256_hex')(text)) }}{% endmacro %}
@@ -49,6 +61,10 @@
     sha256({{ text }})
 {%- endmacro %}
 
+{% macro spark__sha256_hex(text) -%}
+    sha2({{ text }}, 256)
+{%- endmacro %}
+
 
 {# The distinct values of a group, sorted, with commas between them. #}
 {% macro distinct_list(text) %}{{ return(adapter.dispatch('distinct_list')(text)) }}{% endmacro %}
@@ -57,12 +73,20 @@
     string_agg(distinct {{ text }}, ',' order by {{ text }})
 {%- endmacro %}
 
+{% macro spark__distinct_list(text) -%}
+    listagg(distinct {{ text }}, ',') within group (order by {{ text }})
+{%- endmacro %}
+
 
 {# The date of a moment in a time zone that is named by a column. #}
 {% macro local_date(moment, timezone) %}{{ return(adapter.dispatch('local_date')(moment, timezone)) }}{% endmacro %}
 
 {% macro default__local_date(moment, timezone) -%}
     cast(timezone({{ timezone }}, {{ moment }}) as date)
+{%- endmacro %}
+
+{% macro spark__local_date(moment, timezone) -%}
+    cast(from_utc_timestamp({{ moment }}, {{ timezone }}) as date)
 {%- endmacro %}
 
 
@@ -77,12 +101,20 @@
     strftime(timezone('UTC', {{ moment }}), '%Y-%m-%dT%H:%M:%S.%fZ')
 {%- endmacro %}
 
+{% macro spark__iso_time(moment) -%}
+    date_format({{ moment }}, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")
+{%- endmacro %}
+
 
 {# The type of a `*_at` column. #}
 {% macro moment_type() %}{{ return(adapter.dispatch('moment_type')()) }}{% endmacro %}
 
 {% macro default__moment_type() -%}
     timestamp with time zone
+{%- endmacro %}
+
+{% macro spark__moment_type() -%}
+    timestamp
 {%- endmacro %}
 
 
@@ -103,4 +135,74 @@
 
 {% macro default__text_type() -%}
     text
+{%- endmacro %}
+
+{% macro spark__text_type() -%}
+    string
+{%- endmacro %}
+
+
+{# The engine's own word for a type of a contract or of a seed's column. #}
+{% macro engine_type(contract_type) %}{{ return(adapter.dispatch('engine_type')(contract_type)) }}{% endmacro %}
+
+{% macro default__engine_type(contract_type) -%}
+    {{ return(contract_type) }}
+{%- endmacro %}
+
+{% macro spark__engine_type(contract_type) -%}
+    {%- set words = {'text': 'string', 'timestamptz': 'timestamp', 'double precision': 'double', 'integer': 'int'} -%}
+    {{ return(words.get(contract_type, contract_type)) }}
+{%- endmacro %}
+
+
+{# What a planner must be told of a table that was just built: Postgres would plan its first readers blindly. #}
+{% macro gather_statistics(relation) %}{{ return(adapter.dispatch('gather_statistics')(relation)) }}{% endmacro %}
+
+{% macro default__gather_statistics(relation) -%}
+{%- endmacro %}
+
+{% macro postgres__gather_statistics(relation) -%}
+    analyze {{ relation }}
+{%- endmacro %}
+
+
+{#
+    dbt-spark's own macros that take types, in whose place these are: contracts and seeds name types in the words of the other engines,
+    and of a seed's empty field it makes the text 'None'.
+#}
+{% macro spark__get_empty_schema_sql(columns) -%}
+    {%- set types = {} -%}
+    {%- for name in columns -%}
+        {%- do types.update({name: dict(columns[name], data_type=engine_type(columns[name]['data_type']))}) -%}
+    {%- endfor -%}
+    {{ return(default__get_empty_schema_sql(types)) }}
+{%- endmacro %}
+
+{% macro spark__create_csv_table(model, agate_table) -%}
+    {%- set types = model['config']['column_types'] -%}
+    {%- set statement_text -%}
+        create table {{ this.render() }} (
+        {%- for name in agate_table.column_names -%} {{ name }} {{ engine_type(types[name]) }} {{- ', ' if not loop.last }} {%- endfor -%}
+        )
+    {%- endset -%}
+    {%- call statement('_') -%} {{ statement_text }} {%- endcall -%}
+    {{ return(statement_text) }}
+{%- endmacro %}
+
+{% macro spark__load_csv_rows(model, agate_table) -%}
+    {%- set types = model['config']['column_types'] -%}
+    {%- set statement_text -%}
+        insert into {{ this.render() }} values
+        {% for row in agate_table.rows -%}
+            (
+            {%- for name in agate_table.column_names -%}
+                {%- set value = row[name] -%}
+                cast({{ 'null' if value is none else dbt.string_literal(value | string) }} as {{ engine_type(types[name]) }})
+                {{- ', ' if not loop.last }}
+            {%- endfor -%}
+            ) {{- ', ' if not loop.last }}
+        {% endfor %}
+    {%- endset -%}
+    {%- do adapter.add_query(statement_text, abridge_sql_log=True) -%}
+    {{ return(statement_text) }}
 {%- endmacro %}

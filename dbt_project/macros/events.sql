@@ -1,9 +1,9 @@
 {# What all events share: the first telling of each, and the lead that held its contact point. #}
 
 {#
-    The rows of a lake table that count: up to the moment of the build, each event once. Of several tellings of one event (redelivery,
-    or two sources) the first received stays; ties by the body's hash and the source, never by segment, so that any split of the
-    input gives the same rows.
+    The rows of a lake table that count: up to the moment of the build, each event once. Of several tellings of one event our own feed's
+    stays, for it knows who of us wrote, and with which action; else what they say decides (source, account, time, hash of the body), never
+    when or in which segment it came, so that lateness and any split of the input give the same rows.
 #}
 {% macro first_tellings(table) -%}
     select tellings.*
@@ -12,7 +12,13 @@
             events.*,
             row_number() over (
                 partition by events.tenant_id, events.event_id
-                order by events.received_at, events.body_hash, events.source, events.occurred_at, events.account_id
+                order by
+                    case when events.source = 'platform' then 0 else 1 end,
+                    events.source,
+                    events.account_id,
+                    events.occurred_at,
+                    events.body_hash,
+                    events.received_at
             ) as telling_no
         from {{ source('lake', table) }} as events
         where events.occurred_at <= {{ as_of() }}

@@ -1,10 +1,11 @@
 {# JSON as text, written the same way on every engine: keys in the order given, no blanks, control characters dropped. #}
 
-{# A text expression as a JSON string; null as null. #}
+{# A text expression as a JSON string; null as null. A backslash is chr(92): in a literal Spark takes it for an escape. #}
 {% macro json_text(text) -%}
     coalesce(
         '"' || replace(replace(replace(replace(replace(
-            {{ text }}, '\', '\\'), '"', '\"'), chr(10), '\n'), chr(13), '\r'), chr(9), '\t') || '"',
+            {{ text }}, chr(92), chr(92) || chr(92)), '"', chr(92) || '"'),
+            chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r'), chr(9), chr(92) || 't') || '"',
         'null'
     )
 {%- endmacro %}

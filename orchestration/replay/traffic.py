@@ -182,6 +182,7 @@ def _business(tenant_id: str, kept: Mapping[str, str]) -> Business:
         display_number="15550000001",
         merchant="acc_ReplayReplay01",
         workspace=f"ws_{tenant_id}",
+        accounts={},
         secrets=kept,
         week=week,
         holidays=(),

@@ -1,16 +1,22 @@
 """Structs as Arrow: the schema of every stored table, derived from `core.columns`, and columns of Python values as a table of it.
 
-Here belongs the one mapping from column types to Arrow types. Not here: files, engines.
+Here belongs the one mapping from column types to Arrow and polars types, and what every file of the lake says of itself. Not here: files,
+engines.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
 
 from core.columns import ColumnType, columns
+from core.events import SCHEMA_VERSION, Event
+
+VERSION_KEY, TABLE_KEY, WRITER_KEY = "flexoraa.schema_version", "flexoraa.table", "flexoraa.writer"
+"""Keys of a lake file's own metadata."""
 
 TYPES: dict[ColumnType, pa.DataType] = {
     "text": pa.string(),
@@ -25,15 +31,18 @@ TYPES: dict[ColumnType, pa.DataType] = {
 
 @cache
 def schema_of(struct: type[Struct]) -> pa.Schema:
-    """Arrow schema of an event or a reference row."""
-    return pa.schema([pa.field(each.name, TYPES[each.type], each.nullable) for each in columns(struct)])
+    """Arrow schema of an event or a reference row; that of an event has the metadata that its files carry."""
+    fields = [pa.field(each.name, TYPES[each.type], each.nullable) for each in columns(struct)]
+    return pa.schema(fields, file_metadata(struct) if issubclass(struct, Event) else None)
 
 
-def table_of(struct: type[Struct], values: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """Columns of Python values, by their names in storage, as one table.
+def file_metadata(event_type: type[Event]) -> dict[str, str]:
+    """What a file of the lake says of itself: which table it is of, in which version of the schema, and what wrote it."""
+    return {VERSION_KEY: str(SCHEMA_VERSION), TABLE_KEY: event_type.table, WRITER_KEY: f"flexoraa {version('flexoraa')}"}
 
-    Through polars, because pyarrow imports pandas, 1 s, before it looks at the first Python value.
-    """
+
+def frame_schema(struct: type[Struct]) -> dict[str, Any]:
+    """Polars' types of the columns."""
     import polars as pl  # here: 0.3 s that commands without rows never need
 
     types: dict[ColumnType, Any] = {
@@ -45,5 +54,14 @@ def table_of(struct: type[Struct], values: Mapping[str, Sequence[Any]]) -> pa.Ta
         "date": pl.Date,
         "binary": pl.Binary,
     }
-    frame = pl.DataFrame(dict(values), schema={each.name: types[each.type] for each in columns(struct)})
-    return frame.to_arrow().cast(schema_of(struct))
+    return {each.name: types[each.type] for each in columns(struct)}
+
+
+def table_of(struct: type[Struct], values: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """Columns of Python values, by their names in storage, as one table.
+
+    Through polars, because pyarrow imports pandas, 1 s, before it looks at the first Python value.
+    """
+    import polars as pl  # as above
+
+    return pl.DataFrame(dict(values), schema=frame_schema(struct)).to_arrow().cast(schema_of(struct))

@@ -6,16 +6,20 @@ Here belongs the counting. Not here: what is started for the first and stopped a
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def exclusive(lock_file: Path) -> Iterator[None]:
-    """Hold `lock_file` alone among all processes; the kernel lets go of it when the process dies."""
+def exclusive(lock_file: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold `lock_file` alone among all processes, after `on_wait` where it must wait; the kernel lets go of it when the process dies."""
     with lock_file.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -25,7 +25,7 @@ CONFIGURATION = {
 
 
 def prepare_dagster(settings: Settings, libpq_url: str) -> None:
-    """Write `dagster.yaml` and set the variables by which Dagster and dbt, in this process and its children, find this installation."""
+    """Write `dagster.yaml` and set the variables by which Dagster, in this process and its children, finds this installation."""
     settings.dagster.mkdir(parents=True, exist_ok=True)
     path = settings.dagster / "dagster.yaml"
     text = yaml.safe_dump(CONFIGURATION, sort_keys=True)
@@ -34,7 +34,6 @@ def prepare_dagster(settings: Settings, libpq_url: str) -> None:
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
     os.environ[URL_VARIABLE] = _in_schema(libpq_url)
     os.environ["FLEXORAA_HOME"] = str(settings.home)
-    os.environ["FLEXORAA_DBT_WAREHOUSE"] = str(settings.warehouse)
 
 
 def _in_schema(libpq_url: str) -> str:

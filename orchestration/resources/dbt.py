@@ -6,9 +6,10 @@ makes a second handle to the adapter, which cost 7 s more around 6 s of work her
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ class DbtError(Exception):
 class DbtRunner:
     """The port `core.ports.Dbt`: one invocation at a time, events as they happen, all in one worker process."""
 
-    def __init__(self, target: Path, logs: Path) -> None:
-        """`target` keeps dbt's parsed project and compiled SQL, `logs` its log. Nothing is started yet."""
+    def __init__(self, target: Path, logs: Path, environment: Mapping[str, str]) -> None:
+        """`target` keeps dbt's parsed project and compiled SQL, `logs` its log, `environment` is what its profile reads."""
         self._target = target
         self._logs = logs
+        self._environment = environment
         self._worker: subprocess.Popen[str] | None = None
 
     def warm(self) -> None:
@@ -43,6 +45,7 @@ class DbtRunner:
                     stderr=log,
                     text=True,
                     cwd=ROOT,
+                    env={**os.environ, **self._environment},
                 )
 
     def close(self) -> None:
@@ -61,11 +64,15 @@ class DbtRunner:
         Raises:
             DbtError: after the last event, where a node failed.
         """
+        return self.invoke("build", arguments)
+
+    def invoke(self, command_name: str, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """As `build`, for any of dbt's commands."""
         self.warm()
         worker = self._worker
         if worker is None or worker.stdin is None or worker.stdout is None:
             raise DbtError("the dbt worker has no pipes")
-        command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", "build", *arguments]
+        command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", command_name, *arguments]
         worker.stdin.write(json.dumps([*command, *_places(self._target)]) + "\n")
         worker.stdin.flush()
         errors: list[str] = []
@@ -73,7 +80,7 @@ class DbtRunner:
             event = json.loads(line)
             if "done" in event:
                 if event["done"] is not None:
-                    raise DbtError("dbt build failed:\n" + "\n".join(errors or [event["done"]]))
+                    raise DbtError(f"dbt {command_name} failed:\n" + "\n".join(errors or [event["done"]]))
                 return
             if event["info"]["level"] == "error":
                 errors.append(event["info"]["msg"])

@@ -6,17 +6,23 @@ find the warehouse free. A process of its own, because dbt's Python and Dagster'
 again for readers when it is asked to let go. Not here: who asks (`orchestration.resources.dbt`).
 """
 
+import contextlib
 import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
 
+import msgspec
 from dbt.cli.main import dbtRunner
 from dbt_common.events.base_types import EventMsg
 from google.protobuf.json_format import MessageToDict
+
+from orchestration.resources.lake_files import LakeFiles
+from orchestration.resources.spark_place import VARIABLE, SparkPlace
 
 _BUSY = threading.Event()
 _RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"})
@@ -24,8 +30,9 @@ _RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogSnapshotResult", "L
 
 def main() -> None:
     """Serve until the input ends."""
-    out = sys.stdout
-    sys.stdout = sys.stderr  # whatever dbt prints for people must not mix with the events
+    # whatever dbt prints for people, or a Java virtual machine on its own, must not mix with the events
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def put(message: EventMsg) -> None:
         if message.info.level in {"warn", "error"} or message.info.name in _RESULTS:
@@ -33,10 +40,12 @@ def main() -> None:
 
     asked: SimpleQueue[str | None] = SimpleQueue()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
-    while (line := asked.get()) is not None:
-        done = _invoke(json.loads(line), put)
-        _BUSY.clear()  # before the answer, which the next question may follow at once
-        _write(out, {"done": done})
+    with _spark() as spark:
+        while (line := asked.get()) is not None:
+            with spark():
+                done = _invoke(json.loads(line), put)
+            _BUSY.clear()  # before the answer, which the next question may follow at once
+            _write(out, {"done": done})
 
 
 def _listen(asked: "SimpleQueue[str | None]") -> None:
@@ -57,6 +66,28 @@ def _invoke(arguments: list[str], put: Callable[[EventMsg], None]) -> str | None
     return str(result.exception or "a node failed")
 
 
+@contextlib.contextmanager
+def _spark() -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
+    """What surrounds an invocation: nothing, or where the engine is Spark, a session that dbt-spark finds and its catalog kept."""
+    if VARIABLE not in os.environ:
+        yield contextlib.nullcontext
+        return
+    from orchestration.resources.spark_session import open_session, show, views  # here: the other engines do without pyspark
+
+    place = msgspec.json.decode(os.environ[VARIABLE], type=SparkPlace)
+
+    @contextlib.contextmanager
+    def invocation() -> Iterator[None]:
+        with LakeFiles(Path(place.lake)).reading(), place.locked(to_write=True):
+            place.clean()
+            show(session, place)
+            yield
+            place.keep_views(views(session))
+
+    with open_session(place) as session:
+        yield invocation
+
+
 def _write(out: IO[str], event: dict[str, Any]) -> None:
     out.write(json.dumps(event) + "\n")
     out.flush()
@@ -64,6 +95,8 @@ def _write(out: IO[str], event: dict[str, Any]) -> None:
 
 def _close_duckdb() -> None:
     """Let go of the file: dbt-duckdb keeps it open until its process ends, and others want to read it next."""
+    if os.environ.get("FLEXORAA_DBT_TARGET", "duckdb") != "duckdb":
+        return
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # here: only once dbt has an adapter
 
     environment: Any = DuckDBConnectionManager._ENV

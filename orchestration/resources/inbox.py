@@ -7,25 +7,38 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from core.holding import Removed
 from core.ports import Block, Line, Segment
 from orchestration.resources.blocks import BLOCK_BYTES, blocks_of
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
 _HASHED_BYTES = 1 << 20
+_ID_DIGITS = 16
+KEEP = timedelta(days=30)
 _BEING_WRITTEN = "being written"
 
 
 class FolderInbox:
     """Files that anybody drops into a folder. A name that starts with a dot, or has another ending, is still being written."""
 
-    def __init__(self, folder: Path, block_bytes: int = BLOCK_BYTES) -> None:
-        """Take the folder; it is made when first needed. The size of blocks is part of what a rerun must not change."""
+    def __init__(self, folder: Path, keep: timedelta = KEEP, block_bytes: int = BLOCK_BYTES) -> None:
+        """Take the folder; it is made when first needed.
+
+        Args:
+            folder: where segments are dropped.
+            keep: how long a segment stays in `done/`.
+            block_bytes: size of blocks; a rerun must not change it.
+        """
         self.folder = folder
+        self._keep = keep
         self._block_bytes = block_bytes
         self.done = folder / "done"
+        self.held = folder / "held"
         self._passed_over: dict[str, str] = {}
 
     def names(self) -> list[str]:
@@ -78,10 +91,73 @@ class FolderInbox:
 
     def settle(self, segment: Segment) -> None:
         """Move it to `done/`, under its id, so that two files of one name do not meet."""
-        self.done.mkdir(mode=0o700, parents=True, exist_ok=True)
-        prefix = f"{segment.segment_id[:16]}-"  # once, though somebody may have put it back from there
-        with contextlib.suppress(FileNotFoundError):  # somebody took it away: what it held is taken in
-            segment.path.rename(self.done / f"{prefix}{segment.path.name.removeprefix(prefix)}")
+        _move(segment, self.done)
+
+    def hold(self, segment: Segment) -> None:
+        """Move it to `held/`, under its id."""
+        _move(segment, self.held)
+
+    def put_back(self, segment_id: str) -> None:
+        """From `held/` back to where it is pending, its id in its name: the old one may be another's. No error where it is not there."""
+        for path in sorted(self.held.glob(f"{segment_id[:_ID_DIGITS]}-*")):
+            path.rename(self.folder / path.name)
+
+    def expire(self, as_of: datetime, taken_in: Callable[[Collection[str]], Mapping[str, tuple[str, datetime]]]) -> Removed:
+        """Remove from `done/` what was taken in `keep` ago or earlier, by the ledger and by its bytes; anything else is left."""
+        paths = sorted(self.done.iterdir()) if self.done.is_dir() else []
+        known = taken_in({path.name[:_ID_DIGITS] for path in paths})
+        removed = size = strange = 0
+        for path in paths:
+            segment_id, at = known.get(path.name[:_ID_DIGITS], ("", as_of))
+            if segment_id and at > as_of - self._keep:
+                continue
+            found = _segment(path)  # a name proves nothing: what was put here by hand may be all that there is of it
+            if found.segment_id != segment_id:
+                strange += 1
+                continue
+            path.unlink()
+            removed, size = removed + 1, size + found.size_bytes
+        return Removed(removed, size, strange)
+
+    def split(self, segment: Segment, is_apart: Callable[[Line], bool]) -> tuple[Segment, Segment] | None:
+        """Two pending segments in its place, the lines that are to be apart and the rest, by names that follow from its id.
+
+        None, and nothing changes, where one of them would be empty or the segment is damaged. Killed on the way, it is still there and is
+        split the same way again.
+        """
+        names = [f"{part}-{segment.segment_id[:16]}.ndjson" for part in ("apart", "rest")]
+        drafts = [self.folder / f".{name}" for name in names]
+        counts = [0, 0]
+        with drafts[0].open("wb") as apart, drafts[1].open("wb") as rest:
+            for line in self.lines(segment):
+                if line.broken is not None:
+                    counts = [0, 0]
+                    break
+                part = 0 if is_apart(line) else 1
+                (apart, rest)[part].write(line.raw + b"\n")
+                counts[part] += 1
+            for file in (apart, rest):
+                file.flush()
+                os.fsync(file.fileno())
+        if not all(counts):
+            for draft in drafts:
+                draft.unlink()
+            return None
+        for draft, name in zip(drafts, names, strict=True):
+            draft.rename(self.folder / name)
+        segment.path.unlink()
+        return _segment(self.folder / names[0]), _segment(self.folder / names[1])
+
+
+def _move(segment: Segment, folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # somebody took it away: what was to be done with it is done
+        segment.path.rename(folder / _aside(segment.segment_id, segment.path.name))
+
+
+def _aside(segment_id: str, name: str) -> str:
+    start = f"{segment_id[:_ID_DIGITS]}-"
+    return name if name.startswith(start) else start + name
 
 
 def _why_not(path: Path) -> str | None:

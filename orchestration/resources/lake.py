@@ -1,9 +1,10 @@
 """The lake folder: canonical events as Parquet, `<table>/event_date=<UTC date>/<segment>-<part>.parquet`.
 
 Here belongs writing a segment's files so that they appear together, and reading what identity resolution needs. Not here: how events
-become rows (`core.rows`), the warehouse's view of them.
+become rows (`core.rows`), which files count (`lake_files`), the warehouse's view of them (`lake_views`).
 """
 
+import contextlib
 import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,10 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.columns import columns
-from core.events import EVENT_TYPES, ContactEvent, Event, Message
-from core.identity import CHANGES, Link, Sighting
-from orchestration.resources.arrow import table_of
+from core.events import EVENT_TYPES, Appointment, ContactEvent, Event, Message
+from core.identity_holders import CHANGES, Link, Sighting
+from core.ports import Merge, SealedName
+from orchestration.resources.arrow import schema_of, table_of
+from orchestration.resources.compaction import compact, scan, take_in_again
 from orchestration.resources.durable import make_durable
+from orchestration.resources.lake_files import LakeFiles
+from orchestration.resources.lake_schema import readable
+from orchestration.resources.settings import Settings
 
 _EMPTY = date(1970, 1, 1)
 """The partition of each table's empty file, which gives the table its columns before its first event."""
@@ -32,25 +38,53 @@ _DAY_MICROS = 86_400_000_000
 class FolderLake:
     """A folder of Parquet files."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder; `prepare` makes it."""
+    def __init__(self, folder: Path, file_bytes: int = Settings.lake_file_mb << 20) -> None:
+        """Take the folder, which `prepare` makes, and the size that merged files are to have."""
         self.folder = folder
+        self.files = LakeFiles(folder)
         self._staging = folder / ".staging"
+        self._file_bytes = file_bytes
 
     def prepare(self) -> None:
-        """Make every table exist, maybe with no row, so that readers find all columns."""
-        missing = {
-            path: event_type
-            for event_type in EVENT_TYPES
-            if not (path := self.folder / event_type.table / f"event_date={_EMPTY}" / "schema.parquet").exists()
-        }
-        for path, event_type in missing.items():
+        """Make every table exist, maybe with no row, so that whoever reads the folder finds today's columns.
+
+        Raises:
+            LakeError: a file cannot be read by this version, or is gone; nothing was written then.
+        """
+        for event_type in EVENT_TYPES:
+            readable(event_type, self.files.live(event_type.table))
+        stale: dict[Path, type[Event]] = {}
+        for event_type in EVENT_TYPES:
+            path = self.folder / event_type.table / f"event_date={_EMPTY}" / "schema.parquet"
+            if not path.exists() or not pq.read_schema(path).equals(schema_of(event_type), check_metadata=True):
+                stale[path] = event_type
+        for path, event_type in stale.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(table_of(event_type, {}), path.with_suffix(".tmp"))
-        make_durable([path.with_suffix(".tmp") for path in missing])
-        for path in missing:
+        make_durable([path.with_suffix(".tmp") for path in stale])
+        for path in stale:
             path.with_suffix(".tmp").rename(path)
-        make_durable({folder for path in missing for folder in (path.parent, path.parent.parent, self.folder)})
+        make_durable({folder for path in stale for folder in (path.parent, path.parent.parent, self.folder)})
+
+    def compact(self, min_files: int) -> Iterator[Merge]:
+        """Merge the small files of each date that has at least so many."""
+        return compact(self.files, self._file_bytes, min_files)
+
+    def sweep(self) -> int | None:
+        """Remove files that no longer count; how many, or None while somebody reads the lake."""
+        return self.files.sweep()
+
+    @contextlib.contextmanager
+    def replace(self, segment_id: str) -> Iterator["PartWriter"]:
+        """All of a small segment in one part: staged, written and, on a good end, published."""
+        shutil.rmtree(self._aside(segment_id), ignore_errors=True)
+        self.stage(segment_id)
+        try:
+            writer = self.part(segment_id, 0)
+            yield writer
+            self.publish({segment_id: writer.close()})
+        finally:
+            shutil.rmtree(self._aside(segment_id), ignore_errors=True)
 
     def stage(self, segment_id: str) -> None:
         """A folder aside for the segment."""
@@ -61,24 +95,40 @@ class FolderLake:
         return PartWriter(self._aside(segment_id), f"{segment_id[:_STEM]}-{part:05d}")
 
     def publish(self, staged: Mapping[str, Collection[str]]) -> None:
-        """Make files and the folders that name them durable, and only then drop what an earlier try of these segments left."""
-        targets = {
-            self._aside(segment_id) / name: self.folder.joinpath(*name.split("~")) for segment_id, names in staged.items() for name in names
-        }
-        folders = {target.parent for target in targets.values()}
-        stems = {segment_id[:_STEM] for segment_id in staged}
-        earlier = {path for path in self.folder.glob("*/event_date=*/*.parquet") if path.name[:_STEM] in stems}
+        """Make files and the folders that name them durable, and drop what an earlier try of these segments left."""
+        names = {segment_id: {each: Path(*each.split("~")) for each in each_of} for segment_id, each_of in staged.items()}
+        folders = {self.folder / target.parent for targets in names.values() for target in targets.values()}
         made = {parent for folder in folders if not folder.exists() for parent in (folder.parent, self.folder)}
+        earlier = self._earlier(staged)
         for folder in folders:  # all of them before the first file moves: that is what a full disk refuses
             folder.mkdir(parents=True, exist_ok=True)
-        make_durable(targets)
-        for path, target in targets.items():
-            path.rename(target)
+        make_durable([self._aside(segment_id) / name for segment_id, targets in names.items() for name in targets])
+        for segment_id, targets in names.items():
+            self._put(segment_id, targets, earlier[segment_id[:_STEM]])
         make_durable(folders | made)
-        for path in earlier.difference(targets.values()):
-            path.unlink()
         for segment_id in staged:
             self._aside(segment_id).rmdir()
+
+    def _put(self, segment_id: str, targets: Mapping[str, Path], earlier: set[Path]) -> None:
+        def put() -> None:
+            for name, target in targets.items():
+                (self._aside(segment_id) / name).rename(self.folder / target)
+            for path in earlier.difference(self.folder / target for target in targets.values()):
+                path.unlink()
+
+        if self.files.was_merged(segment_id[:_STEM]):
+            take_in_again(self.files, segment_id, list(targets.values()), put)
+        else:
+            put()
+
+    def _earlier(self, segment_ids: Collection[str]) -> dict[str, set[Path]]:
+        """Files of these segments that are in the lake already, by stem: one look at the folders for all of them."""
+        found: dict[str, set[Path]] = {each[:_STEM]: set() for each in segment_ids}
+        for path in self.folder.glob("*/event_date=*/*.parquet"):
+            stem = path.name.rpartition("-")[0]
+            if stem in found:
+                found[stem].add(path)
+        return found
 
     def discard(self) -> None:
         """Drop what was written aside and not published."""
@@ -91,46 +141,77 @@ class FolderLake:
         """Every point that any event names; a change of number names the old one without being a sign of life of it."""
         import polars as pl  # here: 0.2 s that most commands never need
 
-        frames = [
-            self._scan(event_type)
-            .filter(~pl.col("kind").is_in(CHANGES) if (event_type, column.field) == (ContactEvent, "contact") else pl.lit(True))
-            .select(
-                "tenant_id",
-                pl.col(column.name).alias("point_id"),
-                "occurred_at",
-                pl.lit(event_type is Message).alias("is_message"),
+        with self.files.reading():
+            told = self._scan(ContactEvent).filter(pl.col("occurred_at") <= as_of)
+            changes = told.filter(pl.col("kind").is_in(CHANGES)).select("tenant_id", "contact_point_id", "other_point_id")
+            points = [changes.select("tenant_id", pl.col(name).alias("point_id")) for name in ("contact_point_id", "other_point_id")]
+            changed = pl.concat(points).unique().with_columns(is_changed=True)
+            is_change, is_link = pl.col("kind").is_in(CHANGES), pl.col("kind") == "linked"
+            frames = [
+                self._scan(event_type)
+                .filter(~is_change if (event_type, column.field) == (ContactEvent, "contact") else pl.lit(True))
+                .select(
+                    "tenant_id",
+                    pl.col(column.name).alias("point_id"),
+                    "occurred_at",
+                    (is_link if event_type is ContactEvent else pl.lit(event_type is Message)).alias("is_sign"),
+                )
+                for event_type in EVENT_TYPES
+                for column in columns(event_type)
+                if column.role == "point"
+            ]
+            seen = (
+                pl.concat(frames)
+                .filter(pl.col("occurred_at") <= as_of)
+                .drop_nulls("point_id")
+                .join(changed, on=("tenant_id", "point_id"), how="left")
+                .group_by("tenant_id", "point_id")
+                .agg(
+                    pl.col("occurred_at").min().alias("first"),
+                    pl.col("occurred_at").filter(pl.col("is_sign") & pl.col("is_changed").fill_null(False)).unique().sort().alias("signs"),
+                )
+                .sort("tenant_id", "first", "point_id")
             )
-            for event_type in EVENT_TYPES
-            for column in columns(event_type)
-            if column.role == "point"
-        ]
-        seen = (
-            pl.concat(frames)
-            .filter(pl.col("occurred_at") <= as_of)
-            .drop_nulls("point_id")
-            .group_by("tenant_id", "point_id")
-            .agg(pl.col("occurred_at").min().alias("first"), pl.col("occurred_at").filter("is_message").max().alias("last"))
-            .sort("tenant_id", "first", "point_id")
-        )
-        return map(Sighting._make, seen.collect(engine="streaming").iter_rows())
+            rows = seen.collect(engine="streaming").iter_rows()
+        return (Sighting(tenant, point, first, tuple(signs)) for tenant, point, first, signs in rows)
 
     def links(self, as_of: datetime) -> Iterable[Link]:
-        """Every distinct evidence that two points are one person."""
+        """Every distinct evidence that two points are one person; a booking through a link of ours names a lead id instead of a point."""
         import polars as pl  # as above
 
-        evidence = (
-            self._scan(ContactEvent)
-            .filter(pl.col("other_point_id").is_not_null() & (pl.col("occurred_at") <= as_of))
-            .select("tenant_id", "kind", "contact_point_id", "other_point_id", "occurred_at")
-            .unique()
-            .sort("tenant_id", "occurred_at", "contact_point_id", "other_point_id", "kind")
-        )
-        return map(Link._make, evidence.collect().iter_rows())
+        with self.files.reading():
+            told = self._scan(ContactEvent).select("tenant_id", "kind", "contact_point_id", "other_point_id", "occurred_at", "source")
+            booked = self._scan(Appointment).select(
+                "tenant_id", pl.lit("utm_lead").alias("kind"), "contact_point_id", pl.col("utm_lead_id").alias("other_point_id"),
+                "occurred_at", "source",
+            )  # fmt: skip
+            evidence = (
+                pl.concat([told, booked])
+                .drop_nulls(["contact_point_id", "other_point_id"])
+                .filter(pl.col("occurred_at") <= as_of)
+                .unique()
+                .sort("tenant_id", "occurred_at", "contact_point_id", "other_point_id", "kind", "source")
+            )
+            return map(Link._make, evidence.collect().iter_rows())
+
+    def names(self, as_of: datetime) -> Iterable[SealedName]:
+        """The last name that was told of each point, sealed; ties by the event's id."""
+        import polars as pl  # as above
+
+        with self.files.reading():
+            named = (
+                self._scan(ContactEvent)
+                .filter(pl.col("name_enc").is_not_null() & (pl.col("occurred_at") <= as_of))
+                .select("tenant_id", "contact_point_id", "event_id", "name_enc", "occurred_at")
+                .sort("occurred_at", "event_id", "name_enc")
+                .group_by("tenant_id", "contact_point_id", maintain_order=True)
+                .last()
+                .sort("tenant_id", "contact_point_id")
+            )
+            return map(SealedName._make, named.collect().iter_rows())
 
     def _scan(self, event_type: type[Event]) -> Any:
-        import polars as pl  # as above
-
-        return pl.scan_parquet(self.folder / event_type.table / "*" / "*.parquet", hive_partitioning=False, missing_columns="insert")
+        return scan(event_type, [file.path for file in readable(event_type, self.files.live(event_type.table))])
 
     def event_dates(self) -> tuple[date, date] | None:
         """The first and the last event date, by the folders' names."""
@@ -150,7 +231,9 @@ class PartWriter:
 
     def add(self, event_type: type[Event], values: Mapping[str, Sequence[Any]]) -> None:
         """Keep columns as Arrow: a tenth of what the same takes as Python values."""
-        self._tables[event_type].append(table_of(event_type, values))
+        table = table_of(event_type, values)
+        if table.num_rows:
+            self._tables[event_type].append(table)
 
     def close(self) -> list[str]:
         """Write the files; returns their names in the folder."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from orchestration.resources.platform import Platform
 
 PORTS = (
-    "clock", "progress", "vault", "inbox", "lake", "ledger", "reference", "warehouse", "publisher", "outbox", "senders", "receipts",
-    "dbt", "workers",
+    "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
+    "outbox", "senders", "receipts",
+    "dbt", "identity", "pull", "workers",
 )  # fmt: skip
 
 _OPENED = ExitStack()

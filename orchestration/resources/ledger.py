@@ -1,17 +1,25 @@
-"""What was taken in and what was turned away: segments, their counts, the quarantine, and the directory of connections.
+"""What was taken in and what was turned away: segments, their counts, those that are held whole, and the directory of connections.
 
-Here belongs the state that ingestion keeps in schema `ops`. Not here: how a segment is read (`assets.intake`), the tenants file.
+Here belongs the state that ingestion keeps in schema `ops`. Not here: how a segment is read (`assets.intake`), what becomes of the
+quarantine (`quarantine`), the tenants file.
 """
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 
+import core
+from core.holding import HeldSegment
 from core.intake import Account, Directory
 from core.ports import Clock, Count, Held, Segment
+from core.quarantine import quarantine_id
 from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
@@ -37,7 +45,7 @@ class PostgresLedger:
         """Note a segment as taken in, with its counts and rejects, in one transaction; again changes nothing."""
         row = {
             "segment_id": segment.segment_id,
-            "path": segment.path.name.encode(errors="replace").decode(),  # a file name need not be UTF-8
+            "path": _name(segment),
             "size_bytes": segment.size_bytes,
             "line_count": line_count,
             "ingested_at": self._clock.now(),
@@ -51,6 +59,8 @@ class PostgresLedger:
                 ),
                 row,
             )
+            taken = text("update ops.held_segments set state = 'taken' where segment_id = :segment_id")
+            connection.execute(taken, {"segment_id": segment.segment_id})
             if counts:
                 connection.execute(
                     text(
@@ -70,9 +80,68 @@ class PostgresLedger:
                     [_held_row(segment, each) for each in held],
                 )
 
+    def taken_in(self, starts: Collection[str]) -> Mapping[str, tuple[str, datetime]]:
+        """Id and moment of the segments that were taken in, by the first 16 digits of the id."""
+        query = text("select left(segment_id, 16), segment_id, ingested_at from ops.segments where left(segment_id, 16) = any(:starts)")
+        with self._state.begin() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query, {"starts": list(starts)})}
+
+    def circumstances(self) -> str:
+        """A digest of all connections and of the decoders' code: where it is the same, the same bytes are as broken as before."""
+        query = text("select coalesce(md5(string_agg(tenant_id || ' ' || config_sha256, ',' order by tenant_id)), '') from ops.tenants")
+        with self._state.begin() as connection:
+            return f"{connection.execute(query).scalar_one()}:{_decoders()}"
+
+    def hold(self, segment: Segment, verdicts: Sequence[Mapping[str, Any]], tried_with: str) -> None:
+        """Note that a segment is held, and under which circumstances it was tried."""
+        query = text(
+            "insert into ops.held_segments (segment_id, path, size_bytes, state, held_at, tried_with, verdicts) values "
+            "(:segment_id, :path, :size_bytes, 'held', :held_at, :tried_with, cast(:verdicts as jsonb)) "
+            "on conflict (segment_id) do update set state = 'held', path = excluded.path, tried_with = excluded.tried_with, "
+            "verdicts = excluded.verdicts"
+        )
+        row = {
+            "segment_id": segment.segment_id,
+            "path": _name(segment),
+            "size_bytes": segment.size_bytes,
+            "held_at": self._clock.now(),
+            "tried_with": tried_with,
+            "verdicts": json.dumps(verdicts),
+        }
+        with self._state.begin() as connection:
+            connection.execute(query, row)
+
+    def held(self) -> Sequence[HeldSegment]:
+        """Segments that are held, or released and not yet taken in, oldest first."""
+        return self._held("state <> 'taken'", {})
+
+    def to_try(self, tried_with: str) -> Sequence[HeldSegment]:
+        """Those of them that were released, or last tried under other circumstances."""
+        return self._held("state = 'released' or (state = 'held' and tried_with <> :tried_with)", {"tried_with": tried_with})
+
+    def is_released(self, segment_id: str) -> bool:
+        """Whether a person has decided that it is taken in, however much of it is broken."""
+        return bool(self._held("state = 'released' and segment_id = :segment_id", {"segment_id": segment_id}))
+
+    def release(self, segment_id: str) -> HeldSegment | None:
+        """Decide it; None where no held segment's id begins so, or several do."""
+        found = self._held("state <> 'taken' and segment_id like :start", {"start": segment_id.replace("%", "") + "%"})
+        if len(found) != 1:
+            return None
+        with self._state.begin() as connection:
+            query = text("update ops.held_segments set state = 'released' where segment_id = :segment_id")
+            connection.execute(query, {"segment_id": found[0].segment_id})
+        return found[0]
+
+    def _held(self, where: str, values: Mapping[str, str]) -> list[HeldSegment]:
+        query = text(f"select segment_id, path, state, held_at, verdicts from ops.held_segments where {where} order by held_at, segment_id")
+        with self._state.begin() as connection:
+            rows: Sequence[Any] = connection.execute(query, values).all()
+        return [HeldSegment(*row) for row in rows]
+
     def counts(self) -> Mapping[tuple[str, str, str], Count]:
         """Counts by (segment, tenant, source), of all segments."""
-        query = text("select segment_id, tenant_id, source, received, accepted, rejected from ops.segment_counts")
+        query = text("select segment_id, tenant_id, source, received, accepted, rejected, replayed from ops.segment_counts")
         with self._state.begin() as connection:
             return {(row[0], row[1], row[2]): Count(*row[1:]) for row in connection.execute(query)}
 
@@ -102,9 +171,17 @@ class PostgresLedger:
         return Directory(accounts)
 
 
+def _name(segment: Segment) -> str:
+    return segment.path.name.encode(errors="replace").decode()  # a file name need not be UTF-8
+
+
 def _held_row(segment: Segment, held: Held) -> dict[str, object]:
-    return {
-        "quarantine_id": f"{segment.segment_id[:32]}-{held.line}-{held.item}",
-        "segment_id": segment.segment_id,
-        **held._asdict(),
-    }
+    return {"quarantine_id": quarantine_id(segment.segment_id, held), "segment_id": segment.segment_id, **held._asdict()}
+
+
+@cache
+def _decoders() -> str:
+    """A digest of the code that decides whether a line can be taken in."""
+    package = Path(core.__file__).parent
+    files = sorted([*package.glob("*.py"), *(package / "sources").glob("*.py")])
+    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:16]

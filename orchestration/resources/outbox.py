@@ -49,14 +49,16 @@ _FINISH = text(
     "request_sha256 = :request_sha256, response_sha256 = :response_sha256, detail = :reason "
     "where action_id = :action_id and attempt = :attempt"
 )
-# Aggregates: whatever the marts hold, there is one answer, and the careful one.
+# Aggregates: whatever the marts hold, there is one answer, and the careful one. The lead is that of the newest request: since the action
+# was put in the outbox, its lead may have turned out to be part of another, who may have opted out.
 _STANDING = text(
-    "select wanted.until is not null, lead.is_opted_out, lead.is_erased, "
-    "exists (select from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = :lead_id "
+    "with asked as (select min(expires_at) as until, coalesce(min(lead_id), :lead_id) as lead_id from serving.act_requests "
+    "where tenant_id = :tenant_id and action_id = :action_id) select wanted.until is not null, lead.is_opted_out, lead.is_erased, "
+    "exists (select from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = wanted.lead_id "
     "and contact_point_id = :point_id and valid_to_at is null), wanted.until "
-    "from (select min(expires_at) as until from serving.act_requests where tenant_id = :tenant_id and action_id = :action_id) as wanted, "
-    "(select coalesce(bool_or(is_opted_out), false) as is_opted_out, coalesce(bool_or(is_erased), false) as is_erased "
-    "from serving.dim_leads where tenant_id = :tenant_id and lead_id = :lead_id) as lead"
+    "from asked as wanted, lateral (select coalesce(bool_or(is_opted_out), false) as is_opted_out, "
+    "coalesce(bool_or(is_erased), false) as is_erased "
+    "from serving.dim_leads where tenant_id = :tenant_id and lead_id = wanted.lead_id) as lead"
 )
 
 

@@ -14,13 +14,19 @@ import httpx
 from core.ports import Clock, Progress
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
+from orchestration.resources.dbt_profile import dbt_environment
+from orchestration.resources.engines import warehouse_of
 from orchestration.resources.google_keys import GoogleKeys
+from orchestration.resources.identity import PostgresIdentity
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
+from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.lookup import VaultLookup
 from orchestration.resources.outbox import PostgresOutbox
 from orchestration.resources.progress import TerminalProgress
+from orchestration.resources.pull.vendors import VendorPull
+from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.senders import senders
@@ -29,7 +35,7 @@ from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
-from orchestration.resources.warehouse import Warehouse
+from orchestration.resources.warehouse import EngineWarehouse
 from orchestration.resources.workers import Outside, ProcessWorkers
 
 
@@ -44,14 +50,18 @@ class Platform:
     vault: Vault
     inbox: FolderInbox
     lake: FolderLake
+    lake_rows: FolderLakeRows
+    quarantine: PostgresQuarantine
     ledger: PostgresLedger
     reference: ParquetReference
-    warehouse: Warehouse
+    warehouse: EngineWarehouse
     publisher: PostgresPublisher
     outbox: PostgresOutbox
     lookup: VaultLookup
     client: httpx.Client
     dbt: DbtRunner
+    identity: PostgresIdentity
+    pull: VendorPull
     workers: ProcessWorkers
 
     def ports(self) -> dict[str, Any]:
@@ -63,6 +73,8 @@ class Platform:
             "vault": self.vault,
             "inbox": self.inbox,
             "lake": self.lake,
+            "lake_rows": self.lake_rows,
+            "quarantine": self.quarantine,
             "ledger": self.ledger,
             "reference": self.reference,
             "warehouse": self.warehouse,
@@ -71,6 +83,8 @@ class Platform:
             "senders": senders(tools),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
+            "identity": self.identity,
+            "pull": self.pull,
             "workers": self.workers,
         }
 
@@ -78,23 +92,25 @@ class Platform:
 @contextlib.contextmanager
 def open_platform(settings: Settings, clock: Clock | None = None, progress: Progress | None = None) -> Iterator[Platform]:
     """Open every adapter of an installation; the state is held for as long as the block lasts."""
-    clock = clock or SystemClock()
+    clock, progress = clock or SystemClock(), progress or TerminalProgress()
     timeout = httpx.Timeout(settings.http_read_seconds, connect=settings.http_connect_seconds)
     with (
         open_state(settings) as state,
         httpx.Client(timeout=timeout) as client,
-        contextlib.closing(DbtRunner(settings.dbt_target, settings.logs)) as dbt,
+        contextlib.closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url))) as dbt,
     ):
-        vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake)
-        warehouse = Warehouse(settings.warehouse, settings.lake, settings.reference)
+        vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake, settings.lake_file_mb << 20)
+        warehouse = warehouse_of(settings, state.libpq_url)
         yield Platform(
             settings=settings,
             state=state,
             clock=clock,
-            progress=progress or TerminalProgress(),
+            progress=progress,
             vault=vault,
-            inbox=FolderInbox(settings.inbox),
+            inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
             lake=lake,
+            lake_rows=FolderLakeRows(settings.lake),
+            quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
             reference=ParquetReference(settings, state),
             warehouse=warehouse,
@@ -103,6 +119,8 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
+            identity=PostgresIdentity(state, vault),
+            pull=VendorPull(settings, state, vault, client, clock, progress),
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
         )
 

@@ -6,7 +6,7 @@ Here belongs the export, and reading rows back from the state. Not here: how row
 import io
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,14 +18,15 @@ from msgspec import Struct
 
 from core.business_time import Calendar, intervals
 from core.columns import columns
-from core.reference import REFERENCE_TYPES, BusinessInterval, LeadPoint, Run
+from core.ports import Leads
+from core.reference import REFERENCE_TYPES, BusinessInterval, LeadAlias, LeadLink, LeadPoint, Run
 from orchestration.resources.arrow import table_of
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
 
 _Row = TypeVar("_Row", bound=Struct)
 
-_CONFIGURED = tuple(each for each in REFERENCE_TYPES if each not in {BusinessInterval, LeadPoint, Run})
+_CONFIGURED = tuple(each for each in REFERENCE_TYPES if each not in {BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run})
 
 
 class ParquetReference:
@@ -36,20 +37,20 @@ class ParquetReference:
         self._folder = settings.reference
         self._state = state
 
-    def export(self, as_of: datetime, business_range: tuple[date, date], lead_points: Iterable[LeadPoint]) -> Mapping[str, int]:
+    def export(self, as_of: datetime, business_range: tuple[date, date], leads: Leads) -> Mapping[str, int]:
         """Write every reference table, and say how many rows each has.
 
         Args:
             as_of: the moment of the build; the one row of `run`.
             business_range: UTC dates [first, last) for which calendars are laid out.
-            lead_points: which lead holds which contact point.
+            leads: which lead holds which contact point, by which evidence.
 
         A file is written beside and moved into place, and only where its bytes change. All exist always, if need be with no row.
         """
         bodies = _bodies(self._state)
         rows: dict[type[Struct], Sequence[Struct]] = {each: _decoded(bodies, each) for each in _CONFIGURED}
         rows[BusinessInterval] = _business_intervals(bodies, business_range)
-        rows[LeadPoint] = list(lead_points)
+        rows |= {LeadPoint: leads.points, LeadAlias: leads.aliases, LeadLink: leads.links}
         rows[Run] = [Run(as_of=as_of)]
         self._folder.mkdir(parents=True, exist_ok=True)
         for struct, each in rows.items():

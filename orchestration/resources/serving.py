@@ -14,12 +14,12 @@ from datetime import datetime
 
 import psycopg
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 from psycopg import sql
 
 from core.ports import Clock
+from orchestration.resources.copying import copy_in
 from orchestration.resources.state import State, protect_table
-from orchestration.resources.warehouse import Warehouse, WarehouseError
+from orchestration.resources.warehouse import EngineWarehouse, WarehouseError
 
 _LOCK = 5_146_007_023  # the advisory lock of publishers; any number that nobody else of this database uses
 _TYPES = {"string": "text", "large_string": "text", "bool": "boolean", "int32": "bigint", "int64": "bigint", "double": "double precision"}
@@ -41,7 +41,7 @@ _REPLACE = (
 class PostgresPublisher:
     """Copies marts and puts them in place together, so a reader sees either all old or all new rows."""
 
-    def __init__(self, state: State, warehouse: Warehouse, clock: Clock) -> None:
+    def __init__(self, state: State, warehouse: EngineWarehouse, clock: Clock) -> None:
         """Take the two ends and the clock that dates a publication."""
         self._state = state
         self._warehouse = warehouse
@@ -78,11 +78,7 @@ def _replace(connection: psycopg.Connection, mart: str, table: pa.Table) -> None
         _create(connection, mart, wanted)
     name = sql.Identifier(mart)
     connection.execute(sql.SQL("create temporary table {name} (like serving.{name}) on commit drop").format(name=name))
-    with connection.cursor() as cursor, cursor.copy(sql.SQL("copy pg_temp.{} from stdin with (format csv)").format(name)) as copy:
-        for batch in table.to_batches(max_chunksize=50_000):
-            sink = pa.BufferOutputStream()
-            pa_csv.write_csv(batch, sink, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
-            copy.write(sink.getvalue())
+    copy_in(connection, sql.SQL("pg_temp.{}").format(name), table.to_batches())
     connection.execute(sql.SQL("analyze pg_temp.{}").format(name))
     for statement in _REPLACE:
         connection.execute(sql.SQL(statement).format(mart=name))

@@ -172,6 +172,10 @@ def _write(connection: Connection, wanted: _Wanted, vault: Vault, at: datetime) 
     for each in tenant.destinations:
         body = Jsonb({"destination_id": each.id, "kind": each.kind})
         rows.append((tenant.id, "destinations", each.id, each.valid_from, each.valid_to, body))
+    for watched in tenant.connections:
+        if watched.watch_topic is not None:
+            body = Jsonb({"connection_id": watched.id, "topic": watched.watch_topic})
+            rows.append((tenant.id, "watches", watched.id, watched.valid_from, watched.valid_to, body))
     connection.execute("delete from ops.reference where tenant_id = %s", (tenant.id,))
     with connection.cursor() as cursor:
         cursor.executemany(

@@ -1,14 +1,14 @@
-"""The DuckDB warehouse: lake and reference as views, marts to read.
+"""What every engine's warehouse does, and the DuckDB one: lake and reference as views, marts to read.
 
 Here belongs everything that opens the warehouse file from Python; dbt opens it for itself. A file that one process writes cannot be opened
-by any other, not even to read (measured), so sensors never come here: they read `serving` in Postgres. Not here: what models say.
+by any other, not even to read (measured), so sensors never come here: they read `serving` in Postgres. Not here: what models say, the other
+engines (`warehouse_postgres`, `warehouse_spark`), which one an installation has (`engines`).
 """
 
 import contextlib
-import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +16,11 @@ import pyarrow as pa
 from core.events import EVENT_TYPES, Unmodelled
 from core.ports import Count
 from core.reference import REFERENCE_TYPES
+from orchestration.resources.fingerprint import Mart, fingerprint
+from orchestration.resources.lake_files import LakeFiles
+from orchestration.resources.lake_views import lake_query, quote
+
+__all__ = ["EngineWarehouse", "Mart", "Warehouse", "WarehouseBusyError", "WarehouseError"]
 
 _CONTRACT_TYPES = {"VARCHAR": "text", "TIMESTAMP WITH TIME ZONE": "timestamptz", "DOUBLE": "double precision"}
 
@@ -24,33 +29,139 @@ class WarehouseError(Exception):
     """The warehouse cannot be opened or asked; the message says what to do."""
 
 
-class Mart(NamedTuple):
-    """One mart's rows as a fingerprint: equal fingerprints, equal ordered rows."""
-
-    rows: int
-    checksum: str
+class WarehouseBusyError(WarehouseError):
+    """Another process has the warehouse open."""
 
 
-class Warehouse:
+class EngineWarehouse(ABC):
+    """One engine's tables over the folders of lake and reference. What is counted in the lake is read from its files, on any engine."""
+
+    def __init__(self, lake: Path, reference: Path) -> None:
+        """Take the folders; nothing is opened yet."""
+        self._lake = LakeFiles(lake)
+        self._reference = reference
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Show the engine what lake and reference hold now, as tables or views `lake.*` and `reference.*`.
+
+        Raises:
+            LakeError: a file of the lake cannot be read by this version, or is gone.
+        """
+
+    @abstractmethod
+    def follow(self) -> bool:
+        """Let go of files of the lake that no longer count, if there is a warehouse; False while another process has it open."""
+
+    @abstractmethod
+    def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
+        """Whole marts as Arrow tables, all from one moment."""
+
+    @abstractmethod
+    def query(self, statement: str) -> pa.Table:
+        """The answer to one read-only statement, in the engine's own SQL.
+
+        Raises:
+            WarehouseError: the statement is wrong, is not one query, or would write.
+        """
+
+    @abstractmethod
+    def names(self, schema: str = "marts") -> list[str]:
+        """Tables of a schema."""
+
+    @abstractmethod
+    def columns(self) -> dict[str, dict[str, str]]:
+        """Types of the columns of every mart, in the words of dbt's contracts."""
+
+    @abstractmethod
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every mart."""
+
+    def fingerprints(self) -> Mapping[str, Mart]:
+        """Ordered checksum of every mart, the same on every engine that holds the same rows."""
+        return {name: fingerprint(table) for name, table in self.read(self.names()).items()}
+
+    def lake_counts(self) -> Mapping[tuple[str, str, str], int]:
+        """Lake rows by (segment, tenant, source): the other side of the intake's own counts."""
+        return {key: accepted for key, (accepted, _) in self._lake_rows().items()}
+
+    def conservation(self, counts: Mapping[tuple[str, str, str], Count]) -> dict[str, dict[str, int]]:
+        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it.
+
+        What was replayed is counted where the replay took it in, and no longer where it was first received.
+        """
+        duplicates = {key: repeated for key, (_, repeated) in self._lake_rows().items()}
+        by_source: dict[str, dict[str, int]] = {}
+        for key, count in counts.items():
+            total = by_source.setdefault(count.source or "unknown", dict.fromkeys(("received", "accepted", "duplicate", "rejected"), 0))
+            repeated = duplicates.get(key, 0)
+            for name, number in zip(
+                total, (count.received - count.replayed, count.accepted - repeated, repeated, count.rejected), strict=True
+            ):
+                total[name] += number
+        return dict(sorted(by_source.items()))
+
+    def unmodelled(self) -> dict[tuple[str, str], int]:
+        """Events of types that no decoder models yet, each once, by source and the vendor's name of the type."""
+        with self._lake.reading(), duckdb.connect() as connection:  # as above
+            events = lake_query(self._lake, Unmodelled)
+            query = f"select source, kind, count(distinct (tenant_id, event_id)) from ({events}) group by all order by all"
+            return {(row[0], row[1]): row[2] for row in connection.execute(query).fetchall()}
+
+    def _lake_rows(self) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """Rows, and those of them that repeat an earlier one, by (segment, tenant, source)."""
+        with self._lake.reading(), duckdb.connect() as connection:  # not the warehouse: its file may be in use, or not be there yet
+            events = " union all ".join(
+                f"select tenant_id, source, event_id, received_at, body_hash, segment_id, '{event.table}' as kind "
+                f"from ({lake_query(self._lake, event)})"
+                for event in EVENT_TYPES
+            )
+            query = (
+                "select segment_id, tenant_id, source, count(*), count(*) filter (where nth > 1) from ("
+                "select segment_id, tenant_id, source, row_number() over (partition by tenant_id, kind, event_id "
+                f"order by received_at, body_hash, source, segment_id) as nth from ({events})) group by all"
+            )
+            return {(row[0], row[1], row[2]): (row[3], row[4]) for row in connection.execute(query).fetchall()}
+
+
+class Warehouse(EngineWarehouse):
     """A DuckDB file over the folders of lake and reference."""
 
     def __init__(self, path: Path, lake: Path, reference: Path) -> None:
         """Take the places; nothing is opened yet."""
+        super().__init__(lake, reference)
         self.path = path
-        self._lake = lake
-        self._reference = reference
 
     def prepare(self) -> None:
-        """Make the views `lake.*` and `reference.*` over the Parquet files; every file there is read as of the next query."""
+        """Make the views `lake.*` over the files that count now, and `reference.*` over whatever lies there at the next query.
+
+        Raises:
+            LakeError: a file of the lake cannot be read by this version, or is gone.
+        """
         with self._open(read_only=False) as connection:
-            for schema in ("lake", "reference"):
-                connection.execute(f"create schema if not exists {schema}")
-            for event in EVENT_TYPES:
-                connection.execute(f"create or replace view lake.{event.table} as from {self._lake_table(event.table)}")
+            self._show_lake(connection)
+            connection.execute("create schema if not exists reference")
             for row in REFERENCE_TYPES:
                 table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
-                files = _quote(self._reference / f"{table}.parquet")
+                files = quote(self._reference / f"{table}.parquet")
                 connection.execute(f"create or replace view reference.{table} as from read_parquet({files})")
+
+    def follow(self) -> bool:
+        """Show the files of the lake that count now, if there is a warehouse; False while another process has it open."""
+        if not self.path.exists():
+            return True
+        try:
+            with self._open(read_only=False) as connection:
+                self._show_lake(connection)
+        except WarehouseBusyError:
+            return False
+        return True
+
+    def _show_lake(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("create schema if not exists lake")
+        with self._lake.reading():
+            for event in EVENT_TYPES:
+                connection.execute(f"create or replace view lake.{event.table} as {lake_query(self._lake, event)}")
 
     def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
         """Whole marts as Arrow tables, all from one moment."""
@@ -58,14 +169,9 @@ class Warehouse:
             return {mart: connection.sql(f'from marts."{mart}"').to_arrow_table() for mart in marts}
 
     def query(self, statement: str) -> pa.Table:
-        """The answer to one read-only statement.
-
-        Raises:
-            WarehouseError: the statement is wrong, is not one query, or would write.
-        """
-        with self._open(read_only=True) as connection:
-            # a query may read the lake through its views, and no other file, and reach nothing outside
-            connection.execute(f"set allowed_directories = [{_quote(self._lake)}, {_quote(self._reference)}]")
+        """As `EngineWarehouse.query`; it reads the lake through its views, and no other file."""
+        with self._lake.reading(), self._open(read_only=True) as connection:
+            connection.execute(f"set allowed_directories = [{quote(self._lake.folder)}, {quote(self._reference)}]")
             connection.execute("set enable_external_access = false")
             parsed = connection.extract_statements(statement)
             if len(parsed) != 1:
@@ -96,64 +202,6 @@ class Warehouse:
         with self._open(read_only=True) as connection:
             return {name: connection.execute(f'select count(*) from marts."{name}"').fetchall()[0][0] for name in names}
 
-    def fingerprints(self) -> Mapping[str, Mart]:
-        """Ordered checksum of every mart: rows as JSON text, sorted, hashed."""
-        with self._open(read_only=True) as connection:
-            found = {}
-            for name in self.names():
-                lines = connection.sql(f'select to_json(mart) as line from marts."{name}" as mart order by line').fetchall()
-                digest = hashlib.sha256()
-                for (line,) in lines:
-                    digest.update(line.encode() + b"\n")
-                found[name] = Mart(len(lines), digest.hexdigest())
-            return found
-
-    def lake_counts(self) -> Mapping[tuple[str, str, str], int]:
-        """Lake rows by (segment, tenant, source): the other side of the intake's own counts."""
-        return {key: accepted for key, (accepted, _) in self._lake_rows().items()}
-
-    def conservation(self, counts: Mapping[tuple[str, str, str], Count]) -> dict[str, dict[str, int]]:
-        """By source: received, accepted, duplicate, rejected; an event is a duplicate where the same id came before it."""
-        duplicates = {key: repeated for key, (_, repeated) in self._lake_rows().items()}
-        by_source: dict[str, dict[str, int]] = {}
-        for key, count in counts.items():
-            total = by_source.setdefault(count.source or "unknown", dict.fromkeys(("received", "accepted", "duplicate", "rejected"), 0))
-            repeated = duplicates.get(key, 0)
-            for name, number in zip(total, (count.received, count.accepted - repeated, repeated, count.rejected), strict=True):
-                total[name] += number
-        return dict(sorted(by_source.items()))
-
-    def unmodelled(self) -> dict[tuple[str, str], int]:
-        """Events of types that no decoder models yet, each once, by source and the vendor's name of the type."""
-        if not any((self._lake / Unmodelled.table).glob("*/*.parquet")):
-            return {}
-        table = self._lake_table(Unmodelled.table)
-        query = f"select source, kind, count(distinct (tenant_id, event_id)) from {table} group by all order by all"
-        with duckdb.connect() as connection:  # as above
-            return {(row[0], row[1]): row[2] for row in connection.execute(query).fetchall()}
-
-    def _lake_rows(self) -> dict[tuple[str, str, str], tuple[int, int]]:
-        """Rows, and those of them that repeat an earlier one, by (segment, tenant, source)."""
-        events = " union all ".join(
-            f"select tenant_id, source, event_id, received_at, body_hash, segment_id, '{event.table}' as kind "
-            f"from {self._lake_table(event.table)}"
-            for event in EVENT_TYPES
-            if any((self._lake / event.table).glob("*/*.parquet"))  # none before the first run
-        )
-        if not events:
-            return {}
-        query = (
-            "select segment_id, tenant_id, source, count(*), count(*) filter (where nth > 1) from ("
-            "select segment_id, tenant_id, source, row_number() over (partition by tenant_id, kind, event_id "
-            f"order by received_at, body_hash, source, segment_id) as nth from ({events})) group by all"
-        )
-        with duckdb.connect() as connection:  # not the warehouse: its file may be in use, or not be there yet
-            return {(row[0], row[1], row[2]): (row[3], row[4]) for row in connection.execute(query).fetchall()}
-
-    def _lake_table(self, table: str) -> str:
-        files = _quote(self._lake / table / "*" / "*.parquet")
-        return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
-
     @contextlib.contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         if read_only and not self.path.exists():
@@ -164,14 +212,10 @@ class Warehouse:
             if "lock" not in str(error):
                 raise WarehouseError(str(error)) from error
             message = f"the warehouse is being written by another process; try again when its run has ended ({error})"
-            raise WarehouseError(message) from error
+            raise WarehouseBusyError(message) from error
         try:
             with connection:
                 connection.execute("set TimeZone = 'UTC'")
                 yield connection
         except duckdb.Error as error:  # a table that is not there yet, a damaged file of the lake, a full disk
             raise WarehouseError(str(error)) from error
-
-
-def _quote(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -33,8 +33,8 @@ class Billing:
         self.business, self.post, self.truth, self._rng = business, post, truth, rng
         self._email, self._contact = email, contact
 
-    def settle(self, start: datetime, end: datetime) -> None:
-        """Plant payments, refund and bulk usage, and note the balance."""
+    def settle(self, start: datetime, end: datetime, others: int) -> None:
+        """Plant payments, refund and bulk usage, and note the balance; `others` are tokens credited by other payments that stay."""
         last_at = end - timedelta(days=3, hours=12)  # after the new rate card
         old, new = self.business.rate_at(start), self.business.rate_at(last_at)
         used = self.post.tokens_used
@@ -43,7 +43,7 @@ class Billing:
         self._pay(large, start + timedelta(hours=2))
         self._fail(300, last_at - timedelta(minutes=9))
         self._pay(large, last_at)
-        credited, last = (_SMALL - _REFUND + large) * old, large * new
+        credited, last = (_SMALL - _REFUND + large) * old + others, large * new
         balance = last * SHARES[self.business.index % len(SHARES)] // 100
         self._use_up(credited + last - used - balance, end)
         self.truth.token_balance = balance
@@ -62,6 +62,7 @@ class Billing:
             self._tell(paid, name, moment)
         if refund_major:
             moment = at + timedelta(days=1)
+            self.truth.payments["refund.processed"] += 1
             self.post.razorpay(paid.refund(entity_id("rfnd", self._rng), refund_major * 100, moment, self._rng), moment)
 
     def _fail(self, major: int, at: datetime) -> None:
@@ -74,6 +75,8 @@ class Billing:
         return Paid(self.business.merchant, payment_id, order_id, major * 100, currency, self._email, self._contact, at)
 
     def _tell(self, paid: Paid, name: str, at: datetime) -> None:
+        self.truth.payments[name] += 1
+        self.truth.credits += name == "payment.captured"
         self.post.razorpay(paid.event(name, at, self._rng), at)
 
     def _use_up(self, tokens: int, end: datetime) -> None:

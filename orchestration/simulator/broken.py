@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from orchestration.simulator.broken_elsewhere import NEW, Broken, Elsewhere
 from orchestration.simulator.business import Business
 from orchestration.simulator.whatsapp import Who, envelope, message, status, text, wamid
 from orchestration.simulator.wire import (
@@ -22,18 +23,7 @@ from orchestration.simulator.wire import (
     whatsapp_wire,
 )
 
-_NEW = ("unmodelled",)
 HUGE_BYTES = 10 * 1024 * 1024 + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """One line: its bytes, the reason if it is broken, whether its tenant can be known, and the lake tables that its good items fill."""
-
-    line: bytes
-    reason: str | None
-    is_tenant_known: bool
-    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,7 @@ class Breaker:
             self._wrong_signature, self._wrong_platform_signature, self._unknown_account, self._unknown_platform_type,
             self._unknown_razorpay_event, self._unknown_whatsapp_field, self._not_json, self._bad_slot, self._bad_amount,
             self._bad_item, self._bad_whatsapp_time, self._bad_platform_time, self._nobody, self._no_phone, self._invalid_utf8,
-            self._bad_line,
+            self._bad_line, *Elsewhere(self.business, self.secret_text, self.rng).kinds(),
         )  # fmt: skip
         for make in kinds:
             at = (start + self.rng.random() * (end - timedelta(minutes=1) - start)).replace(microsecond=0)
@@ -91,7 +81,7 @@ class Breaker:
         body = self._item(at)
         change = body["entry"][0]["changes"][0]
         change["field"], change["value"]["xyz"] = "unknown_field_xyz", change["value"].pop("messages")
-        return Broken(self._whatsapp(meta_json(body)).line(at), None, True, _NEW)
+        return Broken(self._whatsapp(meta_json(body)).line(at), None, True, NEW)
 
     def _not_json(self, at: datetime) -> Broken:
         return Broken(self._whatsapp(meta_json(self._item(at))[:-7]).line(at), "not_json", False)
@@ -153,7 +143,7 @@ class Breaker:
 
     def _platform(self, at: datetime, body: dict[str, Any], reason: str | None) -> Broken:
         wire = platform_wire(json.dumps(body), self.business.secrets["platform"], self.rng)
-        return Broken(wire.line(at), reason, True, () if reason else _NEW)
+        return Broken(wire.line(at), reason, True, () if reason else NEW)
 
     def _razorpay(self, at: datetime, event: str, amount: object, reason: str | None) -> Broken:
         currency = self.business.profile.currency
@@ -161,4 +151,4 @@ class Breaker:
         body = {"entity": "event", "account_id": self.business.merchant, "event": event, "created_at": int(at.timestamp())}
         raw = json.dumps(body | {"contains": ["payment"], "payload": {"payment": {"entity": payment}}})
         wire = razorpay_wire(raw, self.business.secrets["razorpay"], f"evt_{self.rng.getrandbits(72):018x}", self.rng)
-        return Broken(wire.line(at), reason, True, () if reason else _NEW)
+        return Broken(wire.line(at), reason, True, () if reason else NEW)

@@ -3,10 +3,12 @@
 Here belongs what is set up before the first event. Not here: traffic, and what a tenant file may hold (`core.tenancy`).
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,6 +17,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from orchestration.simulator.chance import chance
+from orchestration.simulator.google import AUDIENCE, PUSHER, Google
 from orchestration.simulator.hours import DAYS, Hours
 
 RECOVERY_TEMPLATE = "recovery_nudge"
@@ -33,6 +36,16 @@ DEBITS: tuple[tuple[str, str, str, int, int], ...] = (
 )
 """(kind, model, category, per_quantity, tokens); no two rows fit one use, and rounding is the same however it is done: where
 more than one unit makes a step, the step costs one token."""
+
+
+_OTHERS = (
+    ("instagram", "instagram", "meta_app"),
+    ("messenger", "messenger", "meta_app"),
+    ("calendly", "calendly", "calendly"),
+    ("sales", "gmail", "gmail"),
+    ("support", "gmail", "gmail"),
+)
+"""Connections by their name, their source, and the name of the secret that signs for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,8 @@ class Business:
     display_number: str
     merchant: str
     workspace: str
+    accounts: Mapping[str, str]
+    """Account ids of Instagram and Messenger, the Calendly user, and Gmail's two mailboxes under their own names."""
     secrets: Mapping[str, str]
     week: Mapping[str, tuple[str, ...]]
     holidays: tuple[date, ...]
@@ -87,6 +102,11 @@ class Business:
     def typical_deal_minor(self) -> int:
         """A usual sale, in the smallest unit."""
         return self.profile.typical_deal_major * 100
+
+    @property
+    def gmail_secret(self) -> str:
+        """What signs Gmail's answers that we fetch ourselves."""
+        return str(json.loads(self.secrets["gmail"])["secret"])
 
     def rate_at(self, moment: datetime) -> int:
         """Tokens credited for each major unit at that moment."""
@@ -105,17 +125,25 @@ def make_business(index: int, seed: int, start: datetime, end: datetime) -> Busi
     never_closed = {DAYS[day.weekday()] for day in near}
     week = {day: profile.shifts for day in DAYS if day not in profile.weekly_closed or day in never_closed}
     holidays = tuple(day for day in [(end.astimezone(zone) - timedelta(days=6)).date()] if end - start >= timedelta(days=10))
-    secret_names = ("whatsapp_app", "whatsapp_token", "razorpay", "razorpay_old", "platform", "alerts")
+    tenant_id = profile.id if index < len(PROFILES) else f"{profile.id}_{index // len(PROFILES) + 1}"
+    host = f"{tenant_id.replace('_', '-')}.example"
     return Business(
         profile=profile,
-        id=profile.id if index < len(PROFILES) else f"{profile.id}_{index // len(PROFILES) + 1}",
+        id=tenant_id,
         index=index,
         waba=_digits(rng, 15),
         number_id=_digits(rng, 15),
         display_number=f"1555{_digits(rng, 7)}",
         merchant="acc_" + _letters(rng, 14),
         workspace=f"ws_{_letters(rng, 10).lower()}",
-        secrets={name: f"{rng.getrandbits(160):040x}" for name in secret_names},
+        secrets=_secrets(rng, google(seed)),
+        accounts={
+            "instagram": f"1784{_digits(rng, 13)}",
+            "messenger": _digits(rng, 15),
+            "calendly": f"{rng.getrandbits(64):016X}",
+            "sales": f"sales@{host}",
+            "support": f"support@{host}",
+        },
         week=week,
         holidays=holidays,
         hours=Hours(profile.timezone, week, holidays, start - timedelta(days=2), end + timedelta(days=2)),
@@ -123,6 +151,20 @@ def make_business(index: int, seed: int, start: datetime, end: datetime) -> Busi
         rate_step_at=end - _RATE_STEP,
         razorpay_rotated_at=end - timedelta(days=2),
     )
+
+
+def _secrets(rng: Random, issuer: Google) -> dict[str, str]:
+    """By name; what must be true of a push to a mailbox is JSON."""
+    names = ("whatsapp_app", "whatsapp_token", "razorpay", "razorpay_old", "platform", "alerts", "meta_app", "calendly", "gmail_own")
+    made = {name: f"{rng.getrandbits(160):040x}" for name in names}
+    trust = {"audience": AUDIENCE, "email": PUSHER, "secret": made.pop("gmail_own"), "keys": [issuer.jwk()]}
+    return made | {"gmail": json.dumps(trust)}
+
+
+@cache
+def google(seed: int) -> Google:
+    """The issuer of a simulation's tokens; kept, for its key takes half a second to make."""
+    return Google(chance(seed, "google"))
 
 
 def _digits(rng: Random, count: int) -> str:
@@ -177,6 +219,8 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
              "verify_secrets": [secret("razorpay"), secret("razorpay_old")], "valid_from": since},
             {"id": "platform", "source": "platform", "account_id": business.workspace,
              "verify_secrets": [secret("platform")], "valid_from": since},
+            *({"id": name, "source": source, "account_id": business.accounts[name], "verify_secrets": [secret(key)], "valid_from": since}
+              for name, source, key in _OTHERS if name in business.accounts),
         ],
         "destinations": [alerts | {"valid_from": since}] if receiver_url else [],
         "people": [

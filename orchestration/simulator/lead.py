@@ -73,13 +73,38 @@ class Lead:
         content = self._content(stage, extra)
         if is_from_ad:
             content |= whatsapp.referral(self.rng)
-        items = [whatsapp.message(self.now, self._wamid(is_outbound=False), self._who(), content)]
+        items = [self._said(content)]
         if happens(self.rng, 0.1):
             self.wait(seconds=self.rng.randrange(3, 15))
-            more = whatsapp.text(self._line(phrases.AGAIN))
-            items.append(whatsapp.message(self.now, self._wamid(is_outbound=False), self._who(), more))
+            items.append(self._said(whatsapp.text(self._line(phrases.AGAIN))))
         self.is_new = False
         self.post.whatsapp(*items)
+
+    def put(self, content: dict[str, Any]) -> str:
+        """The lead sends exactly this; the message's id."""
+        item = self._said(content)
+        self.is_new = False
+        self.post.whatsapp(item)
+        return str(item.body["id"])
+
+    def call(self, seconds: int) -> None:
+        """The lead calls, now, and hangs up after so many seconds."""
+        call_id = f"wacid.{self.rng.getrandbits(120):030X}"
+        self._noted("inbound", "received")
+        self.post.whatsapp(whatsapp.call(self.now, call_id, self._who(), self.business.display_number))
+        self.wait(seconds=seconds)
+        self.post.whatsapp(whatsapp.call(self.now, call_id, self._who(), self.business.display_number, seconds))
+
+    def from_the_phone(self) -> None:
+        """One of our people answers from the phone app, now: nobody but WhatsApp tells it."""
+        self._noted("outbound", "accepted")
+        words = self._line(phrases.PERSON).format(person="Asha")
+        self.post.whatsapp(whatsapp.phone_echo(self.now, self._wamid(is_outbound=True), self._who(), self.business.display_number, words))
+
+    def too_late(self) -> None:
+        """One of our people writes freely, now, when the window is long shut: WhatsApp refuses it."""
+        self._send("human", self._line(phrases.PERSON).format(person="Ben"), person_id="p_ben", is_refused=True)
+        self.truth.violations["whatsapp outside_window"] += 1
 
     def answer(self, **slots: Any) -> None:
         """Our assistant answers within 20 to 90 seconds; with slots given, the answer is a turn of the qualification."""
@@ -112,6 +137,11 @@ class Lead:
         """The lead changes to another phone, now."""
         self.post.whatsapp(whatsapp.changed_number(self.now, self._wamid(is_outbound=False), self.name, self.digits, digits))
         self.digits = digits
+
+    def move_user_id(self, user_id: str) -> None:
+        """The lead's business-scoped user id changes, now."""
+        self.post.whatsapp(whatsapp.new_user_id(self.now, self.digits, self.user_id, user_id))
+        self.user_id = user_id
 
     def opt_out(self) -> None:
         """The lead stops marketing messages, now."""
@@ -180,6 +210,14 @@ class Lead:
         moment = self.now + timedelta(microseconds=self.rng.randrange(1000, 900_000))
         return {"id": self.post.next_id(prefix), "account_id": self.business.workspace, "occurred_at": moment}
 
+    def _said(self, content: dict[str, Any]) -> whatsapp.Item:
+        self._noted("inbound", "received")
+        return whatsapp.message(self.now, self._wamid(is_outbound=False), self._who(), content)
+
+    def _noted(self, direction: str, status: str) -> None:
+        self.truth.messages[f"whatsapp {direction}"] += 1
+        self.truth.statuses[f"whatsapp {status}"] += 1
+
     def _use(self, kind: UsageKind, quantity: int, model: str = "", category: str = "") -> None:
         own: dict[str, Any] = {"model": model or None, "category": category or None, "channel": "whatsapp"}
         self.post.platform(TokensUsed(**self._about("use"), kind=kind, quantity=quantity, contact=self._contact(), **own))
@@ -193,6 +231,7 @@ class Lead:
         person_id: str | None = None,
         template: str | None = None,
         action_id: str | None = None,
+        is_refused: bool = False,
     ) -> None:
         message_id, category = self._wamid(is_outbound=True), "marketing" if template else "service"
         own: dict[str, Any] = {"person_id": person_id, "template_name": template, "action_id": action_id, "text": words}
@@ -201,7 +240,11 @@ class Lead:
         sent = MessageSent(**self._about("sent"), contact=self._contact(), author_type=author, message_type=kind, **place, **own)
         self.post.platform(sent)
         self._use("message", 1, category=category)
-        self._statuses(message_id, category)
+        if is_refused:
+            self._noted("outbound", "failed")
+            self.post.whatsapp(whatsapp.refused(self.now + timedelta(seconds=1), message_id, self._who()))
+        else:
+            self._statuses(message_id, category)
 
     def _statuses(self, message_id: str, category: str) -> None:
         """Sent, delivered and read; `delivered` is skipped now and then, and what would come after the end does not come."""
@@ -213,6 +256,7 @@ class Lead:
                 break
             items.append(whatsapp.status(at, message_id, state, who, category))
             at += timedelta(seconds=self.rng.randrange(1, 40))
+        self._noted("outbound", states[len(items) - 1] if items else "accepted")
         if len(items) > 1 and happens(self.rng, 0.3):
             self.post.whatsapp(*items)
             return

@@ -87,6 +87,30 @@ class Paid:
             payload["order"] = {"entity": self._order(rng)}
         return self._body(name, payload, at)
 
+    def through(self, way: str, name: str, way_id: str, made_at: datetime, told_at: datetime, rng: Random) -> str:
+        """The body of what the payment was paid through: a payment link, an invoice, a QR code …; made at one time, told at another."""
+        entity: dict[str, Any] = {"id": way_id, "entity": way, "status": "paid", "notes": [], "created_at": int(made_at.timestamp())}
+        if way in {"payment_link", "invoice"}:
+            entity |= {"amount": self.amount_minor, "currency": self.currency}
+        payload = {"payment": {"entity": self.entity("captured", 0, rng)}, way: {"entity": entity}}
+        return self._body(name, payload, told_at)
+
+    def dispute(self, name: str, dispute_id: str, at: datetime, rng: Random) -> str:
+        """The body of payment.dispute.created and of its verdict."""
+        dispute = {
+            "id": dispute_id,
+            "entity": "dispute",
+            "payment_id": self.payment_id,
+            "amount": self.amount_minor,
+            "currency": self.currency,
+            "amount_deducted": 0,
+            "reason_code": "goods_or_services_not_received_or_partially_received",
+            "phase": "chargeback",
+            "status": name.rpartition(".")[2],
+            "created_at": int(at.timestamp()),
+        }
+        return self._body(name, {"payment": {"entity": self.entity("captured", 0, rng)}, "dispute": {"entity": dispute}}, at)
+
     def refund(self, refund_id: str, amount_minor: int, at: datetime, rng: Random) -> str:
         """The body of refund.processed."""
         refund = {

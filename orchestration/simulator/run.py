@@ -19,14 +19,18 @@ from orchestration.simulator.business import (
 )
 from orchestration.simulator.chance import chance
 from orchestration.simulator.lead import Lead
+from orchestration.simulator.merchant import Merchant
+from orchestration.simulator.others import Others, tell_others
 from orchestration.simulator.people import NAMES, phone, user_id
 from orchestration.simulator.phrases import LANGUAGES
 from orchestration.simulator.post import Post
 from orchestration.simulator.segments import Place, Segments
-from orchestration.simulator.stories import choose
+from orchestration.simulator.stories import choose, won
 from orchestration.simulator.truth import Manifest, TenantTruth, WantedAction
 
 MIN_DAYS = 7
+OTHERS = 8
+"""People on each other channel, unless told otherwise: each story of each channel once."""
 _LINES_A_LEAD = 21  # measured over all stories
 _LINES_IN_MEMORY = 50_000  # about 60 MB while they are sorted
 _CANARY = 1  # the lead of each tenant whose name, phone and words are to be searched for
@@ -42,6 +46,7 @@ class _World:
     start: datetime
     end: datetime
     leads: int
+    others: int
     days: int
     manifest: Manifest
     segments: Segments
@@ -56,6 +61,7 @@ def simulate(  # noqa: PLR0913 — these are the command's options
     seed: int,
     end_at: datetime,
     receiver_url: str | None,
+    others: int = OTHERS,
     is_huge_body_planted: bool = False,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -68,6 +74,7 @@ def simulate(  # noqa: PLR0913 — these are the command's options
         days: how long before `end_at` the traffic starts; at least 7, and 12 for every story.
         seed: of all chance.
         end_at: the moment of which the truth speaks; nothing arrives after it.
+        others: people of each tenant on each of Instagram, Messenger, Gmail and Calendly; with 8, every story is told.
         receiver_url: where alerts and sends go, as `http://host:port`; None leaves destinations out.
         is_huge_body_planted: add one body of more than 10 MB.
         progress: shows how far it is.
@@ -86,12 +93,12 @@ def simulate(  # noqa: PLR0913 — these are the command's options
         raise SimulationError(message)
     end = end_at.astimezone(UTC).replace(microsecond=0)
     start = end - timedelta(days=days)
-    expected = tenants * leads * _LINES_A_LEAD
+    expected = tenants * (leads + 4 * others) * _LINES_A_LEAD
     lines_each = max(200, min(20_000, expected // 24))
     time_slice = timedelta(days=days) / max(1, expected // _LINES_IN_MEMORY)
     segments = Segments(Place(out / "inbox", out / ".spool", "sim-", 0.3), chance(seed, "segments"), start, lines_each, time_slice)
     manifest = Manifest(seed=seed, end_at=end, days=days)
-    world = _World(seed, start, end, leads, days, manifest, segments)
+    world = _World(seed, start, end, leads, others, days, manifest, segments)
     businesses = [make_business(index, seed, start, end) for index in range(tenants)]
     write_tenants(out, businesses, receiver_url)
     manifest.tenants[""] = TenantTruth()
@@ -116,8 +123,12 @@ def _tenant(world: _World, business: Business, progress: Progress) -> None:
     email, contact = f"quokka.payer{number}@canary.example", f"+{phone(business.profile.region, world.leads + 7, number)}"
     canaries.emails.append(email)
     canaries.phones.append(contact)
+    merchant = Merchant(business, post, truth, chance(world.seed, "merchant", number), email, contact)
+    tokens = merchant.live(world.start)
     billing = Billing(business, post, truth, chance(world.seed, "billing", number), email=email, contact=contact)
-    billing.settle(world.start, world.end)
+    billing.settle(world.start, world.end, tokens)
+    known = [_lead(world, business, post, truth, index).phone for index, story in enumerate(stories) if story.tell is won]
+    tell_others(Others(world.seed, world.start, world.end, world.others), business, post, truth, known)
     heartbeats(business, post, world.start, world.end)
     post.flush()
     _break(world, business, post, truth)

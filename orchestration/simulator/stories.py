@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import NamedTuple
 
-from orchestration.simulator import phrases, stories_leaks, stories_recovery
+from orchestration.simulator import phrases, stories_channel, stories_leaks, stories_recovery
 from orchestration.simulator.chance import happens
 from orchestration.simulator.lead import Lead
 from orchestration.simulator.people import next_phone
@@ -90,6 +90,11 @@ STORIES = (
     Story(both_ids, 3),
     Story(user_id_only, 2),
     Story(escalated, 3),
+    Story(stories_channel.called, 2),
+    Story(stories_channel.filled_in, 2),
+    Story(stories_channel.second_thoughts, 2),
+    Story(stories_channel.new_user_id, 1),
+    Story(stories_channel.written_too_late, 1),
     Story(stories_leaks.no_reply_open, 3),
     Story(stories_leaks.no_reply_closed, 4, 10),
     Story(stories_leaks.night_owl, 4, 12),

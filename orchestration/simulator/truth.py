@@ -48,6 +48,27 @@ class TenantTruth(Struct, kw_only=True):
     number_changes: list[NumberChange] = field(default_factory=list)
     opt_outs: list[str] = field(default_factory=list)
     leads: int = 0
+    conversations: dict[str, int] = field(default_factory=Counter)
+    """By channel; WhatsApp's are not counted."""
+    messages: dict[str, int] = field(default_factory=Counter)
+    """By channel and direction, each once however often it was told."""
+    statuses: dict[str, int] = field(default_factory=Counter)
+    """Messages by channel and the highest status that was reported of them."""
+    windows: dict[str, int] = field(default_factory=Counter)
+    """Messaging windows by channel and kind; WhatsApp's are not counted."""
+    violations: dict[str, int] = field(default_factory=Counter)
+    """Free text that no window allowed, by channel and reason."""
+    appointments: dict[str, int] = field(default_factory=Counter)
+    """By what became of them."""
+    reschedules: int = 0
+    payments: dict[str, int] = field(default_factory=Counter)
+    """What the payment provider said of amounts, by its own name of it."""
+    credits: int = 0
+    """Payments that were credited, each once."""
+    news: dict[str, int] = field(default_factory=Counter)
+    """What vendors said of our accounts, by source, kind and state."""
+    contact_events: dict[str, int] = field(default_factory=Counter)
+    """What became known of people, by kind."""
     accepted: dict[str, int] = field(default_factory=Counter)
     duplicates: dict[str, int] = field(default_factory=Counter)
     rejects: dict[str, int] = field(default_factory=Counter)
@@ -104,6 +125,17 @@ class Manifest(Struct, kw_only=True):
     def accepted(self) -> Counter[str]:
         """Distinct canonical events of all tenants, by lake table."""
         return sum((Counter(truth.accepted) for truth in self.tenants.values()), Counter())
+
+    def totals(self) -> dict[str, int | dict[str, int]]:
+        """Everything planted in all tenants together, by the names of `TenantTruth`: counts as they are, lists by their length."""
+        found: dict[str, int | dict[str, int]] = {}
+        for name in TenantTruth.__struct_fields__:
+            values = [getattr(truth, name) for truth in self.tenants.values()]
+            if isinstance(values[0], dict):
+                found[name] = dict(sorted(sum(map(Counter, values), Counter()).items()))
+            else:
+                found[name] = sum(len(each) if isinstance(each, list) else each for each in values)
+        return found
 
     def save(self, path: Path) -> None:
         """Write it as JSON, sorted, so that equal truths are equal files."""

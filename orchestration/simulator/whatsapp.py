@@ -4,6 +4,7 @@ Here belong the vendor's shapes, nothing of what a story means. Not here: signin
 """
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,17 @@ class Item:
     body: dict[str, Any]
     who: Who | None
     tables: tuple[str, ...]
+    known: tuple[str, ...] = ()
+    """Kinds of its contact events."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What WhatsApp says of our own account: a field and its value."""
+
+    occurred_at: datetime
+    field: str
+    value: dict[str, Any]
 
 
 def wamid(digits: str, rng: Random, *, is_outbound: bool) -> str:
@@ -50,10 +62,10 @@ def wamid(digits: str, rng: Random, *, is_outbound: bool) -> str:
 def message(at: datetime, message_id: str, who: Who, content: dict[str, Any]) -> Item:
     """An inbound message; `content` holds its `type` and what belongs to it."""
     sender = {"from": who.wa_id, "from_user_id": who.user_id}
-    head = {"id": message_id, "timestamp": str(int(at.timestamp()))}
+    head = {"id": message_id, "timestamp": _seconds(at)}
     body = {key: value for key, value in sender.items() if value} | head | content
-    named = ("contact_events",) * ((who.name is not None) + (who.wa_id is not None and who.user_id is not None))
-    return Item(at, "messages", "messages", body, who, ("messages", *named))
+    known = ("profile_named",) * (who.name is not None) + ("linked",) * (who.wa_id is not None and who.user_id is not None)
+    return Item(at, "messages", "messages", body, who, ("messages", *["contact_events"] * len(known)), known)
 
 
 def text(words: str) -> dict[str, Any]:
@@ -67,6 +79,16 @@ def media(kind: str, rng: Random) -> dict[str, Any]:
     own: dict[str, Any] = {"mime_type": mime, "sha256": f"{rng.getrandbits(256):064x}", "id": str(rng.randrange(10**14, 10**15))}
     more: dict[str, Any] = {"caption": "📷"} if kind == "image" else {"voice": True}
     return {"type": kind, kind: own | more}
+
+
+def edit(original_id: str, words: str) -> dict[str, Any]:
+    """Content of a message that changes an earlier one."""
+    return {"type": "edit", "edit": {"original_message_id": original_id, "message": text(words)}}
+
+
+def revoke(original_id: str) -> dict[str, Any]:
+    """Content of a message that takes an earlier one back."""
+    return {"type": "revoke", "revoke": {"original_message_id": original_id}}
 
 
 def button(title: str, rng: Random) -> dict[str, Any]:
@@ -94,8 +116,8 @@ def referral(rng: Random) -> dict[str, Any]:
 def changed_number(at: datetime, message_id: str, name: str, old: str, new: str) -> Item:
     """What the system says when a lead moves to a new number; without contacts."""
     system = {"body": f"User {name} changed from {old} to {new}", "wa_id": new, "type": "user_changed_number"}
-    body = {"from": old, "id": message_id, "timestamp": str(int(at.timestamp())), "system": system, "type": "system"}
-    return Item(at, "messages", "messages", body, None, ("contact_events",))
+    body = {"from": old, "id": message_id, "timestamp": _seconds(at), "system": system, "type": "system"}
+    return Item(at, "messages", "messages", body, None, ("contact_events",), ("number_changed",))
 
 
 def opt_out(at: datetime, who: Who) -> Item:
@@ -107,7 +129,7 @@ def opt_out(at: datetime, who: Who) -> Item:
         "value": "stop",
         "timestamp": int(at.timestamp()),
     }
-    return Item(at, "user_preferences", "user_preferences", body, who, ("contact_events",))
+    return Item(at, "user_preferences", "user_preferences", body, who, ("contact_events",), ("opted_out",))
 
 
 def status(at: datetime, message_id: str, state: str, who: Who, category: str) -> Item:
@@ -115,8 +137,60 @@ def status(at: datetime, message_id: str, state: str, who: Who, category: str) -
     recipient: dict[str, Any] = {"recipient_id": who.wa_id} if who.wa_id else {"recipient_user_id": who.user_id}
     kind = "free_customer_service" if category == "service" else "regular"
     pricing = {"billable": category != "service", "pricing_model": "PMP", "type": kind, "category": category}
-    body = {"id": message_id, "status": state, "timestamp": str(int(at.timestamp())), **recipient, "pricing": pricing}
+    body = {"id": message_id, "status": state, "timestamp": _seconds(at), **recipient, "pricing": pricing}
     return Item(at, "messages", "statuses", body, None, ("message_statuses",))
+
+
+def call(at: datetime, call_id: str, who: Who, ours: str, ended_after: int | None = None) -> Item:
+    """The lead calls us; with seconds given, that the call ended after them."""
+    ended = {"event": "terminate", "status": "COMPLETED", "duration": ended_after}
+    head = {"id": call_id, "from": who.wa_id, "to": ours, "timestamp": _seconds(at), "direction": "USER_INITIATED"}
+    body: dict[str, Any] = head | ({"event": "connect"} if ended_after is None else ended)
+    return Item(at, "calls", "calls", body, who, ("messages",) if ended_after is None else ("message_statuses",))
+
+
+def phone_echo(at: datetime, message_id: str, who: Who, ours: str, words: str) -> Item:
+    """A person of ours answered from the phone app."""
+    body = {"from": ours, "to": who.wa_id, "id": message_id, "timestamp": _seconds(at), **text(words)}
+    return Item(at, "smb_message_echoes", "message_echoes", body, None, ("messages",))
+
+
+def flow(rng: Random) -> dict[str, Any]:
+    """Content of a flow that was filled in: the answers are JSON inside of JSON."""
+    answers = json.dumps({"flow_token": f"{rng.getrandbits(64):016x}", "size": "3 rooms", "when": "this month"})
+    reply = {"name": "flow", "body": "Sent", "response_json": answers}
+    return {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
+
+
+def new_user_id(at: datetime, wa_id: str, old: str, new: str) -> Item:
+    """A business-scoped user id took the place of another."""
+    body = {
+        "wa_id": wa_id,
+        "detail": "user_id updated",
+        "user_id": {"previous": old, "current": new},
+        "timestamp": _seconds(at),
+    }
+    return Item(at, "user_id_update", "user_id_update", body, None, ("contact_events",), ("user_id_changed",))
+
+
+def refused(at: datetime, message_id: str, who: Who) -> Item:
+    """Our free text came too late: the provider refuses it."""
+    error = {"code": 131047, "title": "Re-engagement message", "error_data": {"details": "More than 24 hours have passed"}}
+    body = {"id": message_id, "status": "failed", "timestamp": _seconds(at), "recipient_id": who.wa_id, "errors": [error]}
+    return Item(at, "messages", "statuses", body, None, ("message_statuses",))
+
+
+def news_envelope(business: Business, news: News) -> dict[str, Any]:
+    """One body that carries one piece of news; unlike messages it has the entry's time."""
+    change = {"field": news.field, "value": news.value}
+    return {
+        "object": "whatsapp_business_account",
+        "entry": [{"id": business.waba, "time": int(news.occurred_at.timestamp()), "changes": [change]}],
+    }
+
+
+def _seconds(at: datetime) -> str:
+    return str(int(at.timestamp()))
 
 
 def envelope(business: Business, items: Sequence[Item]) -> dict[str, Any]:

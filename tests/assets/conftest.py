@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from core.ports import Leads
 from orchestration.receiver import Receiver
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.platform import Platform, open_platform
@@ -62,7 +63,7 @@ def traffic(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Tra
     out = tmp_path_factory.mktemp("simulated")
     truth = simulate(out, tenants=2, leads=12, days=8, seed=3, end_at=END, receiver_url=None, is_huge_body_planted=True)
     apply_file(out / "tenants.yaml", platform.state, platform.vault, END, {})
-    platform.reference.export(END, (END.date(), END.date()), [])
+    platform.reference.export(END, (END.date(), END.date()), Leads())
     inbox = FolderInbox(out / "inbox")
     lines = [line.raw for segment in inbox.pending() for line in inbox.lines(segment)]
     assert len(lines) == truth.lines

@@ -35,7 +35,7 @@ home, room, block_bytes = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 
 def take(processes, ready):
     with open_platform(Settings.load(home, {})) as platform:
-        inbox, lake = FolderInbox(room / "inbox", block_bytes), FolderLake(room / "lake")
+        inbox, lake = FolderInbox(room / "inbox", block_bytes=block_bytes), FolderLake(room / "lake")
         outside = Outside(lake.folder, platform.state.libpq_url, platform.settings.master_key())
         workers = ProcessWorkers(lake, platform.vault, outside, processes, each_bytes=1)
         os.write(ready, b"x")
@@ -89,7 +89,7 @@ class Nursery:
 def scene(tmp_path: Path, platform: Platform, traffic: Traffic) -> Iterator[tuple[Room, Nursery]]:
     room = Room(tmp_path, platform)
     room.forget()
-    room.inbox = FolderInbox(room.inbox.folder, BLOCK_BYTES)
+    room.inbox = FolderInbox(room.inbox.folder, block_bytes=BLOCK_BYTES)
     room.drop_all([line for line in traffic.lines if len(line) < BLOCK_BYTES][:400], 3)
     nursery = Nursery(room)
     yield room, nursery

@@ -33,16 +33,15 @@ def children() -> list[psutil.Process]:
 
 
 def test_one_process_or_three_write_the_same_files(room: Room, traffic: Traffic) -> None:
-    room.inbox = FolderInbox(room.inbox.folder, BLOCK_BYTES)
+    room.inbox = FolderInbox(room.inbox.folder, block_bytes=BLOCK_BYTES)
     room.drop_all(traffic.lines, 2)
     taken, _ = room.take()
     files, counts, held = room.files(), room.platform.ledger.counts(), room.held()
     assert len({name.rpartition("-")[2] for name in files}) > 10  # as many blocks
-    for count in (2, 3):
-        room.put_back()
-        again, _ = room.take(workers(room, count))
-        assert (room.files(), room.platform.ledger.counts(), room.held()) == (files, counts, held)
-        assert [each[1:] for each in again] == [each[1:] for each in taken]  # the first is where the segment lay
+    room.put_back()
+    again, _ = room.take(workers(room, 3))
+    assert (room.files(), room.platform.ledger.counts(), room.held()) == (files, counts, held)
+    assert {each.segment.segment_id: each[1:] for each in again} == {each.segment.segment_id: each[1:] for each in taken}
     assert room.check()
     assert children() == []
 
@@ -66,7 +65,7 @@ def test_blocks_hold_every_line_once_with_its_number_whatever_their_size(tmp_pat
     (tmp_path / "a.ndjson").write_bytes(data)
     wanted = [Line(number, raw) for number, raw in enumerate(data.split(b"\n"), start=1) if raw]
     for size in (1, 2, 7, 1_000, len(data) - 1, len(data), 1 << 24):
-        inbox = FolderInbox(tmp_path, size)
+        inbox = FolderInbox(tmp_path, block_bytes=size)
         (segment,) = inbox.pending()
         assert list(inbox.lines(segment)) == wanted
         blocks = list(inbox.blocks(segment))
@@ -129,7 +128,7 @@ def kill_a_worker() -> None:
 
 
 def test_a_worker_that_dies_ends_the_run_with_nothing_visible_and_the_next_run_puts_it_right(room: Room, traffic: Traffic) -> None:
-    room.inbox = FolderInbox(room.inbox.folder, BLOCK_BYTES)
+    room.inbox = FolderInbox(room.inbox.folder, block_bytes=BLOCK_BYTES)
     room.drop_all(traffic.lines, 1)
     with pytest.raises(WorkerError, match="died with exit code -9: what was not published is taken in again"):
         room.take(workers(room, 2), Doing(kill_a_worker, is_beside=True))
@@ -139,7 +138,7 @@ def test_a_worker_that_dies_ends_the_run_with_nothing_visible_and_the_next_run_p
 
 
 def test_what_a_worker_cannot_write_is_told_as_the_system_told_it(room: Room, traffic: Traffic) -> None:
-    room.inbox = FolderInbox(room.inbox.folder, BLOCK_BYTES)
+    room.inbox = FolderInbox(room.inbox.folder, block_bytes=BLOCK_BYTES)
     room.drop_all(traffic.lines, 1)
     with pytest.raises(FileNotFoundError) as told:
         room.take(workers(room, 2), Doing(lambda: take_away(room.lake.folder / ".staging"), is_beside=True))
@@ -162,18 +161,16 @@ def test_one_file_that_cannot_be_read_stops_no_other(room: Room, traffic: Traffi
     (room.inbox.folder / "folder.ndjson").mkdir()
     (room.inbox.folder / "link.ndjson").symlink_to("nowhere")
     os.mkfifo(room.inbox.folder / "pipe.ndjson")
-    taken, repeated = room.take(progress=Doing((room.inbox.folder / "gone-too.ndjson").unlink))
-    assert [each.segment.path.name for each in taken] == ["a.ndjson"]
-    assert repeated == 1
+    taken, repeated = room.take(progress=Doing(lambda: (room.inbox.folder / "gone-too.ndjson").unlink(missing_ok=True)))
+    assert [each.segment.path.name for each in taken] == ["a.ndjson", "gone.ndjson"]
+    assert repeated == 0
     assert room.inbox.passed_over() == {
         "folder.ndjson": "a folder, or something else that is no file",
         "gone-too.ndjson": "it was gone before it was read",
         "link.ndjson": "a link to a file that does not exist",
         "pipe.ndjson": "a folder, or something else that is no file",
     }
-    assert room.inbox.names() == ["gone.ndjson"]
-    taken, _ = room.take()
-    assert [each.segment.path.name for each in taken] == ["gone.ndjson"]
+    assert room.inbox.names() == []
     assert room.check()
 
 

@@ -72,7 +72,8 @@ def meta(source: str, body: Any) -> Iterator[Fact]:
 def razorpay(body: Any) -> Iterator[Fact]:
     """The event, when, and how much of what."""
     if "created_at" in body:
-        yield {"kind": body["event"], "occurred_at": when(body["created_at"])}
+        paid_at = body["payload"]["payment"]["entity"]["created_at"] if body["event"].endswith(".paid") else 0
+        yield {"kind": body["event"], "occurred_at": when(max(body["created_at"], paid_at))}
     kinds = ("refund", "dispute", "settlement", "payment")
     name = next((kind for kind in kinds if kind in body["event"] and kind in body["payload"]), next(iter(body["payload"])))
     name = "payment" if "payment" in body["payload"] and body["event"].endswith(("paid", "credited")) else name

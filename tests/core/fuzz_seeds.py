@@ -10,6 +10,10 @@ from typing import Any
 _NUMBER = {"metadata": {"display_phone_number": "15550001111", "phone_number_id": "1001"}}
 _CONTACTS = {"contacts": [{"wa_id": "919812345678", "user_id": "IN.5", "profile": {"name": "Asha"}}]}
 _ITEM = {"id": "wamid.1", "from": "919812345678", "timestamp": "1760000000"}
+_SYNCED = {
+    "type": "contact", "action": "add", "metadata": {"timestamp": "1760000000"},
+    "contact": {"full_name": "Asha", "phone_number": "919812345678"},
+}  # fmt: skip
 _AT = "2026-03-01T08:00:00.000000Z"
 
 
@@ -79,6 +83,8 @@ SEEDS: dict[str, list[Any]] = {
         _whatsapp("user_preferences", **_NUMBER, user_preferences=[{"wa_id": "9198", "value": "stop", "timestamp": 1760000000}]),
         _whatsapp("user_id_update", **_NUMBER, user_id_update=[{"user_id": {"previous": "a", "current": "b"}, "timestamp": "1760000000"}]),
         _whatsapp("account_update", event="DISABLED_UPDATE", ban_info={"waba_ban_state": "DISABLE"}, restriction_info=[{"expiration": 1760000000}]),
+        _whatsapp("history", **_NUMBER, history=[{"metadata": {"phase": 0}, "threads": [{"id": "919812345678", "messages": [_ITEM]}]}]),
+        _whatsapp("smb_app_state_sync", **_NUMBER, state_sync=[_SYNCED]),
         _whatsapp("brand_new", x=[{"y": 1}]),
     ],
     "messenger": [
@@ -99,12 +105,15 @@ SEEDS: dict[str, list[Any]] = {
         _razorpay("settlement.processed", settlement={"id": "setl_1", "amount": 5, "fees": 1, "tax": 0}),
         _razorpay("payment.downtime.started", payment__downtime={"id": "down_1", "status": "started", "updated_at": 1760000000}),
         _razorpay("token.confirmed", token={"id": "token_1"}),
+        {"account_id": "acc_1", "items": [_PAY | {"entity": "payment", "status": "captured", "created_at": 1760000000}, {"entity": "order"}]},
     ],
     "calendly": [
         {"event": "invitee.canceled", "created_at": _AT, "created_by": "https://api.calendly.com/users/U1", "payload": _INVITEE},
         {"event": "invitee_no_show.created", "created_at": _AT, "payload": _INVITEE},
         {"event": "invitee.created", "payload": _OLD},
         {"event": "routing_form_submission.created", "created_at": _AT, "payload": {"uri": "u", "submitter": "s", "submitter_type": "Invitee"}},
+        {"created_by": "https://api.calendly.com/users/U1", "scheduled_event": {"start_time": _AT}, "pagination": {},
+         "collection": [_INVITEE | {"status": "canceled", "created_at": _AT, "updated_at": _AT}]},
         {"event": "invitee.levitated", "created_at": _AT, "payload": _INVITEE},
     ],
     "gmail": [

@@ -192,3 +192,55 @@ def test_accounts_are_the_last_part_of_the_subscriptions_owner() -> None:
     assert accounts(body()) == ["U1"]
     assert accounts(body(created_by="https://api.calendly.com/organizations/O1")) == ["O1"]
     assert accounts(body(created_by=None)) == accounts(body(created_by="https://evil.example/users/U1")) == []
+
+
+def api_page(*invitees: dict[str, Any], **changes: Any) -> bytes:
+    scheduled = payload()["scheduled_event"]
+    head = {"created_by": "https://api.calendly.com/users/U1", "scheduled_event": scheduled, "collection": list(invitees)}
+    return json.dumps(head | {"pagination": {"count": len(invitees), "next_page_token": None}} | changes).encode()
+
+
+def listed_invitee(**changes: Any) -> dict[str, Any]:
+    """As the API lists it: without its event, with all that became of it."""
+    given = payload(created_at="2026-03-01T08:00:00.000000Z", updated_at="2026-03-02T09:00:00.000000Z", **changes)
+    return {name: value for name, value in given.items() if name != "scheduled_event"}
+
+
+def test_a_listed_invitee_tells_the_very_steps_that_its_webhooks_told() -> None:
+    gone = {"canceler_type": "invitee", "reason": "ill", "created_at": "2026-03-02T09:00:00.000000Z"}
+    mark = {"uri": "https://api.calendly.com/invitee_no_shows/N1", "created_at": "2026-03-05T11:00:00.000000Z"}
+    cancelled = {"status": "canceled", "rescheduled": True, "new_invitee": NEW, "cancellation": gone}
+    told = [
+        *decode(body()),
+        *decode(body("invitee.canceled", payload(**cancelled), created_at="2026-03-02T09:00:00.000000Z")),
+    ]
+    assert decode(api_page(listed_invitee(**cancelled))) == told
+    marked = [*decode(body()), *decode(body("invitee_no_show.created", payload(no_show=mark), created_at=mark["created_at"]))]
+    assert decode(api_page(listed_invitee(no_show=mark))) == marked
+    assert "hunter2" not in repr(decode(api_page(listed_invitee())))
+
+
+def test_a_page_of_invitees_is_of_its_account_and_a_broken_one_is_refused_beside_its_siblings() -> None:
+    good, nobody, broken, late = (listed_invitee(), listed_invitee(email=None), {"uri": 5}, listed_invitee())
+    late["created_at"] = "yesterday"
+    found = decode(api_page(good, nobody, broken, late))
+    assert [type(each).__name__ for each in found] == ["Appointment", "ContactEvent", "Reject", "Reject", "Reject"]
+    rejects = [each for each in found if isinstance(each, Reject)]
+    assert [(each.reason, each.where, each.account_id) for each in rejects] == [
+        ("bad_contact", "$.collection[1]", "U1"), ("bad_shape", "$.collection[2].uri", "U1"), ("bad_time", "$.collection[3]", "U1"),
+    ]  # fmt: skip
+    (nothing,) = decode(api_page())
+    assert isinstance(nothing, Reject)
+    assert nothing.reason == "not_an_event"
+    (shapeless,) = decode(api_page(good, scheduled_event=[]))
+    assert isinstance(shapeless, Reject)
+    assert shapeless.where == "$.scheduled_event"
+
+
+def test_a_page_of_ours_has_our_own_signature_which_has_no_age() -> None:
+    raw = api_page(listed_invitee())
+    own = hmac.new(b"key", raw, hashlib.sha256).hexdigest()
+    verify = sources()["calendly"].verify
+    assert verify({"x-flexoraa-signature": own}, raw, b"key", AT)
+    assert not verify({"x-flexoraa-signature": own}, raw, b"other", AT)
+    assert sources()["calendly"].accounts(raw) == ["U1"]

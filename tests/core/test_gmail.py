@@ -283,3 +283,18 @@ def test_what_we_fetched_ourselves_is_signed_with_a_secret_of_its_own() -> None:
     empty = hmac.new(b"", raw, hashlib.sha256).hexdigest()
     assert not verify({"x-flexoraa-signature": empty}, raw, trust(secret=""))
     assert not verify({"x-flexoraa-signature": digest, "authorization": f"Bearer {token()}"}, raw, trust(secret="else"), AT)
+
+
+def test_a_mailbox_that_is_only_polled_believes_no_push_whatever_it_claims() -> None:
+    trust = json.dumps({"secret": "s", "keys": []}).encode()
+    raw = json.dumps({"emailAddress": BOX, "historyId": "5"}).encode()
+    own = hmac.new(b"s", raw, hashlib.sha256).hexdigest()
+    assert sources()["gmail"].verify({"x-flexoraa-signature": own}, raw, trust, AT)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_numbers()
+    jwk = {"kid": "k", "n": b64(public.n.to_bytes(256, "big")), "e": b64(public.e.to_bytes(3, "big"))}
+    claims = {"iss": "https://accounts.google.com", "aud": "", "email": "", "email_verified": True, "exp": AT.timestamp() + 60}
+    signed = ".".join(b64(json.dumps(each)) for each in ({"alg": "RS256", "kid": "k"}, claims))
+    token = f"{signed}.{b64(key.sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
+    for trusted in ({"secret": "s", "keys": [jwk]}, {"keys": [jwk], "email": ""}):
+        assert not sources()["gmail"].verify({"authorization": f"Bearer {token}"}, raw, json.dumps(trusted).encode(), AT)

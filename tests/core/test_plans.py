@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.actions import Action
-from core.plans import plan_ingest, plan_requests
+from core.plans import plan_ingest, plan_polls, plan_requests, poll_due_at, polls_due
+from core.pulling import Mailbox
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -103,3 +104,66 @@ def test_neither_key_nor_cursor_tells_a_name_or_the_order(names: list[str]) -> N
     assert asked == cursor == plan_ingest("", names[::-1])[1]
     assert cursor.startswith(f"{len(names)}:")
     assert len(cursor) == len(f"{len(names)}:") + 12
+
+
+EVERY = timedelta(minutes=5)
+MICRO = timedelta(microseconds=1)
+
+
+def box(tried: timedelta | None = None, told: timedelta | None = None) -> Mailbox:
+    """A mailbox that was tried and told of so long before noon."""
+    return Mailbox("t", "mail", "a@b.co", None if tried is None else NOON - tried, None if told is None else NOON - told)
+
+
+def test_the_first_tick_asks_for_a_mailbox_that_was_never_tried_and_nobody_connected_asks_for_nothing() -> None:
+    assert plan_polls("", [box()], NOON, EVERY) == (True, NOON.isoformat())
+    assert plan_polls("", [], NOON, EVERY) == (False, "")
+
+
+def test_a_mailbox_is_due_at_the_microsecond_at_which_it_was_tried_long_enough_ago() -> None:
+    assert polls_due([box(tried=EVERY)], NOON, EVERY) == [box(tried=EVERY)]
+    assert polls_due([box(tried=EVERY - MICRO)], NOON, EVERY) == []
+    assert plan_polls("", [box(tried=EVERY)], NOON, EVERY)[0]
+    assert not plan_polls("", [box(tried=EVERY - MICRO)], NOON, EVERY)[0]
+
+
+def test_what_google_told_of_after_the_last_try_is_due_at_once_and_what_it_told_before_is_not() -> None:
+    assert polls_due([box(tried=2 * MICRO, told=MICRO)], NOON, EVERY)
+    assert not polls_due([box(tried=MICRO, told=MICRO)], NOON, EVERY)
+    assert not polls_due([box(tried=MICRO, told=2 * MICRO)], NOON, EVERY)
+
+
+def test_a_tie_at_the_cursor_was_asked_for_already_and_a_later_mailbox_was_not() -> None:
+    first = plan_polls("", [box(tried=EVERY)], NOON, EVERY)
+    assert first == (True, NOON.isoformat())
+    assert plan_polls(first[1], [box(tried=EVERY)], NOON + MICRO, EVERY) == (False, first[1])
+    other = box(tried=EVERY - MICRO)
+    assert plan_polls(first[1], [box(tried=EVERY), other], NOON + MICRO, EVERY) == (True, (NOON + MICRO).isoformat())
+
+
+def test_a_late_mailbox_that_came_due_before_the_cursor_waits_one_round_at_most() -> None:
+    cursor = (NOON - EVERY + MICRO).isoformat()
+    assert not plan_polls(cursor, [box()], NOON, EVERY)[0]
+    assert plan_polls(cursor, [box()], NOON + MICRO, EVERY)[0]
+
+
+def test_a_poll_run_that_was_lost_is_asked_for_again_and_a_lost_cursor_costs_nothing() -> None:
+    asked, cursor = plan_polls("", [box(tried=EVERY)], NOON, EVERY)
+    assert asked
+    assert plan_polls(cursor, [box(tried=EVERY)], NOON + EVERY, EVERY)[0]
+    assert plan_polls("", [box(tried=EVERY)], NOON, EVERY) == (asked, cursor)  # a crash before the cursor moved, and a replay
+    assert not plan_polls("", [box(tried=timedelta())], NOON, EVERY)[0]  # the run has been since
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.none() | st.integers(0, 900)), max_size=4), st.integers(0, 900))
+def test_whoever_ticks_on_asks_for_every_mailbox_within_a_round_of_its_coming_due(ages: list[tuple[int, int | None]], asked: int) -> None:
+    boxes = [box(timedelta(seconds=tried), None if told is None else timedelta(seconds=told)) for tried, told in ages]
+    cursor = (NOON - timedelta(seconds=asked)).isoformat()
+    last_due = max((poll_due_at(each, EVERY) for each in boxes), default=None)
+    ticks = [NOON + timedelta(seconds=30 * step) for step in range(40)]
+    wanted = next((at for at in ticks if plan_polls(cursor, boxes, at, EVERY)[0]), None)
+    if last_due is None:
+        assert wanted is None
+    else:
+        assert wanted is not None
+        assert wanted <= max(NOON, min(poll_due_at(each, EVERY) for each in boxes)) + EVERY + timedelta(seconds=30)

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,7 +58,26 @@ def test_notes_of_any_shape_are_no_matter(notes: Any) -> None:
 def test_all_that_tells_of_a_payment_speaks_of_the_payment(event: str) -> None:
     others = {"order": {"id": "order_1", "amount": 1}, "payment_link": {"id": "plink_1", "amount": 2}, "invoice": {"id": "inv_1"}}
     found = payment(body(event, payment=PAYMENT, **others))
-    assert (found.kind, found.payment_id, found.amount_minor, found.captured_at) == (event, "pay_1", 50000, None)
+    assert (found.kind, found.payment_id, found.amount_minor) == (event, "pay_1", 50000)
+    assert found.captured_at == (AT if event.endswith(".paid") else None)
+
+
+@pytest.mark.parametrize("event", ["payment.captured", "order.paid", "payment_link.paid", "invoice.paid"])
+def test_nothing_was_captured_before_its_payment_was_begun(event: str) -> None:
+    """payment_link.paid comes with the time at which its link was made."""
+    for begun, told in ((SENT + 900, AT + timedelta(seconds=900)), (SENT, AT), (SENT - 900, AT)):
+        found = payment(body(event, payment=PAYMENT | {"created_at": begun}))
+        assert (found.occurred_at, found.captured_at) == (told, told)
+    assert decode(body("payment.captured", payment=PAYMENT | {"id": "pay of Asha"})) == Reject(
+        "bad_shape", "$.payload.payment.entity.id", "an id that none of Razorpay's looks like", "acc_1"
+    )
+
+
+def test_an_unknown_event_keeps_its_name_in_the_vendors_alphabet() -> None:
+    for name in ("payout.pending-upi", "fund_account.validation.completed", "settlement.v2:processed"):
+        found = decode(body(name, payout={"id": "pout_1"}))
+        assert isinstance(found, Unmodelled)
+        assert found.kind == name
 
 
 def test_a_refund_has_its_own_amount_and_names_its_payment() -> None:
@@ -234,3 +253,76 @@ def test_only_where_the_event_has_no_time_its_entity_tells_it() -> None:
     found = decode(body("payout.downtime.resolved", None, **{"payout.downtime": entity}))
     assert isinstance(found, AccountEvent)
     assert found.occurred_at == AT
+
+
+def page(*items: Any, account_id: str = "acc_1") -> bytes:
+    return json.dumps({"account_id": account_id, "entity": "collection", "count": len(items), "items": list(items)}).encode()
+
+
+def listed(*items: Any) -> list[Event | Reject]:
+    return list(sources()["razorpay"].decode(page(*items), {}))
+
+
+def test_a_listed_entity_is_a_state_at_the_moment_at_which_it_was_made_and_no_event() -> None:
+    paid = PAYMENT | {"entity": "payment", "status": "captured", "fee": 1180, "tax": 180, "created_at": SENT}
+    back = {
+        "entity": "refund",
+        "id": "rfnd_1",
+        "payment_id": "pay_1",
+        "amount": 100,
+        "currency": "INR",
+        "status": "processed",
+        "created_at": SENT,
+    }
+    settled = {
+        "entity": "settlement",
+        "id": "setl_1",
+        "amount": 9,
+        "status": "processed",
+        "fees": 2,
+        "tax": 1,
+        "utr": "U",
+        "created_at": SENT,
+    }
+    found = [each for each in listed(paid, back, settled) if isinstance(each, Payment)]
+    assert [(each.kind, each.subject_id, each.payment_id, each.refund_id, each.amount_minor, each.fee_minor) for each in found] == [
+        ("payment.listed.captured", "pay_1", "pay_1", None, 50000, 1180),
+        ("refund.listed.processed", "rfnd_1", "pay_1", "rfnd_1", 100, None),
+        ("settlement.listed.processed", "setl_1", None, None, 9, 2),
+    ]
+    assert {(each.occurred_at, each.account_id, each.captured_at) for each in found} == {(AT, "acc_1", None)}
+    assert found[0].event_id == f"razorpay:acc_1:payment.listed.captured:pay_1:{SENT}"
+    again = [each for each in listed(settled, paid) if isinstance(each, Payment)]
+    assert {each.event_id for each in again} == {found[0].event_id, found[2].event_id}
+
+
+def test_a_listed_entity_that_nobody_models_is_kept_alone_and_a_broken_one_is_refused_with_its_place() -> None:
+    order = {"entity": "order", "id": "order_1", "amount": 5, "status": "paid", "created_at": SENT}
+    kept, shapeless, stateless, untimed = listed(
+        order,
+        {"id": "pay_1"},
+        PAYMENT | {"entity": "payment", "created_at": SENT},
+        PAYMENT | {"entity": "payment", "status": "failed"},
+    )
+    assert isinstance(kept, Unmodelled)
+    body_again = json.loads(json.loads(kept.fragment)["body"])
+    assert (kept.kind, body_again["items"]) == ("order.listed", [order])
+    (decoded,) = sources()["razorpay"].decode(json.loads(kept.fragment)["body"].encode(), {})
+    assert isinstance(decoded, Unmodelled)
+    assert decoded.event_id == kept.event_id
+    for reject, place, reason in ((shapeless, 1, "bad_shape"), (stateless, 2, "bad_shape"), (untimed, 3, "bad_time")):
+        assert isinstance(reject, Reject)
+        assert (reject.reason, reject.where.startswith(f"$.items[{place}]"), reject.account_id) == (reason, True, "acc_1")
+
+
+def test_an_empty_page_tells_of_nothing_and_a_page_is_signed_under_a_header_of_our_own() -> None:
+    (nothing,) = listed()
+    assert isinstance(nothing, Reject)
+    assert nothing.reason == "not_an_event"
+    raw = page(PAYMENT)
+    own = hmac.new(b"secret", raw, hashlib.sha256).hexdigest()
+    verify = sources()["razorpay"].verify
+    assert verify({"x-flexoraa-signature": own}, raw, b"secret")
+    assert not verify({"x-flexoraa-signature": own}, raw + b" ", b"secret")
+    assert not verify({"x-flexoraa-signature": own}, raw, b"other")
+    assert sources()["razorpay"].accounts(raw) == ["acc_1"]

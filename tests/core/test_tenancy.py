@@ -49,6 +49,23 @@ def changed(old: str, new: str, count: int = 1) -> list[str]:
     return problems(GOOD.replace(old, new, count))
 
 
+def gmail(fields: str) -> list[str]:
+    line = "      - {id: mail, source: gmail, account_id: a@b.co, valid_from: 2026-01-01T00:00:00Z, " + fields + "}\n"
+    return problems(GOOD.replace("    calendars:", line + "    calendars:"))
+
+
+def test_a_mailbox_that_is_read_needs_a_secret_of_ours_and_only_such_a_one_is_watched() -> None:
+    secret, token, topic = "verify_secrets: [{env: T}]", "access_token: {env: G}", "watch_topic: projects/p/topics/t"
+    assert gmail(f"{secret}, {token}, {topic}") == gmail(f"{secret}, {token}") == gmail(secret) == []
+    assert [each.partition(": ")[2] for each in gmail(token)] == [
+        "tenants[0].connections[2]: verify_secrets is missing: its secret signs the mails that are fetched with the access_token"
+    ]
+    assert "only a Gmail connection with an access_token has a watch_topic" in gmail(f"{secret}, {topic}")[0]
+    assert "watch_topic" in gmail(f"{secret}, {token}, watch_topic: gmail")[0]
+    razorpay = "{id: rzp, source: razorpay,"
+    assert "watch_topic" in changed(razorpay, f"{razorpay} {topic},")[0]
+
+
 def good() -> Reading:
     reading = read(GOOD)
     assert problems(GOOD) == []
@@ -71,6 +88,8 @@ def test_rows_of_the_example() -> None:
         ("whatsapp_main", "102290129340398"),
         ("whatsapp_main", "106540352242922"),
         ("razorpay_main", "acc_AshaHomes0001"),
+        ("gmail_sales", "sales@asha-homes.example"),
+        ("calendly_main", "ASHAHOMESORGANIZATION"),
         ("platform", "asha_homes"),
     ]
     assert [(row.attempt, row.wait_seconds) for row in rows if isinstance(row, RecoveryStep)] == [

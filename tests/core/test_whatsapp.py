@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -379,6 +379,32 @@ def test_calls_open_a_conversation_and_end_as_its_status() -> None:
     (status_of_call,) = decode(body(change("calls", statuses=[ringing])))
     assert isinstance(status_of_call, MessageStatus)
     assert (status_of_call.status, status_of_call.contact) == ("call_ringing", LEAD)
+
+
+def test_history_and_address_book_are_kept_a_person_each_and_decode_again_to_the_same() -> None:
+    """Two threads and a contact: three events, each under the person whom it names, and no word of one in another's."""
+    threads = [
+        {
+            "id": f"91981234567{n}",
+            "messages": [{"from": OURS, "id": f"w{n}", "timestamp": str(SENT - 9 * n), "text": {"body": f"words{n}"}}],
+        }
+        for n in (1, 2)
+    ]
+    chunk = {"metadata": {"phase": 0, "chunk_order": 1, "progress": 55}, "threads": threads}
+    synced = {"type": "contact", "action": "add", "contact": {"phone_number": "+91 9812345671"}, "metadata": {"timestamp": SENT * 1000}}
+    given = body(change("history", history=[chunk]), change("smb_app_state_sync", state_sync=[synced]))
+    first, second, book = decode(given)
+    for found, contact, at in ((first, "+919812345671", AT - timedelta(seconds=9)), (second, "+919812345672", AT - timedelta(seconds=18))):
+        assert isinstance(found, Unmodelled)
+        assert (found.kind, found.contact, found.occurred_at) == ("history.thread", Point("phone", contact), at)
+        assert ("words1" in found.fragment, "words2" in found.fragment) == (contact[-1] == "1", contact[-1] == "2")
+    assert isinstance(book, Unmodelled)
+    assert (book.kind, book.contact, book.occurred_at) == ("smb_app_state_sync.contact", Point("phone", "+919812345671"), AT)
+    for found in (first, second, book):
+        assert decode(json.loads(found.fragment)["body"].encode()) == [found]
+    (declined,) = decode(body(change("history", history=[{"errors": [{"code": 2593109}]}])))
+    assert isinstance(declined, Unmodelled)
+    assert (declined.kind, declined.contact) == ("history", None)
 
 
 def test_groups_are_news_of_the_account_and_may_link_two_ids_of_one_person() -> None:

@@ -5,8 +5,18 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
+from tests.dbt import engines
 from tests.dbt.histories import AS_OF, History, history, told
 from tests.dbt.warehouse import build
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where this session builds, by `--engine`."""
+    name = request.config.getoption("--engine")
+    with engines.choose(name):
+        yield name
+
 
 SEED = 20261122
 LEADS = 75

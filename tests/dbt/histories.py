@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.dbt.history_base import AS_OF, ZONES, History
+from tests.dbt.history_bookings import add_bookings
 from tests.dbt.history_leads import add_lead
 from tests.dbt.history_reference import add_reference
 from tests.dbt.history_tokens import add_tokens
@@ -25,6 +26,7 @@ def history(seed: int, leads: int) -> History:
         for lead in range(leads):
             add_lead(made, tenant, f"{tenant}_lead_{lead}", rng)
         add_tokens(made, tenant, rng)
+        add_bookings(made, tenant, rng)
     return made
 
 

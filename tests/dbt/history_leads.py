@@ -4,7 +4,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.reference import LeadPoint
+from core.reference import LeadAlias, LeadLink, LeadPoint
 from tests.dbt.history_base import START, History, step
 
 
@@ -42,6 +42,13 @@ def add_lead(made: History, tenant: str, lead: str, rng: random.Random) -> None:
                 kind="phone",
             )
         )
+        made.refer(
+            LeadAlias(tenant_id=tenant, alias_id=f"{lead}_new", lead_id=lead),
+            LeadLink(
+                tenant_id=tenant, link_id=f"link_{lead}", lead_id=lead, one_id=lead, other_id=f"{lead}_new", kind="number_changed",
+                source="whatsapp", strength="strong", evidence_count=1, first_at=change, last_at=change,
+            ),
+        )  # fmt: skip
         _talk(made, tenant, f"{lead}_next", lambda _: old, change + step(rng), rng)
     _talk(
         made,
@@ -61,7 +68,7 @@ def _talk(
     at: datetime,
     rng: random.Random,
 ) -> None:
-    channel = "instagram" if rng.random() < 0.1 else "whatsapp"
+    channel = rng.choices(("whatsapp", "instagram", "messenger", "gmail"), (85, 6, 6, 3))[0]
     accounts = [f"{channel}_1", f"{channel}_2"][: 1 if rng.random() < 0.85 else 2]
     for number in range(rng.randint(1, 30)):
         # Ids without order, so that ties between events of one instant fall either way.
@@ -128,7 +135,8 @@ def _message(
     is_template = author == "automation" or (author != "lead" and rng.random() < 0.1)
     made.add(
         "messages", tenant, event_id, at, message_id=event_id, channel=channel, channel_account_id=account, contact_point_id=point,
-        direction="inbound" if author == "lead" else "outbound", author_type=author, message_type="template" if is_template else "text",
+        direction="inbound" if author == "lead" else "outbound", author_type=author,
+        message_type="template" if is_template else rng.choices(("text", "edit", "revoke"), (90, 6, 4))[0] if author == "lead" else "text",
         template_name="come_back" if is_template else None,
         action_id=f"action {event_id}" if author == "automation" and rng.random() < 0.9 else None,
     )  # fmt: skip

@@ -15,23 +15,33 @@ def add_tokens(made: History, tenant: str, rng: random.Random) -> None:
             rng.choice((99, 100, 33_333, 100_000, 250_001)),
         )
         currency = "INR" if rng.random() < 0.93 else "EUR"
+        told_by = rng.choice(("events", "events", "list", "both"))
         for kind in rng.sample(
             ("payment.captured", "order.paid", "payment_link.paid", "invoice.paid"),
-            rng.randint(1, 3),
+            rng.randint(1, 3) if told_by != "list" else 0,
         ):
             made.add(
                 "payments", tenant, f"{kind}:{payment}", at + timedelta(seconds=rng.randint(0, 60)), kind=kind, payment_id=payment,
                 amount_minor=amount, currency=currency, captured_at=at if rng.random() < 0.5 else None,
             )  # fmt: skip
+        if told_by != "events":  # a list knows when the payment was begun, and what has become of it
+            for state in rng.sample(("captured", "refunded", "authorized"), rng.randint(1, 3)):
+                made.add(
+                    "payments", tenant, f"{state}:{payment}", at - timedelta(seconds=rng.randint(0, 60)), payment_id=payment,
+                    kind=f"payment.listed.{state}", amount_minor=amount, currency=currency,
+                )  # fmt: skip
         left = amount
         for part in range(rng.choice((0, 0, 1, 2, 3))):
-            refunded = left if rng.random() < 0.4 else rng.randint(1, max(left, 1))
+            refunded = min(left, left if rng.random() < 0.4 else rng.randint(1, max(left, 1)))
             left -= refunded
-            if refunded:
-                made.add(
-                    "payments", tenant, f"refund:{payment}:{part}", at + step(rng), kind="refund.processed", payment_id=payment,
-                    refund_id=f"rfnd_{number}_{part}", amount_minor=refunded, currency=currency,
-                )  # fmt: skip
+            if refunded > 0:
+                told_by = rng.choice(("event", "list", "both"))
+                for kind, source in (("refund.processed", "event"), ("refund.listed.processed", "list")):
+                    if told_by in {source, "both"}:
+                        made.add(
+                            "payments", tenant, f"{kind}:{payment}:{part}", at + step(rng), kind=kind, payment_id=payment,
+                            refund_id=f"rfnd_{number}_{part}", amount_minor=refunded, currency=currency,
+                        )  # fmt: skip
         for dispute in range(rng.choice((0, 0, 0, 1, 2))):
             disputed = rng.choice((amount, amount // 2 + 1))
             begun = at + step(rng)

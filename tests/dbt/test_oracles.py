@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from tests.dbt.histories import AS_OF, History
-from tests.oracles import conversations, leads, recovery, scores, tokens
+from tests.oracles import appointments, conversations, leads, recovery, scores, tokens
 from tests.oracles.common import Holders, valid
 
 
@@ -58,6 +58,21 @@ def test_windows_and_violations(built, known, holders) -> None:
     )
     expected = conversations.violations(known["messages"], known["message_statuses"], holders)
     assert {row[:2]: row[2:] for row in violated} == expected
+
+
+def test_appointments(built, known) -> None:
+    steps = [dict.fromkeys(("no_show_id", "starts_at", "ends_at")) | row for row in known["appointments"]]
+    found = rows(
+        built,
+        """
+        select tenant_id, appointment_id, latest_booking_id, status, reschedule_count, is_no_show, booked_at, starts_at
+        from marts.fct_appointments
+        """,
+    )
+    expected = appointments.appointments(steps, AS_OF)
+    assert {row[:2]: row[2:] for row in found} == expected
+    assert {row[3] for row in found} == {"booked", "completed", "no_show", "cancelled", "rescheduled"}
+    assert max(row[4] for row in found) == 8
 
 
 def test_statuses(built, known) -> None:

@@ -1,6 +1,7 @@
-"""A warehouse for tests: rows of the contract in, a built DuckDB file out.
+"""A warehouse for tests: rows of the contract in, built marts out, to be asked in DuckDB's SQL whichever engine built them.
 
-Here belongs writing lake and reference rows as the platform does (Parquet, views) and running dbt over them. Not here: what the rows say.
+Here belongs writing lake and reference rows as the platform does (Parquet, views) and running dbt over them. Not here: what the rows say, the
+other engines (`tests.dbt.engines`).
 """
 
 import os
@@ -19,6 +20,8 @@ import pyarrow.parquet as pq
 from core.columns import columns
 from core.events import EVENT_TYPES
 from core.reference import REFERENCE_TYPES
+from tests.dbt import engines
+from tests.dbt.engines import WITHOUT_UNIT_TESTS
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
@@ -42,11 +45,14 @@ def build(folder: Path, rows: Rows, as_of: datetime, *arguments: str) -> duckdb.
         folder: where everything is written; a second build there finds the first one's tables.
         rows: by table name, dicts by column name (missing columns are null) or reference Structs.
         as_of: the moment of the build.
-        arguments: more for dbt; `build` without unit tests by default.
+        arguments: more for `dbt build`; without unit tests by default.
     """
+    rows = dict(rows) | {"run": [{"as_of": as_of}]}
+    if other := engines.chosen():
+        return other.build(folder, tables(rows), *arguments)
     warehouse = folder / "warehouse.duckdb"
-    write(folder, warehouse, dict(rows) | {"run": [{"as_of": as_of}]})
-    run_dbt(folder, *(arguments or ("build", "--exclude-resource-type", "unit_test")))
+    write(folder, warehouse, rows)
+    run_dbt(folder, "build", *(arguments or WITHOUT_UNIT_TESTS))
     connection = duckdb.connect(str(warehouse), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
     return connection
@@ -76,17 +82,22 @@ def run_dbt(folder: Path, *arguments: str) -> str:
 
 def write(folder: Path, warehouse: Path, rows: Rows) -> None:
     """Every table of the contract as Parquet, with a view over it; those without rows are empty."""
+    with duckdb.connect(str(warehouse)) as connection:
+        for (schema, table), rows_of_it in tables(rows).items():
+            path = folder / schema / f"{table}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(rows_of_it, path)
+            connection.execute(f"create schema if not exists {schema}")
+            connection.execute(f"create or replace view {schema}.{table} as select * from read_parquet('{path}')")
+
+
+def tables(rows: Rows) -> dict[tuple[str, str], pa.Table]:
+    """Every table of the contract, by schema and name."""
     unknown = set(rows) - {table for _, table in _STRUCTS}
     if unknown:
         message = f"no such tables: {unknown}"
         raise KeyError(message)
-    with duckdb.connect(str(warehouse)) as connection:
-        for (schema, table), struct in _STRUCTS.items():
-            path = folder / schema / f"{table}.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(_arrow(struct, rows.get(table, ())), path)
-            connection.execute(f"create schema if not exists {schema}")
-            connection.execute(f"create or replace view {schema}.{table} as select * from read_parquet('{path}')")
+    return {(schema, table): _arrow(struct, rows.get(table, ())) for (schema, table), struct in _STRUCTS.items()}
 
 
 def _arrow(struct: type[msgspec.Struct], rows: Iterable[Any]) -> pa.Table:

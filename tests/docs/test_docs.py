@@ -46,7 +46,30 @@ def test_published_schemas_are_those_of_the_code(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == text_of(schemas()[name]), "run python -m orchestration.schemas"
 
 
-@pytest.mark.parametrize("command", ["run", "sql", "status", "simulate", "replay", "up", "collect", "demo", "tenant apply", "tenant hooks"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run",
+        "sql",
+        "status",
+        "simulate",
+        "replay",
+        "up",
+        "collect",
+        "demo",
+        "tenant apply",
+        "tenant hooks",
+        "pull gmail",
+        "pull watch",
+        "pull razorpay",
+        "pull calendly",
+        "lake list",
+        "lake compact",
+        "identity suggest",
+        "quarantine list",
+        "quarantine replay",
+    ],
+)
 def test_every_command_shows_an_example(command: str) -> None:
     shown = CliRunner().invoke(app, [*command.split(), "--help"])
     assert shown.exit_code == 0

@@ -73,11 +73,21 @@ def _closed(tenant: str, point: str, account: str, current: list[Row], at: datet
     return (tenant, point, account, tuple(row["event_id"] for row in current), current[0]["occurred_at"], at, reason, seconds)
 
 
+SILENT = {("whatsapp", "edit"), ("whatsapp", "revoke"), ("messenger", "edit"), ("instagram", "edit")}
+"""What changes an earlier message, and opens no window."""
+
 LENGTHS = {
     ("whatsapp", "service"): timedelta(hours=24),
     ("instagram", "service"): timedelta(hours=24),
     ("instagram", "human_agent"): timedelta(days=7),
+    ("messenger", "service"): timedelta(hours=24),
+    ("messenger", "human_agent"): timedelta(days=7),
 }
+
+
+def opens_window(inbound: Row) -> bool:
+    """Whether this inbound message lets us write freely for a day."""
+    return (inbound["channel"], "service") in LENGTHS and (inbound["channel"], inbound["message_type"]) not in SILENT
 
 
 def windows(messages: list[Row], holders: Holders) -> list[tuple[Any, ...]]:
@@ -89,7 +99,7 @@ def windows(messages: list[Row], holders: Holders) -> list[tuple[Any, ...]]:
                 continue
             opened = expires = None
             for row in thread:
-                if row["direction"] == "outbound":
+                if row["direction"] == "outbound" or (channel, row["message_type"]) in SILENT:
                     continue
                 if expires is None or row["occurred_at"] >= expires:
                     if opened:
@@ -116,7 +126,8 @@ def violations(messages: list[Row], statuses: list[Row], holders: Holders) -> di
             and (kind == "service" or row["author_type"] == "human")
             for tenant, point, account, kind, opened, expires in all_windows
         )
-        is_outside = row["template_name"] is None and row["message_type"] != "template" and not may
+        has_windows = any(channel == row["channel"] for channel, _ in LENGTHS)
+        is_outside = has_windows and row["template_name"] is None and row["message_type"] != "template" and not may
         if is_outside or key in refused:
             found[key] = (
                 "outside_window" if is_outside else "provider_error_131047",

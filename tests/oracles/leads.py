@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.oracles.common import SECOND, Holders, Row, by_lead, in_order, valid
+from tests.oracles.conversations import opens_window
 
 Leak = tuple[str, str, str, str, datetime, datetime | None, str | None]
 """Tenant, lead, kind, trigger, since, closed, reason."""
@@ -77,11 +78,14 @@ def waiting_leaks(
                     end,
                     as_of,
                 )
+            if not opens_window(row):
+                continue
             following = next(
                 (
                     other["occurred_at"]
                     for other in thread[thread.index(row) + 1 :]
                     if other["direction"] == "inbound"
+                    and opens_window(other)
                     and all(
                         other[name] == row[name]
                         for name in (

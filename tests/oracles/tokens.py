@@ -13,6 +13,7 @@ Booking = tuple[str, str, str, datetime, int]
 """Tenant, account, kind, moment, tokens."""
 
 TOLD_BY = ("payment.captured", "order.paid", "payment_link.paid", "invoice.paid")
+LISTED_AS = ("payment.listed.captured", "payment.listed.refunded")
 
 
 def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[Any]]) -> list[Booking]:
@@ -23,10 +24,11 @@ def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[A
         if row.get("payment_id"):
             by_payment[row["tenant_id"], row["payment_id"]].append(row)
     for (tenant, _), rows in by_payment.items():
-        tellings = [row for row in rows if row["kind"] in TOLD_BY]
+        tellings = [row for row in rows if row["kind"] in TOLD_BY] or [row for row in rows if row["kind"] in LISTED_AS]
         if not tellings:
             continue
-        at = min(row.get("captured_at") or row["occurred_at"] for row in tellings)
+        captures = [row for row in tellings if row["kind"] == "payment.captured"]
+        at = min(row.get("captured_at") or row["occurred_at"] for row in captures or tellings)
         rate = valid(reference["credit_rates"], tenant, at, currency=tellings[0]["currency"])
         if rate:
             found += _payment(tenant, at, tellings[0]["amount_minor"], rate.tokens_per_major, rows)
@@ -48,8 +50,9 @@ def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, ro
     created = {row["dispute_id"]: row for row in rows if row["kind"] == "payment.dispute.created"}
     verdicts = {row["dispute_id"]: row for row in rows if row["kind"] in ("payment.dispute.won", "payment.dispute.lost")}
     steps: list[tuple[datetime, int, str, str, Row]] = []
+    told = {row["refund_id"] for row in rows if row["kind"] == "refund.processed"}
     for row in rows:
-        if row["kind"] == "refund.processed":
+        if row["kind"] == "refund.processed" or (row["kind"] == "refund.listed.processed" and row["refund_id"] not in told):
             steps.append((row["occurred_at"], 1, row["refund_id"], "refund", row))
     for dispute, row in created.items():
         moments = [row["occurred_at"]] + ([verdicts[dispute]["occurred_at"]] if dispute in verdicts else [])

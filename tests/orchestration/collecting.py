@@ -42,9 +42,16 @@ class Sender:
     number: str
     app_secret: bytes
 
-    def report(self, event_id: str, service: str = "bot") -> bytes:
-        """A body of the tenant's feed, its text as it may come: not only ASCII, with spaces of its own."""
-        body = {"type": "service.reported", "id": event_id, "account_id": self.account_id, "kind": "heartbeat", "service": service}
+    def report(self, event_id: str, note: str = "") -> bytes:
+        """A body of the tenant's feed, with a text that nobody reads as it may come: not only ASCII, with spaces of its own."""
+        body = {
+            "type": "service.reported",
+            "id": event_id,
+            "account_id": self.account_id,
+            "kind": "heartbeat",
+            "service": "bot",
+            "note": note,
+        }
         return json.dumps(body | {"occurred_at": "2026-11-22T10:00:00Z"}, ensure_ascii=False).encode()
 
     def signed(self, body: bytes) -> dict[str, str]:

@@ -4,11 +4,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
+from tests.orchestration.pulling import Pulling
+from tests.orchestration.vendors import serving
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +38,18 @@ def state(settings: Settings) -> Iterator[State]:
 def vault(settings: Settings, state: State) -> Vault:
     """Its vault."""
     return Vault(state, settings.master_key())
+
+
+@pytest.fixture
+def pulling(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Pulling]:
+    """A fresh tenant with vendors of its own over an empty inbox; as long as it lasts, nobody else's account may be asked."""
+    with state.psycopg() as connection:
+        others = connection.execute("delete from vault.secrets where purpose = 'access_token' returning *").fetchall()
+    with serving() as vendors, httpx.Client(timeout=5) as client:
+        made = Pulling(vendors, settings, state, vault, client, tmp_path)
+        made.clear()
+        yield made
+        made.clear()
+    with state.psycopg() as connection, connection.cursor() as cursor:
+        cursor.execute("delete from vault.secrets where purpose = 'access_token'")
+        cursor.executemany("insert into vault.secrets values (%s, %s, %s, %s, %s, %s, %s)", others)

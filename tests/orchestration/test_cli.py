@@ -133,7 +133,7 @@ def test_status_of_an_empty_home_is_all_zero(flexoraa: Run) -> None:
         assert json.loads(out) == {
             "home": str(home), "engine": "duckdb", "warehouse": "there is no warehouse yet: run `flexoraa run` first",
             "waiting_segments": 0, "conservation": {}, "unmodelled": [],
-            "quarantine": {}, "actions": [], "marts": {},
+            "quarantine": {}, "quarantine_states": {}, "held_segments": [], "actions": [], "marts": {},
         }  # fmt: skip
         code, out, _ = flexoraa("status", "--home", home)
         assert code == 0
@@ -248,6 +248,9 @@ def test_simulate_and_apply_answer_scripts_in_json(flexoraa: Run, tmp_path: Path
     traffic = tmp_path / "traffic"
     code, out, _ = flexoraa("simulate", "--out", traffic, "--tenants", "1", "--leads", "4", "--json")
     assert (code, json.loads(out)["segments"]) == (0, len(list((traffic / "inbox").iterdir())))
+    planted = json.loads(out)["planted"]
+    assert (planted["leads"], sum(planted["appointments"].values())) == (4 + 8 + 8 + 8 + 8, 8)
+    assert planted["messages"]["instagram inbound"] > 8
     with tempfile.TemporaryDirectory(prefix="flexoraa-cli-") as folder:
         code, out, _ = flexoraa("tenant", "apply", traffic / "tenants.yaml", "--home", Path(folder) / "home", "--json")
     answer = json.loads(out)

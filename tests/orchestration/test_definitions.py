@@ -19,12 +19,16 @@ from orchestration.definitions import build_defs
 from orchestration.receiver import Receiver
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.inbox import FolderInbox
+from orchestration.resources.lake import FolderLake
 from orchestration.resources.lazy import PORTS, run_lock
 from orchestration.resources.platform import Platform, open_platform
+from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
+from orchestration.resources.warehouse import Warehouse
 from tests.orchestration.effects import NOW, Scene
+from tests.orchestration.lakes import by_polars, live, on_disk, small_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = ROOT / "tests" / "snapshots" / "dagster.json"
@@ -84,13 +88,15 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
     checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
     assert len(names) > 50
     assert names - checks == set()
-    assert checks - names == {"conservation", "contract"}
+    assert checks - names == {"circuit_breaker", "conservation", "contract"}
 
 
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("everything")
     assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys
-    assert {each.job_name for each in defs.schedules or []} == {"everything"}
+    jobs = {"hourly_sweep": "everything", "daily_retention": "retention", "daily_compaction": "compact_lake"}
+    jobs |= {"gmail_watch_renewal": "renew_watches"}
+    assert {each.name: each.job_name for each in defs.schedules or []} == jobs
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name
         assert each.default_status.value == "RUNNING", each.name
@@ -98,12 +104,24 @@ def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Defini
 
 def test_writers_of_the_warehouse_wait_for_each_other(defs: dg.Definitions) -> None:
     needing = {"warehouse", "publisher"}
-    nodes = [node.definition for node in defs.resolve_job_def("everything").graph.nodes]
+    nodes = [node.definition for name in ("everything", "compact_lake", "retention") for node in defs.resolve_job_def(name).graph.nodes]
     graph = {each.name: each.required_resource_keys for each in nodes if isinstance(each, dg.OpDefinition)}
     found = {name for name, keys in graph.items() if needing & set(keys)}
-    assert found >= {"warehouse", "serving__marts"}
+    assert found >= {"warehouse", "serving__marts", "merge_small_files"}
     assert [name for name in found if "run_lock" not in graph[name]] == []
     assert all(set(keys) <= {*PORTS, "run_lock", "io_manager"} for keys in graph.values())
+
+
+def test_the_daily_job_merges_small_files_with_the_same_rows(tmp_path: Path) -> None:
+    lake = FolderLake(tmp_path / "lake")
+    lake.prepare()
+    truth = small_files(lake, range(8), days=1)
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb", lake.folder, tmp_path)
+    ports = {"lake": lake, "warehouse": warehouse, "progress": TerminalProgress(quiet=True), "run_lock": None}
+    assert build_defs(**ports).resolve_job_def("compact_lake").execute_in_process().success
+    assert [file.is_merged for file in lake.files.live("messages") if file.day.year > 1970] == [True]
+    assert by_polars(lake.folder) == truth
+    assert on_disk(lake.folder) == live(lake.folder)
 
 
 def test_the_run_lock_is_one_for_all_runs_of_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +231,7 @@ def test_each_rule_has_its_sensor() -> None:
     from assets.delivery import RULES
 
     assert sorted(RULE_SENSORS.values()) == sorted(RULES)
-    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments"}
+    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling"}
 
 
 def test_overrides_stand_in_for_any_resource() -> None:

@@ -23,7 +23,9 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value", "expected"),
     [
         ("FLEXORAA_HOEM", "/x", "FLEXORAA_HOEM is no setting of this version; did you mean FLEXORAA_HOME"),
-        ("FLEXORAA_ENGINE", "spark", "only duckdb is built now"),
+        ("FLEXORAA_ENGINE", "oracle", "one of duckdb, postgres, spark"),
+        ("FLEXORAA_SPARK_MASTER", "yarn", "must look like local"),
+        ("FLEXORAA_SPARK_MEMORY", "2 GB", "must look like 2g"),
         ("FLEXORAA_WHATSAPP_URL", "graph.facebook.com", "must begin with http"),
         ("FLEXORAA_HTTP_READ_SECONDS", "0", "number of seconds above 0"),
         ("FLEXORAA_HTTP_READ_SECONDS", "nan", "number of seconds above 0"),

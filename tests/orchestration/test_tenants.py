@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.columns import columns
+from core.ports import Leads
 from core.reference import REFERENCE_TYPES, Connection, LeadPoint
 from orchestration.resources.reference import ParquetReference, read_rows
 from orchestration.resources.settings import Settings
@@ -17,7 +18,10 @@ from orchestration.resources.vault_secrets import Destination, PersonContact
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tenants.yaml"
-NAMES = ("META_APP_SECRET", "WHATSAPP_TOKEN", "RAZORPAY_SECRET", "RAZORPAY_SECRET_OLD", "PLATFORM_SECRET", "CALLBACK_SECRET")
+NAMES = (
+    "META_APP_SECRET", "WHATSAPP_TOKEN", "RAZORPAY_SECRET", "RAZORPAY_SECRET_OLD", "RAZORPAY_KEY", "GMAIL_TRUST", "GMAIL_CREDENTIAL",
+    "CALENDLY_SIGNING_KEY", "CALENDLY_TOKEN", "PLATFORM_SECRET", "CALLBACK_SECRET",
+)  # fmt: skip
 ENV = {f"ASHA_{name}": f"asha {name}" for name in NAMES} | {
     "ASHA_ALERTS_URL": "https://chat.example/hook/findable",
     "NORDWIND_META_APP_SECRET": "north wind secret",
@@ -81,7 +85,8 @@ def test_secrets_and_staff_come_back_as_of_a_moment(state: State, vault: Vault) 
     assert secrets.verify_secrets("razorpay_main", "asha_homes", datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)) == []
     assert secrets.verify_secrets("razorpay_main", "nordwind", AT) == []
     assert secrets.access_token("whatsapp_main", "asha_homes", AT) == b"asha WHATSAPP_TOKEN"
-    assert secrets.access_token("razorpay_main", "asha_homes", AT) is None
+    assert secrets.access_token("razorpay_main", "asha_homes", AT) == b"asha RAZORPAY_KEY"
+    assert secrets.access_token("platform", "asha_homes", AT) is None
     alerts = Destination("sales_alerts", "alerts", "https://chat.example/hook/findable", None)
     callback = Destination("operating_system", "callback", "https://os.example.com/hooks/asha", "asha CALLBACK_SECRET")
     assert secrets.destinations("asha_homes", AT) == [callback, alerts]
@@ -168,7 +173,7 @@ def test_the_reference_files(state: State, vault: Vault, settings: Settings) -> 
     apply_file(EXAMPLE, state, vault, AT, ENV)
     held = LeadPoint(tenant_id="nordwind", point_id="cp_a", lead_id="ld_a", kind="phone", valid_from=AT)
     exporter = ParquetReference(settings, state)
-    counts = exporter.export(AT, (date(2026, 11, 2), date(2026, 11, 4)), [held])
+    counts = exporter.export(AT, (date(2026, 11, 2), date(2026, 11, 4)), Leads([held]))
     assert set(counts) == {each.table for each in REFERENCE_TYPES}  # type: ignore[attr-defined]
     for struct in REFERENCE_TYPES:
         table = pq.read_table(settings.reference / f"{struct.table}.parquet")  # type: ignore[attr-defined]
@@ -184,9 +189,9 @@ def test_the_reference_files(state: State, vault: Vault, settings: Settings) -> 
     assert opened == [(utc[0], utc[1], 0), (utc[2], utc[3], 43_200), (utc[4], utc[5], 72_000)]
     # Nothing new: not one file is touched. A new moment touches only its own.
     before = {path: path.stat().st_ino for path in settings.reference.iterdir()}
-    exporter.export(AT, (date(2026, 11, 2), date(2026, 11, 4)), [held])
+    exporter.export(AT, (date(2026, 11, 2), date(2026, 11, 4)), Leads([held]))
     assert {path: path.stat().st_ino for path in settings.reference.iterdir()} == before
-    exporter.export(AT.replace(month=12), (date(2026, 11, 2), date(2026, 11, 4)), [held])
+    exporter.export(AT.replace(month=12), (date(2026, 11, 2), date(2026, 11, 4)), Leads([held]))
     assert {path.name for path in settings.reference.iterdir() if path.stat().st_ino != before[path]} == {"run.parquet"}
 
 

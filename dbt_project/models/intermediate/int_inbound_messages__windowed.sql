@@ -16,7 +16,12 @@ with inbound as (
         on
             messages.channel = windows.channel
             and {{ is_valid_at('windows', 'messages.occurred_at') }}
-    where messages.direction = 'inbound'
+    left join {{ ref('silent_message_types') }} as silences
+        on
+            messages.channel = silences.channel
+            and messages.message_type = silences.message_type
+            and {{ is_valid_at('silences', 'messages.occurred_at') }}
+    where messages.direction = 'inbound' and silences.channel is null
 ),
 
 extended as (

@@ -3,6 +3,7 @@ with payments as (
     select * from {{ ref('stg_lake__payments') }}
 ),
 
+-- A refund that was read from the provider's list counts only where no event told of it.
 refunds as (
     select
         tenant_id,
@@ -16,10 +17,10 @@ refunds as (
         occurred_at,
         row_number() over (
             partition by tenant_id, coalesce(refund_id, event_id)
-            order by occurred_at, event_id
+            order by case when kind = 'refund.processed' then 0 else 1 end, occurred_at, event_id
         ) as telling_no
     from payments
-    where kind = 'refund.processed'
+    where kind in ('refund.processed', 'refund.listed.processed')
 ),
 
 dispute_events as (

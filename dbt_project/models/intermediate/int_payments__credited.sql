@@ -1,28 +1,42 @@
 -- One row per payment that was captured, whichever and however many of the provider's events told it, with the credit it earns.
+-- A state that was read from the provider's list counts only where no event told of the payment: it does not know when it was captured.
 with tellings as (
     select
         *,
         coalesce(captured_at, occurred_at) as credited_at,
-        row_number() over (
-            partition by tenant_id, payment_id
-            order by case when kind = 'payment.captured' then 0 else 1 end, kind, occurred_at, event_id
-        ) as telling_no
+        case when kind in ('payment.listed.captured', 'payment.listed.refunded') then 1 else 0 end as is_listed
     from {{ ref('stg_lake__payments') }}
     where
-        kind in ('payment.captured', 'order.paid', 'payment_link.paid', 'invoice.paid')
+        kind in (
+            'payment.captured', 'order.paid', 'payment_link.paid', 'invoice.paid', 'payment.listed.captured', 'payment.listed.refunded'
+        )
         and payment_id is not null
 ),
 
--- When: the earliest that any of them says. How much: what the capture says, if it was told.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by tenant_id, payment_id
+            order by is_listed, case when kind = 'payment.captured' then 0 else 1 end, kind, occurred_at, event_id
+        ) as telling_no
+    from tellings
+),
+
+-- When and how much: what the capture says, if it was told; else the earliest of the others, which all follow the capture.
 payments as (
     select
         tenant_id,
         payment_id,
-        min(credited_at) as credited_at,
+        coalesce(
+            min(case when kind = 'payment.captured' then credited_at end),
+            min(case when is_listed = 0 then credited_at end),
+            min(credited_at)
+        ) as credited_at,
         max(case when telling_no = 1 then event_id end) as event_id,
         max(case when telling_no = 1 then amount_minor end) as amount_minor,
         max(case when telling_no = 1 then currency end) as currency
-    from tellings
+    from ranked
     group by tenant_id, payment_id
 ),
 

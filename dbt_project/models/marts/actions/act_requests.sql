@@ -1,4 +1,5 @@
--- One row per wanted action. Its id says why it is wanted, by events and never by computed times: a rerun wants the same.
+-- One row per wanted action. Its id says why it is wanted, by events alone: neither computed times nor lead ids, which change when two
+-- leads turn out to be one. So a rerun wants the same, and nothing is asked for again.
 with lifetimes as (
     select * from {{ ref('action_lifetimes') }}
 ),
@@ -13,8 +14,8 @@ leaks as (
         cast(null as {{ text_type() }}) as point_id,
         cast(null as {{ text_type() }}) as account_id,
         cast(null as {{ text_type() }}) as template_name,
-        leaks.lead_id as subject,
-        leaks.kind || ':' || leaks.trigger_event_id as trigger_id,
+        leaks.kind as subject,
+        leaks.trigger_event_id as trigger_id,
         {{ json_object({
             'leak': json_text('leaks.kind'),
             'leak_id': json_text('leaks.leak_id'),
@@ -39,7 +40,7 @@ recoveries as (
         point_id,
         account_id,
         template_name,
-        lead_id as subject,
+        'silence' as subject,
         trigger_event_id as trigger_id,
         {{ json_object({'attempt': json_number('attempt')}) }} as details,
         due_at,

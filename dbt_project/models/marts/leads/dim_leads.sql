@@ -14,9 +14,24 @@ events as (
         lead_id,
         min(occurred_at) as first_event_at,
         max(case when event_kind = 'inbound' then occurred_at end) as last_inbound_at,
-        max(case when event_kind = 'outbound' then occurred_at end) as last_outbound_at,
-        {{ distinct_list("case when event_kind in ('inbound', 'outbound') then channel end") }} as channels
+        max(case when event_kind = 'outbound' then occurred_at end) as last_outbound_at
     from {{ ref('int_lead_events__sequenced') }}
+    group by tenant_id, lead_id
+),
+
+-- Where the lead was met: where messages went either way, and where it booked.
+channels as (
+    select
+        tenant_id,
+        lead_id,
+        {{ distinct_list('channel') }} as channels
+    from (
+        select tenant_id, lead_id, channel from {{ ref('int_lead_events__sequenced') }}
+        where event_kind in ('inbound', 'outbound')
+        union all
+        select tenant_id, lead_id, 'calendly' as channel from {{ ref('int_appointments__chained') }}
+        where lead_id is not null
+    ) as met
     group by tenant_id, lead_id
 ),
 
@@ -101,7 +116,7 @@ select
     leads.lead_id,
     last_words.assigned_to,
 
-    events.channels,
+    channels.channels,
     case
         when last_words.outcome is not null then last_words.outcome
         when verdicts.outcome is not null then verdicts.outcome
@@ -120,6 +135,8 @@ select
 from leads
 left join events
     on leads.tenant_id = events.tenant_id and leads.lead_id = events.lead_id
+left join channels
+    on leads.tenant_id = channels.tenant_id and leads.lead_id = channels.lead_id
 left join last_words
     on leads.tenant_id = last_words.tenant_id and leads.lead_id = last_words.lead_id
 left join verdicts

@@ -88,7 +88,7 @@ leaks as (
 
 select
     tenant_id,
-    {{ key_of(['tenant_id', 'lead_id', 'kind', 'trigger_event_id']) }} as leak_id,
+    {{ key_of(['tenant_id', 'kind', 'trigger_event_id']) }} as leak_id,
     lead_id,
     trigger_event_id,
 

@@ -95,7 +95,7 @@ select
         'buying_signal': json_text('buying_signal'),
     }) }} as slots,
 
-    turn_no as turns,
+    cast(turn_no as bigint) as turns,
     budget_minor,
     timeline_days,
     confidence,

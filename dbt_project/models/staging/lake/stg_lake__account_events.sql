@@ -1,4 +1,4 @@
--- One row per thing that a vendor said of our own account, number or template, as first told.
+-- One row per thing that a vendor said of our own account, number or template, each told once.
 with source as (
     {{ first_tellings('account_events') }}
 ),

@@ -1,4 +1,4 @@
--- One row per turn of the qualifying assistant, as first told.
+-- One row per turn of the qualifying assistant, each told once.
 with source as (
     {{ first_tellings('ai_turns') }}
 ),

@@ -1,4 +1,4 @@
--- One row per step in the life of a booking, as first told.
+-- One row per step in the life of a booking, each told once.
 with source as (
     {{ first_tellings('appointments') }}
 ),

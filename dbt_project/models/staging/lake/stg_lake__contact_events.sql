@@ -1,4 +1,4 @@
--- One row per thing that became known of a contact point, as first told.
+-- One row per thing that became known of a contact point, each told once.
 with source as (
     {{ first_tellings('contact_events') }}
 ),

@@ -1,4 +1,4 @@
--- One row per exposure of a contact to a variant, or observed metric value, as first told.
+-- One row per exposure of a contact to a variant, or observed metric value, each told once.
 with source as (
     {{ first_tellings('experiment_events') }}
 ),

@@ -1,4 +1,4 @@
--- One row per thing that a person or a rule did with a lead, as first told.
+-- One row per thing that a person or a rule did with a lead, each told once.
 with source as (
     {{ first_tellings('lead_events') }}
 ),

@@ -1,4 +1,4 @@
--- One row per delivery status that a vendor reported, as first told.
+-- One row per delivery status that a vendor reported, each told once.
 with source as (
     {{ first_tellings('message_statuses') }}
 ),

@@ -1,4 +1,4 @@
--- One row per message between a contact and the business, as first told.
+-- One row per message between a contact and the business, each told once.
 with source as (
     {{ first_tellings('messages') }}
 ),

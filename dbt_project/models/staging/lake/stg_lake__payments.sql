@@ -1,4 +1,4 @@
--- One row per thing that the payment provider said, as first told.
+-- One row per thing that the payment provider said, each told once.
 with source as (
     {{ first_tellings('payments') }}
 ),

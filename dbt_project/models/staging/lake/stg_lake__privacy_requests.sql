@@ -1,4 +1,4 @@
--- One row per request of a person about their own data, as first told.
+-- One row per request of a person about their own data, each told once.
 with source as (
     {{ first_tellings('privacy_requests') }}
 ),

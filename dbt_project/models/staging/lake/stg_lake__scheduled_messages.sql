@@ -1,4 +1,4 @@
--- One row per message to be sent later, or its cancellation, as first told.
+-- One row per message to be sent later, or its cancellation, each told once.
 with source as (
     {{ first_tellings('scheduled_messages') }}
 ),

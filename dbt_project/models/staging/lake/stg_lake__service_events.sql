@@ -1,4 +1,4 @@
--- One row per heartbeat, request or error of a service, as first told.
+-- One row per heartbeat, request or error of a service, each told once.
 with source as (
     {{ first_tellings('service_events') }}
 ),

@@ -1,4 +1,4 @@
--- One row per metered use of something that costs tokens, as first told.
+-- One row per metered use of something that costs tokens, each told once.
 with source as (
     {{ first_tellings('token_usage') }}
 ),

@@ -1,4 +1,4 @@
--- One row per authentic event of a type that no decoder models yet, as first told.
+-- One row per authentic event of a type that no decoder models yet, each told once.
 with source as (
     {{ first_tellings('unmodelled') }}
 ),

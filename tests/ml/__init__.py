@@ -1,0 +1,1 @@
+"""Inference, against independent second opinions."""
