@@ -29,7 +29,6 @@ def main() -> None:
         taken, _ = take_in_all(platform.inbox, platform.lake, platform.ledger, platform.vault, platform.progress, platform.workers)
         seconds = time.perf_counter() - started
         cpu = _cpu_seconds() - before
-    print(resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
     workers = len(os.sched_getaffinity(0))
     mine, largest_child = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(

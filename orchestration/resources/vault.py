@@ -47,7 +47,7 @@ class VaultError(Exception):
 
 
 class Vault:
-    """The vault of one installation. Points' keys stay in memory no longer than a call; tenants' keys for its lifetime."""
+    """The vault of one installation. Tenants' keys stay in memory for its lifetime; points' keys with whoever asked."""
 
     def __init__(self, state: State, master_key: bytes) -> None:
         """`master_key`: 32 bytes (`Settings.master_key`)."""
