@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 from psycopg import sql
 
 BATCH_ROWS = 50_000
-"""Rows that are text at once: 30 MB of the widest lake table."""
+"""Rows that are text at once."""
 
 
 def copy_in(connection: psycopg.Connection, target: sql.Composable, batches: Iterable[pa.RecordBatch]) -> None:

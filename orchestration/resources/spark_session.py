@@ -72,7 +72,7 @@ def _configuration(place: SparkPlace) -> dict[str, str]:
 def show(session: SparkSession, place: SparkPlace, only: str | None = None) -> None:
     """Fill the catalog: lake and reference as they are now, the warehouse's own tables, its views.
 
-    `only` is a statement: whatever it does not name is left out, for each table takes a tenth of a second.
+    `only` is a statement: whatever it does not name is left out, for to make a table known costs a statement.
     """
     if only is not None and any(name.partition(".")[2] in only for name in place.views()):
         only = None  # a view may read anything

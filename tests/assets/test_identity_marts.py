@@ -76,7 +76,7 @@ def write_and_build(folder: Path, told: Told, decisions: list[Decision]) -> Buil
     leads = {"lead_points": resolution.points, "lead_aliases": resolution.aliases, "lead_links": resolution.links}
     rows: dict[str, Any] = {**told.made.reference, **told.made.lake, **leads}
     kinds = ("unit_test",) if not decisions else ("unit_test", "test")  # tests once: they cost as much as the models
-    build(folder, rows, AS_OF, "build", *(word for kind in kinds for word in ("--exclude-resource-type", kind))).close()
+    build(folder, rows, AS_OF, *(word for kind in kinds for word in ("--exclude-resource-type", kind))).close()
     path = folder / "warehouse.duckdb"
     return Built(path, dict(Warehouse(path, folder, folder).fingerprints()))
 

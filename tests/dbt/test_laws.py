@@ -63,9 +63,10 @@ def test_a_back_fill_after_the_webhooks_changes_no_row_of_any_mart(first, tmp_pa
             again = {"event_id": f"listed {row['event_id']}", "kind": listed[row["kind"]], "occurred_at": begun_at, "captured_at": None}
             made.lake["payments"].append(row | again | {"received_at": AS_OF})
     marts_of_tokens = ("fct_token_ledger", "fct_token_findings", "fct_token_balances")
-    only = ("build", "--exclude-resource-type", "unit_test", "--select", *(f"+{name}" for name in marts_of_tokens))
+    only = ("--exclude-resource-type", "unit_test", "--select", *(f"+{name}" for name in marts_of_tokens))
     with build(tmp_path, told(made, 1), AS_OF, *only) as connection:
-        assert marts(connection) == {name: before[name] for name in marts_of_tokens}
+        after = marts(connection)
+    assert [name for name in marts_of_tokens if after[name] != before[name]] == []
 
 
 def test_no_events_at_all(first) -> None:

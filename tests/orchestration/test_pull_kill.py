@@ -21,6 +21,7 @@ from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.progress import TerminalProgress
+from tests.orchestration.dying_reader import STEPS
 from tests.orchestration.pulling import Pulling, mail, payment, refund
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,12 +80,20 @@ def assert_counted(pulling: Pulling) -> None:
         assert connection.exec_driver_sql(query, (pulling.name,)).scalar() == 0
 
 
-def dying(pulling: Pulling, source: str, steps: list[int]) -> list[str]:
-    """Tries that die at these steps, one after the other; how each ended."""
+def ends_of(seed: int) -> list[str]:
+    """A death after every kind of step, each the first, second or third time, in any order; then one that lives."""
+    rng = random.Random(seed)
+    ends = [f"{step}:{rng.randrange(1, 4)}" for step in STEPS] + [f"{step}:1" for step in STEPS]
+    rng.shuffle(ends)
+    return [*ends, "never:0"]
+
+
+def dying(pulling: Pulling, source: str, ends: list[str]) -> list[str]:
+    """Tries that die after these steps, one after the other; how each ended."""
     home, database = str(pulling.settings.home), pulling.state.libpq_url
     program = [sys.executable, "-m", "tests.orchestration.dying_reader", home, database, pulling.vendors.url, source, pulling.name]
-    done = subprocess.run([*program, *map(str, steps)], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
-    assert len(done.stdout.splitlines()) == len(steps), done.stderr
+    done = subprocess.run([*program, *ends], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    assert len(done.stdout.splitlines()) == len(ends), done.stderr
     return done.stdout.splitlines()
 
 
@@ -98,13 +107,11 @@ def plant(pulling: Pulling, payments: int) -> set[tuple[str, str, int]]:
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.large) for seed in range(1, 40))])
 def test_a_back_fill_that_is_killed_anywhere_goes_on_and_the_lake_is_the_same(pulling: Pulling, tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)
     pulling.connect()
-    wanted = plant(pulling, 130)
-    steps = [rng.randrange(1, 25) for _ in range(8)]  # an undisturbed one takes 35
-    ends = dying(pulling, "razorpay", [*steps, 0])
+    wanted = plant(pulling, 230)
+    ends = dying(pulling, "razorpay", ends_of(seed))
     assert ends[-1] == "ended with 0"
-    assert ends.count("died") >= 4
+    assert ends.count("died") >= 8
     assert list(pulling.settings.inbox.glob(".collector-*")) == []  # what the killed ones left is closed
     rows = lake_rows(pulling, tmp_path / "lake", "payments", "subject_id, kind, amount_minor")
     assert len(rows) == len(wanted)
@@ -114,17 +121,15 @@ def test_a_back_fill_that_is_killed_anywhere_goes_on_and_the_lake_is_the_same(pu
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.large) for seed in range(1, 40))])
 def test_a_mailbox_whose_reader_is_killed_anywhere_loses_no_mail(pulling: Pulling, tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)
     pulling.connect()
     now = SystemClock().now()
-    for number in range(40):
+    for number in range(60):
         pulling.vendors.gmail.receive(pulling.mailbox, mail(number, now - timedelta(minutes=number)))
-    steps = [rng.randrange(1, 90) for _ in range(8)]
-    ends = dying(pulling, "gmail", [*steps, 0])
+    ends = dying(pulling, "gmail", ends_of(seed))
     assert ends[-1] == "ended with 0"
-    assert "died" in ends
+    assert ends.count("died") >= 8
     rows = lake_rows(pulling, tmp_path / "lake", "messages", "message_type")
-    assert len(rows) == 40
+    assert len(rows) == 60
     assert_counted(pulling)
 
 
