@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from core.columns import columns
 from core.events import EVENT_TYPES, Appointment, ContactEvent, Event, Message
 from core.identity_holders import CHANGES, Link, Sighting
-from core.ports import SealedName
+from core.identity_ports import SealedName
 from core.rows import transpose
 from orchestration.resources.arrow import table_of
 

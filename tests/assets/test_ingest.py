@@ -23,7 +23,7 @@ from assets import checks
 from assets.ingest import take_in_all
 from assets.intake import Taken
 from core.events import EVENT_TYPES
-from core.ports import Leads
+from core.identity_ports import Leads
 from core.sealing import unseal
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
