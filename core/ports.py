@@ -14,10 +14,9 @@ from msgspec import Struct
 from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
 from core.holding import SegmentsAside, SegmentsHeld
-from core.identity_evidence import Decision, Strength
 from core.identity_holders import Link, Sighting
+from core.identity_ports import Leads, SealedName
 from core.intake import Directory
-from core.reference import LeadAlias, LeadLink, LeadPoint
 from core.rows import PointKey
 
 T = TypeVar("T")
@@ -112,16 +111,6 @@ class Merge(NamedTuple):
     bytes_before: int
     bytes_after: int
     rows: int
-
-
-class SealedName(NamedTuple):
-    """A name of a contact as the lake keeps it: sealed under the point's key, for the event and its column."""
-
-    tenant_id: str
-    point_id: str
-    event_id: str
-    name_enc: bytes
-    told_at: datetime
 
 
 class Lake(Protocol):
@@ -289,26 +278,6 @@ class Vault(Protocol):
 
     def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
         """A key of the tenant's own (`ref`, `fragment`); tenant '' is the platform."""
-        ...
-
-
-class Leads(NamedTuple):
-    """What identity resolution tells the warehouse."""
-
-    points: Sequence[LeadPoint] = ()
-    aliases: Sequence[LeadAlias] = ()
-    links: Sequence[LeadLink] = ()
-
-
-class Identity(Protocol):
-    """What evidence on identity is worth, and what people decided on it."""
-
-    def strengths(self) -> Sequence[Strength]:
-        """The dated rows of every kind of evidence."""
-        ...
-
-    def decisions(self, as_of: datetime) -> Sequence[Decision]:
-        """Every decision of every tenant up to a moment, in the order in which they were made."""
         ...
 
 

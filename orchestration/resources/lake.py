@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from core.columns import columns
 from core.events import EVENT_TYPES, Appointment, ContactEvent, Event, Message
 from core.identity_holders import CHANGES, Link, Sighting
-from core.ports import Merge, SealedName
+from core.identity_ports import SealedName
+from core.ports import Merge
 from orchestration.resources.arrow import schema_of, table_of
 from orchestration.resources.compaction import compact, scan, take_in_again
 from orchestration.resources.durable import make_durable

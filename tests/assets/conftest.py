@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core.ports import Leads
+from core.identity_ports import Leads
 from orchestration.receiver import Receiver
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.platform import Platform, open_platform
