@@ -9,9 +9,11 @@ import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -30,6 +32,7 @@ from orchestration.resources.settings import Settings
 _EMPTY = date(1970, 1, 1)
 """The partition of each table's empty file, which gives the table its columns before its first event."""
 
+_ARROW_ROWS = 4_096
 _DICTIONARY_ROWS = 1_000
 _UNIQUE = {column.name for each in EVENT_TYPES for column in columns(each) if column.role in {"ref", "personal", "sealed"}} | {"body_hash"}
 _STEM = 32  # of a segment's id, in the names of its files
@@ -229,16 +232,29 @@ class PartWriter:
         self._folder = folder
         self._stem = stem
         self._tables: dict[type[Event], list[pa.Table]] = defaultdict(list)
+        self._open: dict[type[Event], dict[str, list[Any]]] = {}
 
     def add(self, event_type: type[Event], values: Mapping[str, Sequence[Any]]) -> None:
-        """Keep columns as Arrow: a tenth of what the same takes as Python values."""
-        table = table_of(event_type, values)
+        """Keep columns, soon as Arrow: a tenth of what the same takes as Python values."""
+        columns_of = self._open.get(event_type)
+        if columns_of is None:
+            self._open[event_type] = columns_of = {name: list(column) for name, column in values.items()}
+        else:
+            for name, column in values.items():
+                columns_of[name].extend(column)
+        if any(len(column) >= _ARROW_ROWS for column in islice(columns_of.values(), 1)):
+            self._pack(event_type)
+
+    def _pack(self, event_type: type[Event]) -> None:
+        table = table_of(event_type, self._open.pop(event_type))
         if table.num_rows:
             self._tables[event_type].append(table)
 
     def close(self) -> list[str]:
         """Write the files; returns their names in the folder."""
         names = []
+        for event_type in list(self._open):
+            self._pack(event_type)
         for event_type in sorted(self._tables, key=lambda each: each.table):
             for day, table in _by_day(pa.concat_tables(self._tables.pop(event_type))):
                 # flat: a folder a day to make and remove cost as much as the file
@@ -249,7 +265,10 @@ class PartWriter:
 
 def _by_day(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
     """The rows of each UTC day of `occurred_at`, in their order."""
-    days = table["occurred_at"].cast(pa.int64()).to_numpy() // _DAY_MICROS
+    table = table.combine_chunks()
+    # by its buffer, for `to_numpy` imports pandas: 1.6 s of CPU
+    (moments,) = table["occurred_at"].chunks
+    days = np.frombuffer(moments.buffers()[1], np.int64, len(moments), moments.offset * 8) // _DAY_MICROS
     if (days[1:] < days[:-1]).any():
         order = days.argsort(kind="stable")
         table, days = table.take(pa.array(order)), days[order]
