@@ -7,18 +7,18 @@ worker's, and comes to the same. Not here: segments and when they are done (`ass
 import gc
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from operator import itemgetter
-from typing import Any
+from operator import attrgetter, itemgetter
+from typing import Any, TypeAlias, cast
 
 from msgspec import Struct
 
 from core.events import Event, Point, Reject
-from core.intake import Accepted, Directory, Rejected, read_line, take
+from core.intake import Accepted, Account, Directory, Rejected, Whole, read_line, take, told_by
 from core.points import normalise
-from core.ports import Count, Held, Lake, Line, Part, Task, Vault
+from core.ports import Count, Held, Lake, LakeWriter, Line, Part, Task, Vault
 from core.rows import Origin, PointKey, TenantKeys, columns_of, hash_of, micros, point_fields, points_of
 from core.sealing import seal
 
@@ -28,6 +28,10 @@ REMEMBERED = 100_000
 CHUNK_LINES = 1_000
 """Lines that are Python objects at once: they stay in the processor's caches. With 5,000 a line takes half as long again."""
 
+_NUMBERS = range(1, 1 << 31)
+"""Of the items of a line, where none was turned away."""
+
+_Keys: TypeAlias = dict[Point, PointKey | Reject]
 _ACCOUNT = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -37,30 +41,28 @@ class Keyring:
     def __init__(self, vault: Vault) -> None:
         """`vault` is asked for what is not remembered."""
         self._vault = vault
-        self._recent: dict[tuple[str, Point], PointKey | Reject] = {}
-        self._older: dict[tuple[str, Point], PointKey | Reject] = {}
+        self._recent: defaultdict[str, _Keys] = defaultdict(dict)
+        self._older: defaultdict[str, _Keys] = defaultdict(dict)
+        self._size = 0
 
-    def of(self, tenant_id: str, region: str, named: Iterable[Point]) -> dict[Point, PointKey | Reject]:
-        """Key of each contact, or why it is none; the vault is asked once for all that are not remembered."""
-        found: dict[Point, PointKey | Reject] = {}
-        missing = []
-        for point in named:
-            known = self._recent.get((tenant_id, point)) or self._older.get((tenant_id, point))
-            if known is None:
-                missing.append(point)
-            else:
-                found[point] = known
+    def of(self, tenant_id: str, region: str, named: Collection[Point]) -> Mapping[Point, PointKey | Reject]:
+        """Key of each contact, or why it is none, and maybe of others; the vault is asked once for all that are not remembered."""
+        recent, older = self._recent[tenant_id], self._older[tenant_id]
+        found = {point: older.get(point) for point in named if point not in recent}
+        missing = [point for point, known in found.items() if known is None]
         if missing:
             names = {point: normalise(point, region) for point in missing}
             keys = self._vault.points(tenant_id, {name for name in names.values() if isinstance(name, Point)})
             found |= {point: keys[name] if isinstance(name, Point) else name for point, name in names.items()}
-        if len(self._recent) + len(found) > REMEMBERED:
-            self._recent, self._older = {}, self._recent
-        for point, key in found.items():
-            self._recent[tenant_id, point] = key
-        return found
+        if self._size + len(found) > REMEMBERED:
+            found |= {point: recent[point] for point in named if point in recent}
+            self._recent, self._older, self._size = defaultdict(dict), self._recent, 0
+            recent = self._recent[tenant_id]
+        self._size += len(found)
+        recent.update(cast(_Keys, found))
+        return recent
 
-    def tenant(self, tenant_id: str, points: dict[Point, PointKey]) -> TenantKeys:
+    def tenant(self, tenant_id: str, points: Mapping[Point, PointKey]) -> TenantKeys:
         """All that sealing events of a tenant needs."""
         return TenantKeys(tenant_id, self._vault.tenant_key(tenant_id, "ref"), self.fragment_key(tenant_id), points)
 
@@ -76,18 +78,38 @@ class Place(Struct, frozen=True, gc=False):
     received_at: datetime | None
 
 
+class _Said(Struct, frozen=True, gc=False):
+    """Events of one line, and the number of each there."""
+
+    place: Place
+    events: Sequence[Event]
+    numbers: Sequence[int]
+
+
 class _Lot:
-    """Events of one tenant and source, with the place of each and its number there. Lists, for tuples take a microsecond more an event."""
+    """Events of one tenant and source, line by line."""
 
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.places: list[Place] = []
-        self.numbers: list[int] = []
+    def __init__(self, tenant_id: str, source: str, region: str) -> None:
+        self.tenant_id, self.source, self.region = tenant_id, source, region
+        self.lines: list[_Said] = []
 
-    def add(self, event: Event, place: Place, number: int) -> None:
-        self.events.append(event)
-        self.places.append(place)
-        self.numbers.append(number)
+    def by_type(self) -> dict[type[Event], list[Event]]:
+        """Of each type, in the order of the lines."""
+        found: defaultdict[type[Event], list[Event]] = defaultdict(list)
+        for line in self.lines:
+            for event in line.events:
+                found[type(event)].append(event)
+        return found
+
+    def origins(self, ref_key: bytes) -> dict[type[Event], list[Origin]]:
+        """Of the same."""
+        found: defaultdict[type[Event], list[Origin]] = defaultdict(list)
+        for line in self.lines:
+            place = line.place
+            origin = Origin(micros(place.received_at or line.events[0].occurred_at), hash_of(ref_key, place.line.raw))
+            for event in line.events:
+                found[type(event)].append(origin)
+        return found
 
 
 class _Block:
@@ -112,38 +134,46 @@ class _Block:
         """What was read, and apart from that what became of it: the two are compared later."""
         return [Count(*key, self.received[key], self.accepted[key], self.rejected[key]) for key in sorted(self.received)]
 
-    def accept(self, tenant_id: str, source: str, region: str, lot: _Lot) -> Iterator[tuple[type[Event], dict[str, list[Any]]]]:
+    def accept(self, lot: _Lot) -> Iterator[tuple[type[Event], dict[str, list[Any]]]]:
         """Events of one tenant: contacts become keys, or the event a reject."""
-        named = {point for event in lot.events for name in point_fields(type(event)) if (point := getattr(event, name)) is not None}
-        found = self.keyring.of(tenant_id, region, named)
-        bad = {point: reject for point, reject in found.items() if isinstance(reject, Reject)}
+        tenant_id, key = lot.tenant_id, (lot.tenant_id, lot.source)
+        by_type = lot.by_type()
+        self.received[key] += sum(map(len, by_type.values()))
+        named = _named(by_type)
+        found = self.keyring.of(tenant_id, lot.region, named)
+        bad = {point: reject for point in named if isinstance(reject := found[point], Reject)}
         if bad:
-            lot = self._without(bad, tenant_id, lot)
-        keys = self.keyring.tenant(tenant_id, {point: key for point, key in found.items() if isinstance(key, PointKey)})
-        by_type: dict[type[Event], tuple[list[Event], list[Origin]]] = {}
-        last: Place | None = None
-        origin = Origin(0, "")
-        for event, place in zip(lot.events, lot.places, strict=True):
-            if place is not last:
-                last = place
-                origin = Origin(micros(place.received_at or event.occurred_at), hash_of(keys.ref_key, place.line.raw))
-            events, origins = by_type.setdefault(type(event), ([], []))
-            events.append(event)
-            origins.append(origin)
-        self.accepted[tenant_id, source] += len(lot.events)
-        for event_type, (events, origins) in by_type.items():
-            yield event_type, columns_of(event_type, events, origins, self.segment_id, keys)
+            lot = self._without(bad, lot)
+            by_type = lot.by_type()
+        self.accepted[key] += sum(map(len, by_type.values()))
+        keys = self.keyring.tenant(tenant_id, cast(Mapping[Point, PointKey], found))  # none of the others is asked for any more
+        origins = lot.origins(keys.ref_key)
+        for event_type, events in by_type.items():
+            yield event_type, columns_of(event_type, events, origins[event_type], self.segment_id, keys)
 
-    def _without(self, bad: dict[Point, Reject], tenant_id: str, lot: _Lot) -> _Lot:
+    def _without(self, bad: dict[Point, Reject], lot: _Lot) -> _Lot:
         """The events whose contacts are any; the others are rejected."""
-        good = _Lot()
-        for event, place, number in zip(lot.events, lot.places, lot.numbers, strict=True):
-            rejected = refused(event, tenant_id, bad)
-            if rejected is None:
-                good.add(event, place, number)
-            else:
-                self.reject(place, number, rejected)
+        good = _Lot(lot.tenant_id, lot.source, lot.region)
+        for line in lot.lines:
+            left = []
+            for event, number in zip(line.events, line.numbers):  # noqa: B905 — numbers go on
+                rejected = refused(event, lot.tenant_id, bad)
+                if rejected is None:
+                    left.append((event, number))
+                else:
+                    self.reject(line.place, number, rejected)
+            if left:
+                good.lines.append(_Said(line.place, [event for event, _ in left], [number for _, number in left]))
         return good
+
+
+def _named(by_type: Mapping[type[Event], Sequence[Event]]) -> set[Point]:
+    """Whom they name."""
+    named: set[Point | None] = set()
+    for event_type, events in by_type.items():
+        for name in point_fields(event_type):
+            named.update(map(attrgetter(name), events))
+    return {point for point in named if point is not None}
 
 
 def take_block(task: Task, directory: Directory, lake: Lake, keyring: Keyring) -> Part:
@@ -163,32 +193,39 @@ def _take_block(task: Task, directory: Directory, lake: Lake, keyring: Keyring) 
     lines = task.block.lines()
     while chunk := list(islice(lines, CHUNK_LINES)):
         taken.lines += len(chunk)
-        for event_type, values in _take_chunk(chunk, directory, taken).items():
-            writer.add(event_type, values)
+        _take_chunk(chunk, directory, taken, writer)
     taken.held.sort(key=lambda each: (each.line, each.item))
     return Part(taken.lines, taken.counts(), taken.reasons, taken.held, writer.close())
 
 
-def _take_chunk(chunk: list[Line], directory: Directory, taken: _Block) -> dict[type[Event], dict[str, list[Any]]]:
-    """A few lines of the block as columns."""
-    lots: dict[tuple[str, str, str], _Lot] = defaultdict(_Lot)
+def _take_chunk(chunk: list[Line], directory: Directory, taken: _Block, writer: LakeWriter) -> None:
+    """A few lines of the block into columns."""
+    lots: dict[tuple[str, str, str], _Lot] = {}
     for line in chunk:
-        place, items = items_of(line, directory)
-        for number, what in enumerate(items, start=1):
+        envelope = line.broken or read_line(line.raw)
+        if isinstance(envelope, Reject):
+            place, told = Place(line, None), [Rejected("", "", envelope)]
+        else:
+            place, told = Place(line, envelope.received_at), told_by(envelope, directory)
+        if isinstance(told, Whole):
+            _lot(lots, told.account, told.events[0].source).lines.append(_Said(place, told.events, _NUMBERS))
+            continue
+        for number, what in enumerate(told, start=1):
             if isinstance(what, Accepted):
-                lots[what.account.tenant_id, what.event.source, what.account.region].add(what.event, place, number)
+                _lot(lots, what.account, what.event.source).lines.append(_Said(place, (what.event,), (number,)))
             else:
                 taken.received[what.tenant_id, what.source] += 1
                 taken.reject(place, number, what)
-    found: dict[type[Event], dict[str, list[Any]]] = {}
-    for (tenant_id, source, region), lot in sorted(lots.items(), key=itemgetter(0)):
-        taken.received[tenant_id, source] += len(lot.events)
-        for event_type, values in taken.accept(tenant_id, source, region, lot):
-            if event_type not in found:
-                found[event_type] = values
-                continue
-            for name, column in found[event_type].items():
-                column.extend(values[name])
+    for _, lot in sorted(lots.items(), key=itemgetter(0)):
+        for event_type, values in taken.accept(lot):
+            writer.add(event_type, values)
+
+
+def _lot(lots: dict[tuple[str, str, str], _Lot], account: Account, source: str) -> _Lot:
+    key = (account.tenant_id, source, account.region)
+    found = lots.get(key)
+    if found is None:
+        lots[key] = found = _Lot(*key)
     return found
 
 
