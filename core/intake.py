@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 """Vendors' largest stated webhook is Meta's 3 MB; anything above this is not one."""
 
 
-class Envelope(Struct):
+class Envelope(Struct, gc=False):
     """One line of a segment: a webhook as it arrived. `body` is the raw text, byte for byte when encoded as UTF-8."""
 
     source: str
@@ -171,7 +171,9 @@ def told_by(envelope: Envelope, directory: Directory) -> Whole | list[Accepted |
 
 
 def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str], directory: Directory) -> Whole | list[Accepted | Rejected]:
-    headers = {name.lower(): value for name, value in envelope.headers.items()}
+    headers = envelope.headers
+    if not all(map(str.islower, headers)):
+        headers = {name.lower(): value for name, value in headers.items()}
     received_at = envelope.received_at
     # some real bodies name nobody; then the one whose secret signs it is meant, and no other
     holders = directory.holders(envelope.source, named, received_at)
@@ -192,12 +194,14 @@ def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str],
     items = list(source.decode(raw, headers))
     otherwise = next(iter(trusted))
     first = trusted.get(items[0].account_id or otherwise)
+    events: list[Event] = []
     for item in items:
-        if isinstance(item, Reject) or trusted.get(item.account_id or otherwise) is not first:
+        account_id = item.account_id or otherwise
+        if first is None or isinstance(item, Reject) or trusted.get(account_id) is not first:
             break
+        events.append(completed(item, account_id, received_at))
     else:
-        if first is not None:
-            return Whole(first, [completed(item, item.account_id or otherwise, received_at) for item in items])  # type: ignore[arg-type]  # no Reject
+        return Whole(first, events)  # type: ignore[arg-type]  # of no items there is no first
     return _item_by_item(envelope, items, known, trusted)
 
 
@@ -222,7 +226,7 @@ def _item_by_item(
 def completed(event: Event, account_id: str, received_at: datetime) -> Event:
     """With what the body does not tell: whose it is, and when."""
     event.account_id = account_id
-    if isinstance(event, Message) and not event.channel_account_id:
+    if type(event) is Message and not event.channel_account_id:
         event.channel_account_id = account_id
     if event.occurred_at == UNTOLD:
         event.occurred_at = received_at

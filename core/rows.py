@@ -149,7 +149,7 @@ def _keeper(column: Column) -> Callable[[_Batch], list[Any]]:
     field = attrgetter(column.field)
     if column.role == "ref":
 
-        def refs(batch: _Batch) -> list[str | None]:
+        def refs(batch: _Batch) -> list[Any]:
             key, values = batch.keys.ref_key, list(map(field, batch.events))
             if values == batch.ids:
                 return batch.hidden_ids

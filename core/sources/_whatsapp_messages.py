@@ -9,7 +9,7 @@ from msgspec import Struct
 from core.sources._common import Int, code
 
 
-class _Text(Struct):
+class _Text(Struct, gc=False):
     body: str | None = None
 
 
@@ -77,7 +77,7 @@ class _Location(Struct):
     name: str | None = None
 
 
-class Item(Struct, rename={"sender": "from"}):
+class Item(Struct, rename={"sender": "from"}, gc=False):
     """One message, inbound or echoed."""
 
     id: str
