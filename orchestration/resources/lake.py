@@ -32,7 +32,7 @@ from orchestration.resources.settings import Settings
 _EMPTY = date(1970, 1, 1)
 """The partition of each table's empty file, which gives the table its columns before its first event."""
 
-_ARROW_ROWS = 4_096
+_ARROW_ROWS = 1_000
 _DICTIONARY_ROWS = 1_000
 _UNIQUE = {column.name for each in EVENT_TYPES for column in columns(each) if column.role in {"ref", "personal", "sealed"}} | {"body_hash"}
 _STEM = 32  # of a segment's id, in the names of its files
