@@ -9,7 +9,6 @@ import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,8 @@ _EMPTY = date(1970, 1, 1)
 """The partition of each table's empty file, which gives the table its columns before its first event."""
 
 _ARROW_ROWS = 1_000
+"""Rows of one tenant that become Arrow by themselves, where most columns hold one value; fewer are joined with the next tenant's."""
+
 _DICTIONARY_ROWS = 1_000
 _UNIQUE = {column.name for each in EVENT_TYPES for column in columns(each) if column.role in {"ref", "personal", "sealed"}} | {"body_hash"}
 _STEM = 32  # of a segment's id, in the names of its files
@@ -236,13 +237,10 @@ class PartWriter:
 
     def add(self, event_type: type[Event], values: Mapping[str, Sequence[Any]]) -> None:
         """Keep columns, soon as Arrow: a tenth of what the same takes as Python values."""
-        columns_of = self._open.get(event_type)
-        if columns_of is None:
-            self._open[event_type] = columns_of = {name: list(column) for name, column in values.items()}
-        else:
-            for name, column in values.items():
-                columns_of[name].extend(column)
-        if any(len(column) >= _ARROW_ROWS for column in islice(columns_of.values(), 1)):
+        kept = self._open.setdefault(event_type, defaultdict(list))
+        for name, column in values.items():
+            kept[name].extend(column)
+        if len(kept["tenant_id"]) >= _ARROW_ROWS:
             self._pack(event_type)
 
     def _pack(self, event_type: type[Event]) -> None:
