@@ -1,0 +1,284 @@
+"""Service-level clocks by walking each lead's events in time, with business hours read off a wall clock.
+
+Here belong when clocks start, stop and pause, and what they come to. It shares no code with the SQL nor with `core.business_time`.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.oracles.common import Holders, Row, by_lead, in_order
+from tests.oracles.conversations import threads
+
+Span = tuple[datetime, datetime]
+Tiers = dict[tuple[str, str], list[tuple[datetime, str]]]
+ENDS = ("resolved", "won", "lost", "opted_out")
+GRID = timedelta(minutes=15)
+MICRO = timedelta(microseconds=1)
+ZERO = timedelta()
+
+
+def open_spans(zone: str, versions: Iterable[Any], first: date, last: date) -> list[Span]:
+    """Opening hours between two UTC dates: the wall clock, read every 15 minutes, between which no shift and no offset changes.
+
+    A version has `week` (pairs of minutes since midnight, by weekday), `holidays`, `valid_from` and `valid_to`.
+    """
+    begin, end = datetime.combine(first, time(), UTC), datetime.combine(last, time(), UTC)
+    steps = (end - begin) // GRID + 4 * 96
+    instants = [begin - 2 * timedelta(days=1) + n * GRID for n in range(steps)]
+    walls = [instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for instant in instants]
+    is_open = set()
+    for version in versions:
+        day = first - timedelta(days=2)
+        while day <= last:
+            midnight = datetime.combine(day, time())
+            near = range(max(0, (day - first).days * 96), min(steps, (day - first).days * 96 + 6 * 96))
+            for opens, closes in () if day in version.holidays else version.week[day.weekday()]:
+                opening = next((n for n in near if walls[n] >= midnight + timedelta(minutes=opens)), steps)
+                closing = max((n for n in near if walls[n] < midnight + timedelta(minutes=closes)), default=-1)
+                is_open |= {
+                    n
+                    for n in range(opening, closing + 1)
+                    if version.valid_from <= instants[n] and (version.valid_to is None or instants[n] < version.valid_to)
+                }
+            day += timedelta(days=1)
+    spans: list[list[datetime]] = []
+    for n in sorted(is_open):
+        if not begin <= instants[n] < end:
+            continue
+        if spans and spans[-1][1] == instants[n]:
+            spans[-1][1] += GRID
+        else:
+            spans.append([instants[n], instants[n] + GRID])
+    return [(opened, closed) for opened, closed in spans]
+
+
+@dataclass
+class Clock:
+    """One clock while it is walked: `stretches` are (counts, since), each until the next or the stop."""
+
+    tenant: str
+    metric: str
+    trigger: str
+    lead: str
+    tier: str | None
+    policy: Any
+    finding: str | None
+    since: datetime
+    stretches: list[tuple[bool, datetime, str]] = field(default_factory=list)
+    stopped_at: datetime | None = None
+    stop: tuple[str, str | None] | None = None
+
+    @property
+    def counts_bots(self) -> bool:
+        return bool(self.policy and self.policy.is_bot_reply_counted)
+
+    @property
+    def is_counting(self) -> bool:
+        return self.stretches[-1][0]
+
+    def turn(self, counts: bool, at: datetime, event_id: str) -> None:
+        """Count, or pause, from now on."""
+        if self.stopped_at is None and counts != self.is_counting:
+            self.stretches.append((counts, at, event_id))
+
+    def end(self, at: datetime, reason: str, event_id: str | None) -> None:
+        """Stop, unless it has stopped."""
+        if self.stopped_at is None:
+            self.stopped_at, self.stop = at, (reason, event_id)
+
+    def parts(self, until: datetime) -> Iterator[tuple[bool, datetime, datetime, str]]:
+        """(counts, from, to, event) of each stretch."""
+        ends = [since for _, since, _ in self.stretches[1:]] + [until]
+        for (counts, since, event_id), to in zip(self.stretches, ends, strict=True):
+            yield counts, since, to, event_id
+
+
+class Walk:
+    """All clocks of a history."""
+
+    def __init__(
+        self, sla_policies: Iterable[Any], calendars: dict[tuple[str, str], list[Span]], tiers: Tiers, gap_at: Callable[..., timedelta]
+    ):
+        self._policies: dict[tuple[str, str], list[Any]] = {}
+        for policy in sla_policies:
+            self._policies.setdefault((policy.tenant_id, policy.metric), []).append(policy)
+        self._calendars, self._tiers, self._gap_at = calendars, tiers, gap_at
+        self.clocks: list[Clock] = []
+
+    def start(self, metric: str, row: Row, lead: str, waits: tuple[bool, bool] = (False, False)) -> Clock | None:
+        """A clock, if anything is promised; not where the wait for any reply, or for a person's, runs already."""
+        tenant, at = row["tenant_id"], row["occurred_at"]
+        tier = next((name for since, name in reversed(self._tiers.get((tenant, lead), [])) if since <= at), None)
+        every = self._policies.get((tenant, metric), [])
+        valid = [each for each in every if each.valid_from <= at and (each.valid_to is None or at < each.valid_to)]
+        own = [each for each in valid if each.tier == tier] or [each for each in valid if each.tier == "ANY"]
+        if not own and (valid or not any(each.valid_from <= at for each in every)):
+            return None
+        policy = max(own, key=lambda each: each.valid_from, default=None)
+        if waits[0] if policy is None or policy.is_bot_reply_counted else waits[1]:
+            return None
+        finding = "no_policy" if not own else "two_policies" if len(own) > 1 else None
+        if policy and not finding and (tenant, policy.calendar_id) not in self._calendars:
+            finding = "no_calendar"
+        return Clock(tenant, metric, row["event_id"], lead, tier, policy, finding, at, [(True, at, row["event_id"])])
+
+    def thread(self, lead: str, items: list[Row], as_of: datetime) -> None:
+        """One thread: its messages and the ends, in order, with `item`."""
+        waiting_any = waiting_person = False
+        responses: list[Clock] = []
+        resolutions: list[Clock] = []
+        talk: Clock | None = None
+        is_talk = has_inbound = False
+        deadline = as_of
+        for row in [*items, None]:
+            at = row["occurred_at"] if row else as_of
+            if is_talk and at >= deadline:
+                if talk and not talk.is_counting and has_inbound:
+                    talk.end(deadline, "inactive", None)
+                is_talk, talk = False, None
+            if row is None:
+                return
+            item, event_id = row["item"], row["event_id"]
+            if item in ENDS:
+                for clock in responses + resolutions:
+                    clock.end(at, item, event_id)
+                if item == "resolved":
+                    is_talk, talk = False, None
+                waiting_any = waiting_person = False
+                continue
+            if not is_talk:
+                is_talk, has_inbound = True, False
+                talk = self.start("resolution", row, lead)
+                if talk:
+                    talk.stretches = [(item == "inbound", at, event_id)]
+                    resolutions.append(talk)
+            deadline = at + self._gap_at(row["tenant_id"], at)
+            if item == "inbound":
+                first = not has_inbound
+                clock = self.start("first_response", row, lead) if first else None
+                if not first:
+                    clock = self.start("next_response", row, lead, (waiting_any, waiting_person))
+                if clock:
+                    responses.append(clock)
+                    self.clocks.append(clock)
+                if talk:
+                    if first:
+                        self.clocks.append(talk)
+                    talk.turn(True, at, event_id)
+                has_inbound = waiting_any = waiting_person = True
+            elif item != "automation":
+                reason = "person_replied" if item == "human" else "assistant_replied"
+                for clock in responses:
+                    if item == "human" or clock.counts_bots:
+                        clock.end(at, reason, event_id)
+                if talk and (item == "human" or talk.counts_bots):
+                    talk.turn(False, at, event_id)
+                waiting_any, waiting_person = False, waiting_person and item == "ai"
+            responses = [clock for clock in responses if clock.stopped_at is None]
+
+    def hand_overs(self, lead: str, items: list[tuple[datetime, int, str, str, Row]]) -> None:
+        """Waits of one lead for a person: (at, 0 asks or 1 ends, name, event id, row)."""
+        waiting, clock = False, None
+        for at, ends, name, event_id, row in sorted(items, key=lambda item: item[:4]):
+            if ends and waiting:
+                if clock:
+                    clock.end(at, name, event_id)
+                waiting = False
+            elif not ends and not waiting:
+                waiting, clock = True, self.start("hand_over", row, lead)
+                if clock:
+                    self.clocks.append(clock)
+
+
+def walk(known: dict[str, list[Row]], escalated: list[Row], holders: Holders, walked: Walk, as_of: datetime) -> list[Clock]:
+    """Every clock of all that happened; `escalated` are the turns at which a qualification ended so."""
+    of_leads = by_lead(known.get("lead_events", []), holders)
+    consents = [row for row in known.get("contact_events", []) if row["kind"] in ("opted_out", "blocked")]
+    of_consents = by_lead(consents, holders)
+    resolved: dict[tuple[str, str], list[Row]] = {}
+    for row in known.get("lead_events", []):
+        if row["kind"] == "resolved":
+            resolved.setdefault((row["tenant_id"], row["contact_point_id"]), []).append(row)
+
+    for (tenant, lead, point, channel, _), thread in threads(known["messages"], holders).items():
+        if lead is None:
+            continue
+        ends = [row | {"item": "resolved"} for row in resolved.get((tenant, point), []) if row["channel"] in (None, channel)]
+        ends += [row | {"item": row["kind"]} for row in of_leads.get((tenant, lead), []) if row["kind"] in ("won", "lost")]
+        ends += [row | {"item": "opted_out"} for row in of_consents.get((tenant, lead), [])]
+        items = [(row["occurred_at"], 0, 0, row["event_id"], row["item"], row) for row in ends]
+        for number, row in enumerate(thread):
+            author = row["author_type"] if row["author_type"] in ("human", "ai") else "automation"
+            item = "inbound" if row["direction"] == "inbound" else author
+            items.append((row["occurred_at"], 1, number, "", "", row | {"item": item}))
+        walked.thread(lead, [item[5] for item in sorted(items, key=lambda item: item[:5])], as_of)
+
+    hands: dict[tuple[str, str], list[Any]] = {}
+    for row in escalated:
+        hands.setdefault((row["tenant_id"], row["lead_id"]), []).append((row["occurred_at"], 0, "escalated", row["event_id"], row))
+    for key, rows in of_leads.items():
+        for row in rows:
+            if row["kind"] in ("escalated", "assigned", "human_action", *ENDS):
+                order = 0 if row["kind"] in ("escalated", "assigned") else 1
+                hands.setdefault(key, []).append((row["occurred_at"], order, row["kind"], row["event_id"], row))
+    for key, rows in of_consents.items():
+        hands.setdefault(key, []).extend((row["occurred_at"], 1, "opted_out", row["event_id"], row) for row in rows)
+    persons = [row for row in in_order(known["messages"]) if row["author_type"] == "human" and row["direction"] == "outbound"]
+    for key, rows in by_lead(persons, holders).items():
+        hands.setdefault(key, []).extend((row["occurred_at"], 1, "person_replied", row["event_id"], row) for row in rows)
+    for (_, lead), items in hands.items():
+        walked.hand_overs(lead, items)
+    return walked.clocks
+
+
+def overlaps(spans: list[Span], since: datetime, until: datetime | None) -> Iterator[Span]:
+    """The open time in [since, until)."""
+    for opened, closed in spans[max(0, bisect_right(spans, since, key=lambda span: span[0]) - 1) :]:
+        if until is not None and opened >= until:
+            return
+        begin, end = max(opened, since), closed if until is None else min(closed, until)
+        if begin < end:
+            yield begin, end
+
+
+def used_up(clock: Clock, spans: list[Span], target: timedelta) -> datetime | None:
+    """When the clock has counted so much, by eating up one open span after another; its last stretch as if it went on."""
+    left = target
+    parts = list(clock.parts(datetime.max.replace(tzinfo=UTC)))
+    for number, (counts, since, until, _) in enumerate(parts):
+        if not counts:
+            continue
+        for begin, end in overlaps(spans, since, None if number == len(parts) - 1 else until):
+            if end - begin >= left:
+                return begin + left
+            left -= end - begin
+    return None
+
+
+def judged(clock: Clock, calendars: dict[tuple[str, str], list[Span]], as_of: datetime) -> dict[str, Any]:
+    """What the mart must say of a clock."""
+    found: dict[str, Any] = dict.fromkeys(("warn_at", "due_at", "verdict", "elapsed", "paused"))
+    found["finding"] = clock.finding
+    found["is_paused"] = clock.finding is None and clock.stopped_at is None and not clock.is_counting
+    if clock.finding:
+        return found
+    spans = calendars[clock.tenant, clock.policy.calendar_id]
+    target = timedelta(seconds=clock.policy.target_seconds)
+    found["warn_at"], due = used_up(clock, spans, target * 4 // 5), used_up(clock, spans, target)
+    found["due_at"] = due
+    if due is None and clock.is_counting:
+        found["finding"] = "calendar_ends"
+    elif due is not None and (clock.stopped_at or as_of) > due:
+        found["verdict"] = "breached"
+    else:
+        found["verdict"] = "pending" if clock.stopped_at is None else "met"
+    if clock.stopped_at is not None:
+        parts = list(clock.parts(clock.stopped_at))
+        counted = [end - begin for counts, since, until, _ in parts if counts for begin, end in overlaps(spans, since, until)]
+        found["elapsed"] = sum(counted, ZERO) // MICRO
+        found["paused"] = sum((until - since for counts, since, until, _ in parts if not counts), ZERO) // MICRO
+    return found
