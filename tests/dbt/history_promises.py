@@ -84,20 +84,20 @@ def _refer(found: Promises, tenant: str, number: int, zone: str, rng: random.Ran
     ):  # fmt: skip
         for valid_from, valid_to in ((EARLY, CHANGE), (CHANGE, None)):
             target = rng.choice((300, 900, 1800, 3600, 7200, 86400))
-            calendar, is_bot = rng.choice(("c0", "c1")), rng.random() < 0.5
+            calendar, is_bot, begins = rng.choice(("c0", "c1")), rng.random() < 0.5, valid_from
             if number % 10 == 3 and tier == "ANY" and valid_to is None:  # what is missing or ambiguous
                 match metric:
                     case "first_response":
-                        valid_from += timedelta(days=4)
+                        begins += timedelta(days=4)
                     case "next_response":
                         calendar = "nowhere"
                     case "resolution":
                         target = 10_000_000
                     case "hand_over":
-                        valid_from -= timedelta(days=4)
+                        begins -= timedelta(days=4)
             made.refer(
                 SlaPolicy(
-                    tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, policy_id=f"{metric}_{tier}_{valid_from:%d}", tier=tier,
+                    tenant_id=tenant, valid_from=begins, valid_to=valid_to, policy_id=f"{metric}_{tier}_{begins:%d}", tier=tier,
                     metric=metric, target_seconds=target, calendar_id=calendar, is_bot_reply_counted=is_bot,
                 )
             )  # fmt: skip

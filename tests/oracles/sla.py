@@ -106,18 +106,18 @@ class Walk:
         self._policies: dict[tuple[str, str], list[Any]] = {}
         for policy in sla_policies:
             self._policies.setdefault((policy.tenant_id, policy.metric), []).append(policy)
-        self._calendars, self._tiers, self._gap_at = calendars, tiers, gap_at
+        self._calendars, self._tiers, self.gap_at = calendars, tiers, gap_at
         self.clocks: list[Clock] = []
 
     def start(self, metric: str, row: Row, lead: str, waits: tuple[bool, bool] = (False, False)) -> Clock | None:
         """A clock, if anything is promised; not where the wait for any reply, or for a person's, runs already."""
         tenant, at = row["tenant_id"], row["occurred_at"]
         tier = next((name for since, name in reversed(self._tiers.get((tenant, lead), [])) if since <= at), None)
-        every = self._policies.get((tenant, metric), [])
-        valid = [each for each in every if each.valid_from <= at and (each.valid_to is None or at < each.valid_to)]
-        own = [each for each in valid if each.tier == tier] or [each for each in valid if each.tier == "ANY"]
-        if not own and (valid or not any(each.valid_from <= at for each in every)):
+        begun = [each for each in self._policies.get((tenant, metric), []) if each.tier in (tier, "ANY") and each.valid_from <= at]
+        if not begun:
             return None
+        valid = [each for each in begun if each.valid_to is None or at < each.valid_to]
+        own = [each for each in valid if each.tier == tier] or valid
         policy = max(own, key=lambda each: each.valid_from, default=None)
         if waits[0] if policy is None or policy.is_bot_reply_counted else waits[1]:
             return None
@@ -128,57 +128,15 @@ class Walk:
 
     def thread(self, lead: str, items: list[Row], as_of: datetime) -> None:
         """One thread: its messages and the ends, in order, with `item`."""
-        waiting_any = waiting_person = False
-        responses: list[Clock] = []
-        resolutions: list[Clock] = []
-        talk: Clock | None = None
-        is_talk = has_inbound = False
-        deadline = as_of
-        for row in [*items, None]:
-            at = row["occurred_at"] if row else as_of
-            if is_talk and at >= deadline:
-                if talk and not talk.is_counting and has_inbound:
-                    talk.end(deadline, "inactive", None)
-                is_talk, talk = False, None
-            if row is None:
-                return
-            item, event_id = row["item"], row["event_id"]
-            if item in ENDS:
-                for clock in responses + resolutions:
-                    clock.end(at, item, event_id)
-                if item == "resolved":
-                    is_talk, talk = False, None
-                waiting_any = waiting_person = False
-                continue
-            if not is_talk:
-                is_talk, has_inbound = True, False
-                talk = self.start("resolution", row, lead)
-                if talk:
-                    talk.stretches = [(item == "inbound", at, event_id)]
-                    resolutions.append(talk)
-            deadline = at + self._gap_at(row["tenant_id"], at)
-            if item == "inbound":
-                first = not has_inbound
-                clock = self.start("first_response", row, lead) if first else None
-                if not first:
-                    clock = self.start("next_response", row, lead, (waiting_any, waiting_person))
-                if clock:
-                    responses.append(clock)
-                    self.clocks.append(clock)
-                if talk:
-                    if first:
-                        self.clocks.append(talk)
-                    talk.turn(True, at, event_id)
-                has_inbound = waiting_any = waiting_person = True
-            elif item != "automation":
-                reason = "person_replied" if item == "human" else "assistant_replied"
-                for clock in responses:
-                    if item == "human" or clock.counts_bots:
-                        clock.end(at, reason, event_id)
-                if talk and (item == "human" or talk.counts_bots):
-                    talk.turn(False, at, event_id)
-                waiting_any, waiting_person = False, waiting_person and item == "ai"
-            responses = [clock for clock in responses if clock.stopped_at is None]
+        thread = _Thread(self, lead)
+        for row in items:
+            thread.lapse(row["occurred_at"])
+            if row["item"] in ENDS:
+                thread.end(row)
+            else:
+                thread.message(row)
+                thread.deadline = row["occurred_at"] + self.gap_at(row["tenant_id"], row["occurred_at"])
+        thread.lapse(as_of)
 
     def hand_overs(self, lead: str, items: list[tuple[datetime, int, str, str, Row]]) -> None:
         """Waits of one lead for a person: (at, 0 asks or 1 ends, name, event id, row)."""
@@ -192,6 +150,69 @@ class Walk:
                 waiting, clock = True, self.start("hand_over", row, lead)
                 if clock:
                     self.clocks.append(clock)
+
+
+class _Thread:
+    """One thread while it is walked: its conversation, and whether the lead waits for any reply or for a person's."""
+
+    def __init__(self, walked: Walk, lead: str) -> None:
+        self.walked, self.lead = walked, lead
+        self.deadline: datetime | None = None  # None: there is no conversation
+        self.has_inbound = self.waits_for_any = self.waits_for_person = False
+        self.responses: list[Clock] = []
+        self.resolutions: list[Clock] = []
+        self.talk: Clock | None = None
+
+    def lapse(self, at: datetime) -> None:
+        """Close a conversation that has been silent for too long; it is over only where the lead had the last reply."""
+        if self.deadline is not None and at >= self.deadline:
+            if self.talk and not self.talk.is_counting and self.has_inbound:
+                self.talk.end(self.deadline, "inactive", None)
+            self.deadline = self.talk = None
+
+    def end(self, row: Row) -> None:
+        """The matter is over."""
+        for clock in self.responses + self.resolutions:
+            clock.end(row["occurred_at"], row["item"], row["event_id"])
+        self.responses, self.resolutions = [], []
+        self.waits_for_any = self.waits_for_person = False
+        if row["item"] == "resolved":
+            self.deadline = self.talk = None
+
+    def message(self, row: Row) -> None:
+        """Somebody wrote."""
+        if self.deadline is None:
+            self.has_inbound = False
+            self.talk = self.walked.start("resolution", row, self.lead)
+            if self.talk:
+                self.talk.stretches = [(row["item"] == "inbound", row["occurred_at"], row["event_id"])]
+                self.resolutions.append(self.talk)
+        if row["item"] == "inbound":
+            self._inbound(row)
+        elif row["item"] != "automation":
+            self._reply(row, is_person=row["item"] == "human")
+
+    def _inbound(self, row: Row) -> None:
+        if self.has_inbound:
+            clock = self.walked.start("next_response", row, self.lead, (self.waits_for_any, self.waits_for_person))
+        else:
+            clock = self.walked.start("first_response", row, self.lead)
+            self.walked.clocks += [self.talk] if self.talk else []
+        if clock:
+            self.responses.append(clock)
+            self.walked.clocks.append(clock)
+        if self.talk:
+            self.talk.turn(True, row["occurred_at"], row["event_id"])
+        self.has_inbound = self.waits_for_any = self.waits_for_person = True
+
+    def _reply(self, row: Row, *, is_person: bool) -> None:
+        for clock in self.responses:
+            if is_person or clock.counts_bots:
+                clock.end(row["occurred_at"], "person_replied" if is_person else "assistant_replied", row["event_id"])
+        self.responses = [clock for clock in self.responses if clock.stopped_at is None]
+        if self.talk and (is_person or self.talk.counts_bots):
+            self.talk.turn(False, row["occurred_at"], row["event_id"])
+        self.waits_for_any, self.waits_for_person = False, self.waits_for_person and not is_person
 
 
 def walk(known: dict[str, list[Row]], escalated: list[Row], holders: Holders, walked: Walk, as_of: datetime) -> list[Clock]:

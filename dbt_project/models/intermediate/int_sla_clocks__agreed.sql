@@ -54,43 +54,53 @@ promised as (
     select
         tenant_id,
         metric,
+        tier,
         min(valid_from) as promised_from
     from policies
-    group by tenant_id, metric
+    group by tenant_id, metric, tier
 ),
 
--- Of the policies valid at the event: that of the lead's tier, else that of any tier; what is promised to other tiers alone is no promise.
-offered as (
+-- What was never promised to this tier, or not yet, has no clock; what once was and has no policy now is a finding.
+asked as (
     select
         events.*,
-        tiers.tier_then as tier,
-        policies.policy_id,
-        policies.calendar_id,
-        policies.is_bot_reply_counted,
-        policies.target_seconds,
-        policies.valid_from as policy_valid_from,
-        case
-            when policies.policy_id is null then 3
-            when policies.tier = tiers.tier_then then 0
-            when policies.tier = 'ANY' then 1
-            else 2
-        end as policy_rank
+        tiers.tier_then as tier
     from events
-    inner join promised
-        on
-            events.tenant_id = promised.tenant_id
-            and events.metric = promised.metric
-            and events.started_at >= promised.promised_from
     inner join tiers
         on
             events.tenant_id = tiers.tenant_id
             and events.metric = tiers.metric
             and events.trigger_event_id = tiers.trigger_event_id
+    left join promised as to_tier
+        on
+            events.tenant_id = to_tier.tenant_id
+            and events.metric = to_tier.metric
+            and tiers.tier_then = to_tier.tier
+    left join promised as to_any
+        on
+            events.tenant_id = to_any.tenant_id
+            and events.metric = to_any.metric
+            and to_any.tier = 'ANY'
+    where events.started_at >= to_tier.promised_from or events.started_at >= to_any.promised_from
+),
+
+-- Of the policies valid at the event: that of the lead's tier, else that of any tier.
+offered as (
+    select
+        asked.*,
+        policies.policy_id,
+        policies.calendar_id,
+        policies.is_bot_reply_counted,
+        policies.target_seconds,
+        policies.valid_from as policy_valid_from,
+        case when policies.tier = asked.tier then 0 else 1 end as policy_rank
+    from asked
     left join policies
         on
-            events.tenant_id = policies.tenant_id
-            and events.metric = policies.metric
-            and {{ is_valid_at('policies', 'events.started_at') }}
+            asked.tenant_id = policies.tenant_id
+            and asked.metric = policies.metric
+            and (asked.tier = policies.tier or policies.tier = 'ANY')
+            and {{ is_valid_at('policies', 'asked.started_at') }}
 ),
 
 ranked as (
@@ -144,7 +154,6 @@ final as (
             and ranked.calendar_id = calendars.calendar_id
     where
         ranked.choice_no = 1
-        and ranked.policy_rank <> 2
         and (ranked.follows_person or coalesce(ranked.is_bot_reply_counted, true))
 )
 
