@@ -33,6 +33,7 @@ from tests.orchestration.lakes import by_polars, live, on_disk, small_files
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = ROOT / "tests" / "snapshots" / "dagster.json"
 RULE_SENSORS = {"lead_leakage": "lead_leak", "cold_recovery": "cold_recovery", "token_thresholds": "token_threshold"}
+RULE_SENSORS |= {"sla_warnings": "sla_warning", "sla_breaches": "sla_breach"}
 
 
 @pytest.fixture(scope="module")
