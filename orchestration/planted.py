@@ -206,7 +206,7 @@ def _outbox(platform: Platform) -> dict[str, _Action]:
         rows: Sequence[Any] = connection.execute(text(_SENT_RULES)).all()
     found = {}
     for action_id, tenant_id, rule, kind, lead_id, details in rows:
-        detail = details.get("leak") or details.get("attempt") or details.get("percent") or details.get("metric")
+        detail = details.get("leak") or details.get("metric") or details.get("attempt") or details.get("percent")
         found[action_id] = _Action(tenant_id, rule, kind, lead_id, detail)
     return found
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -168,3 +169,20 @@ def test_second_by_second_the_clock_comes_to_the_same(built, story, walked) -> N
         if len(leads) == 250:
             break
     assert len(leads) == 250
+
+
+def test_the_answer_as_known_at_a_moment_is_that_of_a_build_that_had_only_what_was_received_by_then(tmp_path: Path) -> None:
+    rows = told(promises(7, 1_500).made, 7)
+    known_at = AS_OF - timedelta(days=10)
+    received = {table: [row for row in kept if not isinstance(row, dict) or row["received_at"] <= known_at] for table, kept in rows.items()}
+    everything = "select * from marts.fct_sla_clocks order by all", "select * from marts.fct_sla_intervals order by all"
+    answers = []
+    for name, known, moment in (("known", rows, known_at), ("only", received, None), ("now", rows, None)):
+        with build(tmp_path / name, known, known_at, *ONLY, known_at=moment) as connection:
+            answers.append([connection.execute(query).fetchall() for query in everything])
+    known_then, had_only, known_now = answers
+    assert known_then == had_only
+    assert all(known_then)
+    verdicts = [{row[1]: row[12] for row in answer[0]} for answer in (known_then, known_now)]
+    restated = Counter((verdicts[0][key], verdicts[1][key]) for key in verdicts[0].keys() & verdicts[1].keys())
+    assert restated["breached", "met"] > 3, restated  # the reply came in time, and was told too late
