@@ -36,8 +36,7 @@ class FolderLake:
     """A folder of Parquet files."""
 
     def __init__(self, folder: Path, file_bytes: int = Settings.lake_file_mb << 20, known_at: datetime | None = None) -> None:
-        """Take the folder, which `prepare` makes, the size that merged files are to have, and the moment by which all that is known was
-        received, if not everything is to be known."""
+        """Take the folder, which `prepare` makes, the size of merged files, and the moment of receipt up to which events count, if any."""
         self._known_at = known_at
         self.folder = folder
         self.files = LakeFiles(folder)

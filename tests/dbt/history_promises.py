@@ -11,7 +11,7 @@ from typing import Any
 from core.business_time import Calendar, Shift, intervals
 from core.reference import LeadPoint, Policy, SlaPolicy, Tenant
 from tests.dbt.history_base import History, step
-from tests.oracles.sla import Span, open_spans
+from tests.oracles.hours import Span, open_spans
 
 ZONES = (
     "Asia/Kolkata", "America/New_York", "Europe/Berlin", "UTC", "Australia/Lord_Howe", "Pacific/Auckland", "Pacific/Chatham", "Asia/Kathmandu",

@@ -9,6 +9,7 @@ import pytest
 from tests.dbt.histories import AS_OF, History
 from tests.oracles import appointments, conversations, leads, recovery, scores, sla, tokens
 from tests.oracles.common import Holders, valid
+from tests.oracles.hours import Span
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +228,7 @@ def test_service_levels(built, made, known, holders) -> None:
             built, "select tenant_id, lead_id, last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'escalated'"
         )
     ]
-    calendars: dict[tuple[str, str], list[sla.Span]] = {}
+    calendars: dict[tuple[str, str], list[Span]] = {}
     for row in made.reference["business_intervals"]:
         calendars.setdefault((row.tenant_id, row.calendar_id), []).append((row.opened_at, row.closed_at))
 

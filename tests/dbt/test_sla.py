@@ -178,6 +178,7 @@ def test_the_answer_as_known_at_a_moment_is_that_of_a_build_that_had_only_what_w
     everything = "select * from marts.fct_sla_clocks order by all", "select * from marts.fct_sla_intervals order by all"
     answers = []
     for name, known, moment in (("known", rows, known_at), ("only", received, None), ("now", rows, None)):
+        (tmp_path / name).mkdir()
         with build(tmp_path / name, known, known_at, *ONLY, known_at=moment) as connection:
             answers.append([connection.execute(query).fetchall() for query in everything])
     known_then, had_only, known_now = answers

@@ -1,4 +1,4 @@
-"""Service-level clocks by walking each lead's events in time, with business hours read off a wall clock.
+"""Service-level clocks by walking each lead's events in time; business hours come as spans (`tests.oracles.hours`).
 
 Here belong when clocks start, stop and pause, and what they come to. It shares no code with the SQL nor with `core.business_time`.
 """
@@ -6,54 +6,17 @@ Here belong when clocks start, stop and pause, and what they come to. It shares 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from tests.oracles.common import Holders, Row, by_lead, in_order
 from tests.oracles.conversations import threads
+from tests.oracles.hours import Span
 
-Span = tuple[datetime, datetime]
 Tiers = dict[tuple[str, str], list[tuple[datetime, str]]]
 ENDS = ("resolved", "won", "lost", "opted_out")
-GRID = timedelta(minutes=15)
 MICRO = timedelta(microseconds=1)
 ZERO = timedelta()
-
-
-def open_spans(zone: str, versions: Iterable[Any], first: date, last: date) -> list[Span]:
-    """Opening hours between two UTC dates: the wall clock, read every 15 minutes, between which no shift and no offset changes.
-
-    A version has `week` (pairs of minutes since midnight, by weekday), `holidays`, `valid_from` and `valid_to`.
-    """
-    begin, end = datetime.combine(first, time(), UTC), datetime.combine(last, time(), UTC)
-    steps = (end - begin) // GRID + 4 * 96
-    instants = [begin - 2 * timedelta(days=1) + n * GRID for n in range(steps)]
-    walls = [instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for instant in instants]
-    is_open = set()
-    for version in versions:
-        day = first - timedelta(days=2)
-        while day <= last:
-            midnight = datetime.combine(day, time())
-            near = range(max(0, (day - first).days * 96), min(steps, (day - first).days * 96 + 6 * 96))
-            for opens, closes in () if day in version.holidays else version.week[day.weekday()]:
-                opening = next((n for n in near if walls[n] >= midnight + timedelta(minutes=opens)), steps)
-                closing = max((n for n in near if walls[n] < midnight + timedelta(minutes=closes)), default=-1)
-                is_open |= {
-                    n
-                    for n in range(opening, closing + 1)
-                    if version.valid_from <= instants[n] and (version.valid_to is None or instants[n] < version.valid_to)
-                }
-            day += timedelta(days=1)
-    spans: list[list[datetime]] = []
-    for n in sorted(is_open):
-        if not begin <= instants[n] < end:
-            continue
-        if spans and spans[-1][1] == instants[n]:
-            spans[-1][1] += GRID
-        else:
-            spans.append([instants[n], instants[n] + GRID])
-    return [(opened, closed) for opened, closed in spans]
 
 
 @dataclass

@@ -112,7 +112,7 @@ promises as (
         *,
         'sla_warning' as rule,
         warn_at as wanted_at,
-        case when stopped_at < due_at then stopped_at else due_at end as settled_at
+        case when due_at is null or stopped_at < due_at then stopped_at else due_at end as settled_at
     from {{ ref('fct_sla_clocks') }}
     where finding is null and (stopped_at is null or stopped_at > warn_at)
     union all
