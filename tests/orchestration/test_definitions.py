@@ -224,7 +224,7 @@ def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform) -> None
         with pytest.raises(Exception, match="another process"):
             platform.warehouse.names()
         holder.communicate("")
-    assert counts == {"lead_leakage": 1, "cold_recovery": 1, "token_thresholds": 0}
+    assert counts == {"lead_leakage": 1, "cold_recovery": 1, "token_thresholds": 0, "sla_warnings": 0, "sla_breaches": 0}
     path.unlink()
 
 
