@@ -36,6 +36,7 @@ from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
+from orchestration.resources.workers import Outside, ProcessWorkers
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Platform:
     dbt: DbtRunner
     identity: PostgresIdentity
     pull: VendorPull
+    workers: ProcessWorkers
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -83,6 +85,7 @@ class Platform:
             "dbt": self.dbt,
             "identity": self.identity,
             "pull": self.pull,
+            "workers": self.workers,
         }
 
 
@@ -101,7 +104,7 @@ def open_platform(
         httpx.Client(timeout=timeout) as client,
         contextlib.closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url))) as dbt,
     ):
-        vault = Vault(state, settings.master_key())
+        vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake, settings.lake_file_mb << 20, known_at)
         warehouse = warehouse_of(settings, state.libpq_url)
         yield Platform(
             settings=settings,
@@ -110,7 +113,7 @@ def open_platform(
             progress=progress,
             vault=vault,
             inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
-            lake=FolderLake(settings.lake, settings.lake_file_mb << 20, known_at),
+            lake=lake,
             lake_rows=FolderLakeRows(settings.lake),
             quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
@@ -123,6 +126,7 @@ def open_platform(
             dbt=dbt,
             identity=PostgresIdentity(state, vault),
             pull=VendorPull(settings, state, vault, client, clock, progress),
+            workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
         )
 
 
