@@ -107,7 +107,7 @@ select
     kind,
     reason,
 
-    row_number() over (partition by tenant_id, clock_id order by piece_begins_us) as interval_no,
+    cast(row_number() over (partition by tenant_id, clock_id order by piece_begins_us) as bigint) as interval_no,
     case when not is_unfinished then piece_ends_us - piece_begins_us end as length_microseconds,
 
     {{ from_microseconds('piece_begins_us') }} as started_at,
