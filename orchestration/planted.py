@@ -79,7 +79,7 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
             each.rule,
             each.kind,
             each.phone and lead(each.tenant, each.phone),
-            each.leak or each.attempt or each.percent or each.metric,
+            each.leak or each.metric or each.attempt or each.percent,
         )
         for each in manifest.actions
     )
