@@ -213,10 +213,11 @@ class LeadLink(ReferenceRow, kw_only=True, frozen=True):
 
 
 class Run(Struct, kw_only=True, frozen=True):
-    """The moment that the whole build speaks of: one row."""
+    """The moment that the whole build speaks of: one row. With `known_at`, only what was received by then counts."""
 
     table: ClassVar[str] = "run"
     as_of: datetime
+    known_at: datetime | None = None
 
 
 REFERENCE_TYPES: tuple[type[Struct], ...] = (

@@ -105,6 +105,7 @@ def _tenant(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
     if "calendars" not in partial:
         yield from _calendar_users(tenant)
     yield from _coverage(tenant, partial)
+    yield from _promises(tenant, partial)
     yield from _weights(tenant)
     yield from _experiments(tenant, partial)
 
@@ -195,6 +196,22 @@ def _coverage(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
             gap = _gap(connection, parts)
             if gap is not None:
                 yield Finding(("connections", place), f"{name} do not cover {_text(gap)}, when this connection is valid")
+
+
+def _promises(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
+    """What is promised to a tier goes on until it ends: between its versions there is no time without a policy of the tier or of any."""
+    if "sla_policies" in partial:
+        return
+    for place, each in enumerate(tenant.sla_policies):
+        alike = [other for other in tenant.sla_policies if (other.metric, other.tier) == (each.metric, each.tier)]
+        following = min((other.valid_from for other in alike if other.valid_from > each.valid_from), default=None)
+        if each.valid_to is None or following is None or following <= each.valid_to:
+            continue
+        anyone = [other for other in tenant.sla_policies if other.metric == each.metric and other.tier in (each.tier, "ANY")]
+        gap = _gap(Dated(valid_from=each.valid_to, valid_to=following), anyone)
+        if gap is not None:
+            reason = f"no {each.metric} is promised to {each.tier} for {_text(gap)}, between two versions of the policy"
+            yield Finding(("sla_policies", place, "valid_to"), reason)
 
 
 def _weights(tenant: Tenant) -> Iterator[Finding]:

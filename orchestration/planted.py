@@ -21,6 +21,11 @@ _SENT_RULES = "select action_id, tenant_id, rule, kind, lead_id, details from op
 _OURS = "marts.fct_messages where action_id is null or action_id like 'sim-%'"  # what this installation sent itself comes on top
 _CONVERSATIONS = "marts.fct_conversations where channel <> 'whatsapp'"
 _WINDOWS = "marts.fct_messaging_windows where channel <> 'whatsapp'"
+_WON_OR_LOST = "(metric <> 'resolution' or stop_reason in ('won', 'lost'))"
+_OF_WHATSAPP = (
+    "(metric = 'hand_over' or (tenant_id, conversation_id) in "
+    "(select (tenant_id, conversation_id) from marts.fct_conversations where channel = 'whatsapp'))"
+)
 _SIMULATED = "select segment_id from ops.segments where path like 'sim-%'"
 
 
@@ -62,10 +67,20 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
     def lead(tenant: str, phone: str) -> str:
         return leads.get((tenant, phone), f"nobody holds {tenant}'s planted number")
 
+    def promised(values: Callable[[TenantTruth], Iterable[Any]]) -> Counter[Hashable]:
+        """Each lead and metric once."""
+        return Counter(set(by_lead(values, lambda t, e: (t, lead(t, e.phone), e.metric))))
+
     recoveries = Counter((each.tenant_id, each.lead_id, each.detail) for each in arrived.elements() if each.rule == "cold_recovery")
     crossings = {(each.tenant_id, each.detail) for each in actions.values() if each.rule == "token_threshold"}
     wanted = Counter(
-        _Action(each.tenant, each.rule, each.kind, each.phone and lead(each.tenant, each.phone), each.leak or each.attempt or each.percent)
+        _Action(
+            each.tenant,
+            each.rule,
+            each.kind,
+            each.phone and lead(each.tenant, each.phone),
+            each.leak or each.metric or each.attempt or each.percent,
+        )
         for each in manifest.actions
     )
     return [
@@ -84,6 +99,8 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
             by_lead(lambda t: t.leaks_ever, lambda t, e: (t, lead(t, e.phone), e.kind)),
             marts.counter("select tenant_id, lead_id, kind from marts.fct_lead_leaks"),
         ),
+        _finding("service levels met", promised(lambda t: t.sla_met), marts.promises("verdict = 'met' and " + _WON_OR_LOST)),
+        _finding("service levels breached", promised(lambda t: t.sla_breached), marts.promises("verdict = 'breached'")),
         _finding(
             "hot leads",
             by_lead(lambda t: t.hot, lambda t, e: (t, lead(t, e))),
@@ -149,6 +166,10 @@ class _Marts:
         rows = self._platform.warehouse.query(query).to_pylist()
         return Counter(tuple(row.values()) if len(row) > 1 else next(iter(row.values())) for row in rows)
 
+    def promises(self, condition: str) -> Counter[Any]:
+        """Leads of WhatsApp and metrics that have such a clock, each once."""
+        return self.counter(f"select distinct tenant_id, lead_id, metric from marts.fct_sla_clocks where {condition} and {_OF_WHATSAPP}")
+
     def words(self, word: str, table: str) -> Counter[Any]:
         """How often each word occurs, by tenant."""
         return self.counter(f"select tenant_id, {word} as word from {table}")
@@ -185,7 +206,7 @@ def _outbox(platform: Platform) -> dict[str, _Action]:
         rows: Sequence[Any] = connection.execute(text(_SENT_RULES)).all()
     found = {}
     for action_id, tenant_id, rule, kind, lead_id, details in rows:
-        detail = details.get("leak") or details.get("attempt") or details.get("percent")
+        detail = details.get("leak") or details.get("metric") or details.get("attempt") or details.get("percent")
         found[action_id] = _Action(tenant_id, rule, kind, lead_id, detail)
     return found
 

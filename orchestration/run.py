@@ -53,17 +53,23 @@ class Summary(Struct, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
 
 
-def run_everything(platform: Platform) -> Summary:
+def run_everything(platform: Platform, known_at: datetime | None = None) -> Summary:
     """Rounds of the whole graph, until the inbox stays empty; the first failed round is the last.
 
     A moment before that of the newest publication is only built: to publish it would take from the gate what it knows of later opt-outs.
+    So is one of which not all is to be known (`known_at`, with which the platform was opened).
     """
     started = time.monotonic()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     totals = _Totals()
     published = platform.publisher.last_as_of()
     is_earlier = published is not None and platform.clock.now() < published
-    job = build_defs(**platform.ports()).resolve_job_def("build" if is_earlier else "everything")
+    note = ""
+    if known_at is not None:
+        note = f"nothing was published or sent: only what was received by {known_at:%Y-%m-%dT%H:%M:%S.%fZ} counts"
+    elif is_earlier:
+        note = f"nothing was published or sent: {published:%Y-%m-%dT%H:%M:%S.%fZ} was published already"
+    job = build_defs(**platform.ports()).resolve_job_def("build" if note else "everything")
     with dg.DagsterInstance.from_config(str(platform.settings.dagster)) as instance:
         # pooled connections: by default each of a run's 700 events opens one of its own
         instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=600, max_overflow=4)
@@ -92,7 +98,7 @@ def run_everything(platform: Platform) -> Summary:
         checks_failed=sorted(set(totals.checks_failed)),
         actions=dict(sorted(totals.actions.items())),
         errors=totals.errors,
-        note=f"nothing was published or sent: {published:%Y-%m-%dT%H:%M:%S.%fZ} was published already" if is_earlier else "",
+        note=note,
         seconds=round(time.monotonic() - started, 1),
         run_ids=totals.run_ids,
     )

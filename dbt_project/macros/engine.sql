@@ -50,6 +50,22 @@
 {%- endmacro %}
 
 
+{# In a list of columns: the row once for each whole number from one to another; the first must not be above the last. #}
+{% macro each_number(first, last) %}{{ return(adapter.dispatch('each_number')(first, last)) }}{% endmacro %}
+
+{% macro default__each_number(first, last) -%}
+    generate_series({{ first }}, {{ last }})
+{%- endmacro %}
+
+{% macro duckdb__each_number(first, last) -%}
+    unnest(range({{ first }}, {{ last }} + 1))
+{%- endmacro %}
+
+{% macro spark__each_number(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}))
+{%- endmacro %}
+
+
 {# SHA-256 of the UTF-8 bytes of a text, in lower-case hex. #}
 {% macro sha256_hex(text) %}{{ return(adapter.dispatch('sha256_hex')(text)) }}{% endmacro %}
 

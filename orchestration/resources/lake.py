@@ -43,8 +43,9 @@ _DAY_MICROS = 86_400_000_000
 class FolderLake:
     """A folder of Parquet files."""
 
-    def __init__(self, folder: Path, file_bytes: int = Settings.lake_file_mb << 20) -> None:
-        """Take the folder, which `prepare` makes, and the size that merged files are to have."""
+    def __init__(self, folder: Path, file_bytes: int = Settings.lake_file_mb << 20, known_at: datetime | None = None) -> None:
+        """Take the folder, which `prepare` makes, the size of merged files, and the moment of receipt up to which events count, if any."""
+        self._known_at = known_at
         self.folder = folder
         self.files = LakeFiles(folder)
         self._staging = folder / ".staging"
@@ -216,7 +217,10 @@ class FolderLake:
             return map(SealedName._make, named.collect().iter_rows())
 
     def _scan(self, event_type: type[Event]) -> Any:
-        return scan(event_type, [file.path for file in readable(event_type, self.files.live(event_type.table))])
+        import polars as pl  # as above
+
+        rows = scan(event_type, [file.path for file in readable(event_type, self.files.live(event_type.table))])
+        return rows if self._known_at is None else rows.filter(pl.col("received_at") <= self._known_at)
 
     def event_dates(self) -> tuple[date, date] | None:
         """The first and the last event date, by the folders' names."""

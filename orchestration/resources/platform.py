@@ -6,7 +6,7 @@ Here belongs which adapter stands behind which port. Not here: what any of them 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -90,8 +90,13 @@ class Platform:
 
 
 @contextlib.contextmanager
-def open_platform(settings: Settings, clock: Clock | None = None, progress: Progress | None = None) -> Iterator[Platform]:
-    """Open every adapter of an installation; the state is held for as long as the block lasts."""
+def open_platform(
+    settings: Settings, clock: Clock | None = None, progress: Progress | None = None, known_at: datetime | None = None
+) -> Iterator[Platform]:
+    """Open every adapter of an installation; the state is held for as long as the block lasts.
+
+    With `known_at`, identity and warehouse see only what was received by then.
+    """
     clock, progress = clock or SystemClock(), progress or TerminalProgress()
     timeout = httpx.Timeout(settings.http_read_seconds, connect=settings.http_connect_seconds)
     with (
@@ -99,7 +104,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
         httpx.Client(timeout=timeout) as client,
         contextlib.closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url))) as dbt,
     ):
-        vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake, settings.lake_file_mb << 20)
+        vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake, settings.lake_file_mb << 20, known_at)
         warehouse = warehouse_of(settings, state.libpq_url)
         yield Platform(
             settings=settings,
@@ -112,7 +117,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             lake_rows=FolderLakeRows(settings.lake),
             quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
-            reference=ParquetReference(settings, state),
+            reference=ParquetReference(settings, state, known_at),
             warehouse=warehouse,
             publisher=PostgresPublisher(state, warehouse, clock),
             outbox=PostgresOutbox(state, lease=_lease(settings)),

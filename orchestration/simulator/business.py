@@ -237,6 +237,11 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
              "is_bot_reply_counted": False, "valid_from": since},
             {"id": "first_any", "tier": "ANY", "metric": "first_response", "target_seconds": 1800, "calendar": "main",
              "is_bot_reply_counted": True, "valid_from": since},
+            {"id": "next_any", "metric": "next_response", "target_seconds": 1800, "calendar": "main", "is_bot_reply_counted": True,
+             "valid_from": since},
+            {"id": "solved_any", "metric": "resolution", "target_seconds": 3600, "calendar": "main", "is_bot_reply_counted": True,
+             "valid_from": since},
+            {"id": "person_any", "metric": "hand_over", "target_seconds": 14400, "calendar": "main", "valid_from": since},
         ],
         "credit_rates": [
             {"currency": profile.currency, "tokens_per_major": old_rate, "valid_from": since, "valid_to": step},

@@ -202,4 +202,6 @@ def _wanted(tenant: str, truth: TenantTruth) -> list[WantedAction]:
     leaks = [WantedAction(tenant, "lead_leak", "notify", each.phone, leak=each.kind) for each in sorted(truth.leaks_open)]
     due = [WantedAction(tenant, "cold_recovery", "send_template", each.phone, attempt=each.attempt) for each in sorted(truth.recovery_due)]
     crossed = [WantedAction(tenant, "token_threshold", THRESHOLDS[each], percent=each) for each in truth.thresholds_crossed]
-    return leaks + due + crossed
+    late = [WantedAction(tenant, "sla_breach", "notify", each.phone, metric=each.metric) for each in sorted(truth.sla_overdue)]
+    warned = [WantedAction(tenant, "sla_warning", "notify", each.phone, metric=each.metric) for each in sorted(truth.sla_nearly_due)]
+    return leaks + due + crossed + late + warned

@@ -22,6 +22,16 @@ class Leak(Struct, frozen=True, order=True):
     kind: LeakKind
 
 
+Metric = Literal["first_response", "next_response", "resolution", "hand_over"]
+
+
+class Promise(Struct, frozen=True, order=True):
+    """A service level that was promised to the lead who holds `phone`, once or more."""
+
+    phone: str
+    metric: Metric
+
+
 class Candidate(Struct, frozen=True, order=True):
     """Recovery attempt `attempt` is due for the lead who holds `phone`, and not yet expired."""
 
@@ -41,6 +51,14 @@ class TenantTruth(Struct, kw_only=True):
 
     leaks_open: list[Leak] = field(default_factory=list)
     leaks_ever: list[Leak] = field(default_factory=list)
+    sla_met: list[Promise] = field(default_factory=list)
+    """Kept at least once; of resolutions only those that ended won or lost."""
+    sla_breached: list[Promise] = field(default_factory=list)
+    """Broken at least once."""
+    sla_nearly_due: list[Promise] = field(default_factory=list)
+    """Those of which more than 80 percent are used up at the end."""
+    sla_overdue: list[Promise] = field(default_factory=list)
+    """Those broken at the end, for less than a day."""
     hot: list[str] = field(default_factory=list)
     recovery_due: list[Candidate] = field(default_factory=list)
     token_balance: int = 0
@@ -79,20 +97,27 @@ class TenantTruth(Struct, kw_only=True):
         if is_open:
             self.leaks_open.append(Leak(phone, kind))
 
+    def breach(self, phone: str, *metrics: Metric, is_open: bool) -> None:
+        """Note broken promises."""
+        self.sla_breached += [Promise(phone, metric) for metric in metrics]
+        if is_open:
+            self.sla_overdue += [Promise(phone, metric) for metric in metrics]
+
 
 class WantedAction(Struct, frozen=True):
     """One action that must be delivered once everything up to the end is taken in; rule and kind are those of `act_requests`.
 
-    `leak`, `attempt` and `percent` are what its details say, each for its own rule.
+    `leak`, `attempt`, `metric` and `percent` are what its details say, each for its own rule.
     """
 
     tenant: str
-    rule: Literal["lead_leak", "cold_recovery", "token_threshold"]
+    rule: Literal["lead_leak", "cold_recovery", "token_threshold", "sla_warning", "sla_breach"]
     kind: Literal["notify", "send_template", "top_up_link", "pause"]
     phone: str | None = None
     leak: LeakKind | None = None
     attempt: int | None = None
     percent: int | None = None
+    metric: Metric | None = None
 
 
 class Canaries(Struct):
@@ -140,7 +165,18 @@ class Manifest(Struct, kw_only=True):
     def save(self, path: Path) -> None:
         """Write it as JSON, sorted, so that equal truths are equal files."""
         for truth in self.tenants.values():
-            for name in ("leaks_open", "leaks_ever", "hot", "recovery_due", "number_changes", "opt_outs"):
+            for name in (
+                "leaks_open",
+                "leaks_ever",
+                "sla_met",
+                "sla_breached",
+                "sla_nearly_due",
+                "sla_overdue",
+                "hot",
+                "recovery_due",
+                "number_changes",
+                "opt_outs",
+            ):
                 getattr(truth, name).sort()
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=1))
 

@@ -248,6 +248,19 @@ def test_a_good_file_has_lines_for_all_its_parts() -> None:
     assert good().lines["tenants", 0, "credit_rates", 0, "currency"] == 18
 
 
+def test_a_promise_has_no_hole_between_its_versions_unless_one_to_any_tier_fills_it() -> None:
+    policy = (
+        "      - {id: %s, tier: %s, metric: first_response, target_seconds: 300, calendar: office, valid_from: 2026-0%d-01T00:00:00Z%s}\n"
+    )
+    until = ", valid_to: 2026-06-01T00:00:00Z"
+    text = GOOD + "    sla_policies:\n" + policy % ("hot", "HOT", 1, until)
+    assert problems(text) == []  # a promise may end
+    assert problems(text + policy % ("hot2", "HOT", 6, "")) == []
+    [found] = problems(text + policy % ("hot2", "HOT", 7, ""))
+    assert "no first_response is promised to HOT for the time from 2026-06-01T00:00:00+00:00 to 2026-07-01T00:00:00+00:00" in found
+    assert problems(text + policy % ("hot2", "HOT", 7, "") + policy % ("any", "ANY", 3, "")) == []
+
+
 EXPERIMENT = """\
     experiments:
       - id: greeting

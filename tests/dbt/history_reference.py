@@ -1,7 +1,7 @@
 """Dated reference rows of the random tenants: policies, weights and rates that change in the middle of the story."""
 
 import random
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from core.business_time import Calendar, intervals, parse_shift
 from core.reference import (
@@ -10,6 +10,7 @@ from core.reference import (
     Policy,
     RecoveryStep,
     ScoringWeights,
+    SlaPolicy,
     Tenant,
     TokenThreshold,
 )
@@ -30,6 +31,7 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
         valid_from=early,
     )
     made.refer(*intervals(tenant, [calendar], date(2026, 2, 1), date(2026, 6, 1)))
+    add_promises(made, tenant, early, late)
     for valid_from, valid_to, gap in ((early, late, 259200), (late, None, 172800)):
         made.refer(
             Policy(
@@ -66,3 +68,18 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 per_quantity=per, tokens=tokens,
             )
         )  # fmt: skip
+
+
+def add_promises(made: History, tenant: str, early: datetime, late: datetime) -> None:
+    """Service-level policies of all metrics, some for one tier, that change in the middle of the story."""
+    for metric, tier, before, after, is_bot in (
+        ("first_response", "ANY", 1800, 900, True), ("first_response", "HOT", 300, 600, False), ("next_response", "ANY", 3600, 7200, False),
+        ("next_response", "WARM", 1800, 1800, True), ("resolution", "ANY", 14400, 28800, True), ("hand_over", "ANY", 3600, 1800, False),
+    ):  # fmt: skip
+        for valid_from, valid_to, target in ((early, late, before), (late, None, after)):
+            made.refer(
+                SlaPolicy(
+                    tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, policy_id=f"{metric}_{tier}", tier=tier, metric=metric,
+                    target_seconds=target, calendar_id="office", is_bot_reply_counted=is_bot,
+                )
+            )  # fmt: skip
