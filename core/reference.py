@@ -64,11 +64,13 @@ class SlaPolicy(DatedRow, kw_only=True, frozen=True):
 
 
 class CreditRate(DatedRow, kw_only=True, frozen=True):
-    """Tokens credited for each major unit of the currency (100 minor)."""
+    """Tokens credited for each major unit of the currency (100 minor), and how long they live; without days, for ever."""
 
     table: ClassVar[str] = "credit_rates"
     currency: str
     tokens_per_major: int
+    expires_after_days: int | None = None
+    expires_not_before: datetime | None = None
 
 
 class DebitRate(DatedRow, kw_only=True, frozen=True):

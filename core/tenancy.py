@@ -110,10 +110,12 @@ class SlaPolicy(Dated, frozen=True, kw_only=True):
 
 
 class CreditRate(Dated, frozen=True, kw_only=True):
-    """Tokens for each major unit paid."""
+    """Tokens for each major unit paid. They expire `expires_after_days` (of 24 h) after the credit, but not before `expires_not_before`."""
 
     currency: Currency
     tokens_per_major: Annotated[int, Meta(gt=0)]
+    expires_after_days: Annotated[int, Meta(gt=0, le=36_500, description="Without it, never.")] | None = None
+    expires_not_before: Moment | None = None
 
 
 class DebitRate(Dated, frozen=True, kw_only=True):

@@ -111,7 +111,14 @@ def _sla_policies(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
 
 def _rates(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
     for each in tenant.credit_rates:
-        yield ref.CreditRate(tenant_id=tenant.id, currency=each.currency, tokens_per_major=each.tokens_per_major, **_when(each))
+        yield ref.CreditRate(
+            tenant_id=tenant.id,
+            currency=each.currency,
+            tokens_per_major=each.tokens_per_major,
+            expires_after_days=each.expires_after_days,
+            expires_not_before=each.expires_not_before and each.expires_not_before.astimezone(UTC),
+            **_when(each),
+        )
     for rate in tenant.debit_rates:
         yield ref.DebitRate(tenant_id=tenant.id, **_same(rate, ref.DebitRate), **_when(rate))
 
