@@ -43,7 +43,10 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 engagement_points=rng.choice((20, 19)), signal_points=10, hot_at=rng.choice((60, 70)), warm_at=40,
                 typical_deal_minor=500_000,
             ),
-            CreditRate(tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10))),
+            CreditRate(
+                tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10)),
+                expires_after_days=None if tenant == "tenant_0" else 6,
+            ),
         )  # fmt: skip
     made.refer(
         *(
