@@ -25,6 +25,8 @@ from orchestration.tenant_command import apply_tenants
 
 END_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TENANTS, LEADS, OTHERS, DAYS, SEED = 4, 45, 8, 21, 7
+_PLANTED_CHECKS = {"marts/fct_billing_reconciliation: fct_billing_reconciliation_has_no_difference"}
+"""Checks that warn because of what was planted: the provider owes money, and paid out what nobody paid."""
 
 
 def run_demo(home: Path, *, quiet: bool) -> int:
@@ -75,11 +77,12 @@ def run_demo(home: Path, *, quiet: bool) -> int:
             if summary.errors:
                 console.print("\n".join(summary.errors), style="red")
                 return 1
+            unplanted = set(summary.checks_failed) - _PLANTED_CHECKS
             findings = compare(manifest, platform, receiver.requests)
             refusals = platform.ledger.refusals()
     _print(console, settings, findings, summary.conservation, refusals)
     console.print(f"\n{time.monotonic() - started:.0f} s in all.")
-    ok = all(each.is_equal for each in findings) and not summary.checks_failed
+    ok = all(each.is_equal for each in findings) and not unplanted
     return 0 if ok else 1
 
 

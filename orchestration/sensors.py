@@ -12,7 +12,13 @@ from core.ports import Clock, Inbox, Outbox
 from core.pulling import Pull
 from orchestration.automation import DELIVER, EVERYTHING
 
-_SENSOR_NAMES = {"lead_leak": "lead_leakage", "cold_recovery": "cold_recovery", "token_threshold": "token_thresholds"}
+_SENSOR_NAMES = {
+    "lead_leak": "lead_leakage",
+    "cold_recovery": "cold_recovery",
+    "token_threshold": "token_thresholds",
+    "token_abuse": "token_abuse",
+    "token_run_out": "token_run_out",
+}
 
 
 @dg.sensor(

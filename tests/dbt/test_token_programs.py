@@ -121,9 +121,7 @@ def test_every_entry_of_every_program_is_that_of_the_oracle(built: duckdb.DuckDB
 
 def test_every_transaction_sums_to_zero_and_a_payment_is_credited_once(built: duckdb.DuckDBPyConnection) -> None:
     transactions = "select 1 from marts.fct_token_ledger group by tenant_id, transaction_id having sum(amount_tokens) <> 0"
-    credits = (
-        "select 1 from marts.fct_token_ledger where kind = 'credit' and account = 'wallet' group by tenant_id, payment_id having count(*) > 1"
-    )
+    credits = "select 1 from marts.fct_token_ledger where kind = 'credit' and account = 'wallet' group by tenant_id, payment_id having count(*) > 1"
     assert built.execute(f"{transactions} union all {credits}").fetchall() == []
 
 

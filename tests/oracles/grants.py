@@ -53,7 +53,9 @@ class _Wallet:
             if lot.end is not None and lot.end <= as_of:
                 steps.append((lot.end, 0, number, lot, 0, "expiry"))
             # movements of one payment at one moment stand in the order in which they were made
-            steps += [(at, 1, place, lot, tokens, kind) for place, (_, account, kind, at, tokens) in enumerate(lot.moves) if account == "wallet"]
+            steps += [
+                (at, 1, place, lot, tokens, kind) for place, (_, account, kind, at, tokens) in enumerate(lot.moves) if account == "wallet"
+            ]
             found += [move for move in lot.moves if move[1] != "wallet"]
         steps += [(at, 2, 0, None, tokens, "usage") for at, tokens in self.uses]
         for at, _, _, lot, tokens, kind in sorted(steps, key=lambda step: step[:3]):
@@ -61,7 +63,9 @@ class _Wallet:
                 self._pay(tokens)
             elif kind == "expiry":
                 lot.expired, lot.left, lot.most, lot.is_closed = lot.left, 0, 0, True
-                found += [(lot.tenant, account, kind, at, sign * lot.expired) for account, sign in (("wallet", -1), ("expired", 1)) if lot.expired]
+                found += [
+                    (lot.tenant, account, kind, at, sign * lot.expired) for account, sign in (("wallet", -1), ("expired", 1)) if lot.expired
+                ]
             else:
                 found.append((lot.tenant, "expired" if lot.is_closed else "wallet", kind, at, tokens))
                 if not lot.is_closed:

@@ -15,7 +15,11 @@ def used_by_day(moves: list[Booking], zones: dict[str, str], as_of: datetime) ->
     """Tokens used by tenant and local day, from the first movement of the wallet to `as_of`."""
     found: dict[str, dict[date, int]] = {}
     for tenant, zone in zones.items():
-        own = [(at.astimezone(ZoneInfo(zone)).date(), kind, tokens) for owner, account, kind, at, tokens in moves if (owner, account) == (tenant, "wallet")]
+        own = [
+            (at.astimezone(ZoneInfo(zone)).date(), kind, tokens)
+            for owner, account, kind, at, tokens in moves
+            if (owner, account) == (tenant, "wallet")
+        ]
         days: dict[date, int] = {}
         day = min(each[0] for each in own)
         while day <= as_of.astimezone(ZoneInfo(zone)).date():

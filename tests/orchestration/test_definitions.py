@@ -32,7 +32,13 @@ from tests.orchestration.lakes import by_polars, live, on_disk, small_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = ROOT / "tests" / "snapshots" / "dagster.json"
-RULE_SENSORS = {"lead_leakage": "lead_leak", "cold_recovery": "cold_recovery", "token_thresholds": "token_threshold"}
+RULE_SENSORS = {
+    "lead_leakage": "lead_leak",
+    "cold_recovery": "cold_recovery",
+    "token_thresholds": "token_threshold",
+    "token_abuse": "token_abuse",
+    "token_run_out": "token_run_out",
+}
 
 
 @pytest.fixture(scope="module")

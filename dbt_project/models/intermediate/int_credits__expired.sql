@@ -1,5 +1,5 @@
--- One row per credit whose time has ended, with what expired of it. Spent is what expires first: all uses before the end of a credit count against
--- all that ends with it or before, so what had to expire by then is the most, over these ends, that was left over of it.
+-- One row per credit whose time has ended, with what expired of it. Spent is what expires first: all uses before the end of a credit count
+-- against all that ends with it or before, so what had to expire by then is the most, over these ends, that was left over of it.
 with lots as (
     select *
     from {{ ref('int_payments__credited') }}

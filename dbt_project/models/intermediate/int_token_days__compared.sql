@@ -1,5 +1,5 @@
--- One row per tenant and local day with enough use to be looked at and enough days before it: the use beside the median of the trailing days, and
--- the tokens from which it is a spike. Medians are kept doubled, and their deviations again, so that all is whole until the last step.
+-- One row per tenant and local day with enough use to be looked at and enough days before it: the use beside the median of the trailing
+-- days, and the tokens from which it is a spike. Medians are kept doubled, deviations again, so that all is whole until the last step.
 with limits as (
     select * from {{ ref('token_limits') }}
     where rule = 'spend_spike'
@@ -56,7 +56,11 @@ medians as (
     select
         *,
         sum(
-            case when place * 2 in (day_count, day_count + 2) then used_tokens when place * 2 = day_count + 1 then 2 * used_tokens else 0 end
+            case
+                when place * 2 in (day_count, day_count + 2) then used_tokens
+                when place * 2 = day_count + 1 then 2 * used_tokens
+                else 0
+            end
         ) over (partition by tenant_id, day_no) as doubled_median
     from history
 ),

@@ -1,4 +1,5 @@
--- One row per top-up and threshold that the balance fell to: the first wallet entry, from that top-up to the next, at which it lies there or below.
+-- One row per top-up and threshold that the balance fell to: the first wallet entry, from that top-up to the next, at which it lies there
+-- or below.
 with entries as (
     select * from {{ ref('int_wallet_entries__balanced') }}
 ),

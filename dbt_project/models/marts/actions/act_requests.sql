@@ -99,6 +99,14 @@ abuses as (
         on lifetimes.rule = 'token_abuse' and {{ is_valid_at('lifetimes', 'signals.detected_at') }}
 ),
 
+last_entries as (
+    select
+        tenant_id,
+        top_up_transaction_id,
+        row_number() over (partition by tenant_id order by entry_order desc) as reverse_no
+    from {{ ref('int_wallet_entries__balanced') }}
+),
+
 -- Once a top-up: while the forecast says that the wallet runs out within the days of the limit.
 run_outs as (
     select
@@ -111,7 +119,7 @@ run_outs as (
         cast(null as {{ text_type() }}) as account_id,
         cast(null as {{ text_type() }}) as template_name,
         'wallet:run_out' as subject,
-        entries.top_up_transaction_id as trigger_id,
+        coalesce(last_entries.top_up_transaction_id, 'none') as trigger_id,
         {{ json_object({
             'runs_out_at': json_text(iso_time('forecasts.runs_out_at')),
             'balance_tokens': json_number('forecasts.balance_tokens'),
@@ -125,16 +133,10 @@ run_outs as (
             limits.rule = 'run_out'
             and {{ is_valid_at('limits', 'forecasts.forecast_at') }}
             and forecasts.runs_out_at < {{ add_seconds('forecasts.forecast_at', 'limits.at_least * 86400') }}
-    inner join (
-        select
-            tenant_id,
-            top_up_transaction_id,
-            row_number() over (partition by tenant_id order by entry_order desc) as reverse_no
-        from {{ ref('int_wallet_entries__balanced') }}
-    ) as entries
+    inner join last_entries
         on
-            forecasts.tenant_id = entries.tenant_id
-            and entries.reverse_no = 1
+            forecasts.tenant_id = last_entries.tenant_id
+            and last_entries.reverse_no = 1
     inner join lifetimes
         on lifetimes.rule = 'token_run_out' and {{ is_valid_at('lifetimes', 'forecasts.forecast_at') }}
 ),

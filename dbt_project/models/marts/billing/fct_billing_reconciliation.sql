@@ -59,7 +59,7 @@ joined as (
             and dated.local_date = moved.local_date
 ),
 
--- Razorpay's fee holds its tax; what is left of a payment is owed, what is refunded, lost or transferred is taken off, what is settled is paid.
+-- Razorpay's fee holds its tax; what is left of a payment is owed, what is refunded, lost or transferred is taken off, settled is paid.
 summed as (
     select
         *,
@@ -94,6 +94,7 @@ aged as (
 named as (
     select
         *,
+        closing_minor + refunds_minor + disputes_minor + transfers_minor + settlements_minor + fees_minor - payments_minor as opening_minor,
         case when overdue_minor > 0 then overdue_minor else 0 end as captured_not_settled_late_minor,
         case when closing_minor > 0 then closing_minor else 0 end as unsettled_minor,
         case when settled_minor > owed_minor then settled_minor - owed_minor else 0 end as settled_without_payment_minor,
@@ -115,7 +116,7 @@ select
     transfers_minor,
     settlements_minor,
     settled_fees_minor,
-    closing_minor - (payments_minor - fees_minor - refunds_minor - disputes_minor - transfers_minor - settlements_minor) as opening_minor,
+    opening_minor,
     closing_minor,
     unsettled_minor - captured_not_settled_late_minor as captured_not_settled_yet_minor,
     captured_not_settled_late_minor,

@@ -33,15 +33,15 @@ observed as (
     select
         wallets.tenant_id,
         count(*) as day_count,
-        sum(spanned.used_tokens) as used_tokens,
+        cast(sum(spanned.used_tokens) as bigint) as used_tokens,
         cast(sum(spanned.used_tokens) as double precision) / count(*) as daily_tokens,
         sum(cast(spanned.used_tokens as double precision) * spanned.used_tokens) as used_squares
     from wallets
     inner join spanned
         on
             wallets.tenant_id = spanned.tenant_id
-            and spanned.day_no < wallets.day_no
-            and spanned.day_no >= wallets.day_no - wallets.trailing_days
+            and wallets.day_no > spanned.day_no
+            and wallets.day_no <= spanned.day_no + wallets.trailing_days
             and spanned.day_no > 1
     group by wallets.tenant_id
 ),
@@ -57,7 +57,9 @@ measured as (
         observed.daily_tokens,
         case
             when observed.day_count > 1
-                then greatest(observed.used_squares - observed.day_count * observed.daily_tokens * observed.daily_tokens, 0) / (observed.day_count - 1)
+                then
+                    greatest(observed.used_squares - observed.day_count * observed.daily_tokens * observed.daily_tokens, 0)
+                    / (observed.day_count - 1)
         end as variance,
         case
             when wallets.trailing_days is null then 'no_limits'
@@ -70,8 +72,8 @@ measured as (
         on wallets.tenant_id = observed.tenant_id
 ),
 
--- The use of T days has mean m T and variance s² (T + T²/n): that of the days, and that of the mean. It reaches the balance B, z deviations high or
--- low, where (B - m T)² = z² s² (T + T²/n): a quadratic, of which the smaller root is the earliest day and the larger one the latest.
+-- The use of T days has mean m T and variance s² (T + T²/n): that of the days, and that of the mean. It reaches the balance B, z deviations
+-- high or low, where (B - m T)² = z² s² (T + T²/n): a quadratic, of which the smaller root is the earliest day and the larger the latest.
 quadratic as (
     select
         *,
@@ -93,7 +95,7 @@ rooted as (
     from quadratic
 ),
 
-final as (
+durations as (
     select
         measured.*,
         hours.forecast_at,
@@ -107,6 +109,17 @@ final as (
     cross join hours
     left join rooted
         on measured.tenant_id = rooted.tenant_id
+),
+
+final as (
+    select
+        *,
+        case
+            when seconds_left < cast(36500 as bigint) * 86400 then {{ add_seconds('forecast_at', 'cast(seconds_left as bigint)') }}
+        end as runs_out_at,
+        {{ add_seconds('forecast_at', 'cast(floor(earliest_days * 86400) as bigint)') }} as runs_out_earliest_at,
+        {{ add_seconds('forecast_at', 'cast(floor(latest_days * 86400) as bigint)') }} as runs_out_latest_at
+    from durations
 )
 
 select
@@ -121,7 +134,7 @@ select
     daily_tokens,
 
     forecast_at,
-    case when seconds_left < 36500 * cast(86400 as bigint) then {{ add_seconds('forecast_at', 'cast(seconds_left as bigint)') }} end as runs_out_at,
-    {{ add_seconds('forecast_at', 'cast(floor(earliest_days * 86400) as bigint)') }} as runs_out_earliest_at,
-    {{ add_seconds('forecast_at', 'cast(floor(latest_days * 86400) as bigint)') }} as runs_out_latest_at
+    runs_out_at,
+    runs_out_earliest_at,
+    runs_out_latest_at
 from final
