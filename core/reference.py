@@ -85,6 +85,16 @@ class DebitRate(DatedRow, kw_only=True, frozen=True):
     tokens: int
 
 
+class MessagePrice(DatedRow, kw_only=True, frozen=True):
+    """What `per_messages` messages of ours cost in the tenant's currency's smallest unit; empty text in `category` means any."""
+
+    table: ClassVar[str] = "message_prices"
+    channel: str
+    category: str
+    price_minor: int
+    per_messages: int
+
+
 class ScoringWeights(DatedRow, kw_only=True, frozen=True):
     """Most points of each factor, and the score from which a lead is HOT or WARM."""
 
@@ -198,7 +208,7 @@ class Run(Struct, kw_only=True, frozen=True):
 
 
 REFERENCE_TYPES: tuple[type[Struct], ...] = (
-    Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
+    Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, MessagePrice, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
     Experiment, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
 )  # fmt: skip
 """Every reference table."""

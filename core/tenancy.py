@@ -129,6 +129,15 @@ class DebitRate(Dated, frozen=True, kw_only=True):
     tokens: Annotated[int, Meta(ge=0)]
 
 
+class MessagePrice(Dated, frozen=True, kw_only=True):
+    """What `per_messages` messages of ours cost, in the tenant's currency's smallest unit; an empty `category` means any."""
+
+    channel: Literal["whatsapp", "instagram", "messenger", "gmail"]
+    category: str = ""
+    price_minor: Annotated[int, Meta(ge=0)]
+    per_messages: Annotated[int, Meta(gt=0, description="More than 1 where one costs a fraction: 1150 for 100 are 11.5 each.")] = 1
+
+
 class ScoringWeights(Dated, frozen=True, kw_only=True):
     """Most points of each factor (100 in all), and the scores from which a lead is HOT or WARM."""
 
@@ -205,6 +214,7 @@ class Tenant(Strict, frozen=True, kw_only=True):
     scoring_weights: Annotated[list[ScoringWeights], Meta(min_length=1)]
     credit_rates: Annotated[list[CreditRate], Meta(min_length=1)]
     debit_rates: list[DebitRate] = []
+    message_prices: list[MessagePrice] = []
     sla_policies: list[SlaPolicy] = []
     people: list[Person] = []
     destinations: list[Destination] = []

@@ -29,6 +29,7 @@ _UNIQUE: Mapping[str, Sequence[Callable[[Any], tuple[str, ...]]]] = {
     "sla_policies": [lambda each: (each.id,), lambda each: (each.tier, each.metric)],
     "credit_rates": [lambda each: (each.currency,)],
     "debit_rates": [lambda each: (each.kind, each.model, each.channel, each.category)],
+    "message_prices": [lambda each: (each.channel, each.category)],
     "scoring_weights": [lambda _: ()],
     "policies": [lambda _: ()],
     "experiments": [lambda each: (each.id,)],

@@ -20,6 +20,7 @@ KEYS: Mapping[type[Struct], tuple[str, ...]] = {
     ref.SlaPolicy: ("policy_id",),
     ref.CreditRate: ("currency",),
     ref.DebitRate: ("kind", "model", "channel", "category"),
+    ref.MessagePrice: ("channel", "category"),
     ref.ScoringWeights: (),
     ref.Policy: (),
     ref.RecoveryStep: ("attempt",),
@@ -121,6 +122,8 @@ def _rates(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
         )
     for rate in tenant.debit_rates:
         yield ref.DebitRate(tenant_id=tenant.id, **_same(rate, ref.DebitRate), **_when(rate))
+    for price in tenant.message_prices:
+        yield ref.MessagePrice(tenant_id=tenant.id, **_same(price, ref.MessagePrice), **_when(price))
 
 
 def _weights(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:

@@ -7,6 +7,7 @@ from core.business_time import Calendar, intervals, parse_shift
 from core.reference import (
     CreditRate,
     DebitRate,
+    MessagePrice,
     Policy,
     RecoveryStep,
     ScoringWeights,
@@ -69,3 +70,11 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 per_quantity=per, tokens=tokens,
             )
         )  # fmt: skip
+    for category, per, price, since, until in (("", 3, 10, early, late), ("utility", 100, 1150, early, None), ("", 1, 4, late, None)):
+        if tenant == "tenant_1" or (tenant == "tenant_2" and category):
+            made.refer(
+                MessagePrice(
+                    tenant_id=tenant, valid_from=since, valid_to=until, channel="whatsapp", category=category, price_minor=price,
+                    per_messages=per,
+                )
+            )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import duckdb
@@ -9,6 +10,7 @@ import pytest
 
 from tests.dbt.histories import AS_OF, History
 from tests.oracles import grants, money, spending, tokens
+from tests.oracles.common import valid
 
 HOUR = timedelta(hours=1)
 
@@ -158,3 +160,35 @@ def test_abuse_and_run_outs_ask_for_an_alert_once(built) -> None:
     signs = built.execute("select count(*) from marts.fct_abuse_signals").fetchall()
     asked = built.execute("select count(*), count(distinct action_id) from marts.act_requests where rule = 'token_abuse'").fetchall()
     assert asked == [(signs[0][0], signs[0][0])]
+
+
+def test_messages_cost_what_the_price_list_says_and_nothing_is_made_up(built, made: History) -> None:
+    told: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in made.known("message_statuses", AS_OF):
+        told.setdefault((row["tenant_id"], row["message_id"]), []).append(row)
+    statuses = dict(built.execute("select (tenant_id, message_id), status from marts.fct_messages").fetchall())
+    prices = made.reference["message_prices"]
+    expected, unpriced = {}, set()
+    for row in made.known("messages", AS_OF):
+        key = (row["tenant_id"], row["message_id"])
+        expected[key] = None
+        if row["direction"] == "inbound" or not any((each.tenant_id, each.channel) == (key[0], row["channel"]) for each in prices):
+            continue
+        named = sorted(
+            (each for each in told.get(key, []) if each["pricing_category"]), key=lambda each: (each["occurred_at"], each["event_id"])
+        )
+        category = named[0]["pricing_category"] if named else ""
+        kind = named[0]["pricing_type"] if named else "regular"
+        fitting = [valid(prices, key[0], row["occurred_at"], channel=row["channel"], category=each) for each in (category, "")]
+        price = fitting[0] or fitting[1]
+        if statuses[key] == "failed" or (named and kind.startswith("free")):
+            expected[key] = 0
+        elif price:
+            expected[key] = int(Fraction(price.price_minor, price.per_messages) + Fraction(1, 2))
+        else:
+            unpriced.add((key[0], row["event_id"]))
+    found = built.execute("select tenant_id, message_id, cost_minor from marts.fct_messages").fetchall()
+    assert {row[:2]: row[2] for row in found} == expected
+    assert set(expected.values()) >= {None, 0, 3, 4, 12}
+    findings = "select tenant_id, event_id from marts.fct_token_findings where finding = 'message_without_price'"
+    assert set(built.execute(findings).fetchall()) == unpriced != set()
