@@ -174,10 +174,8 @@ def test_messages_cost_what_the_price_list_says_and_nothing_is_made_up(built, ma
         expected[key] = None
         if row["direction"] == "inbound" or not any((each.tenant_id, each.channel) == (key[0], row["channel"]) for each in prices):
             continue
-        named = sorted(
-            (each for each in told.get(key, []) if each["pricing_category"]), key=lambda each: (each["occurred_at"], each["event_id"])
-        )
-        category = named[0]["pricing_category"] if named else ""
+        named = sorted(told.get(key, []), key=lambda each: (not each["pricing_category"], each["occurred_at"], each["event_id"]))
+        category = (named[0]["pricing_category"] or "") if named else ""
         kind = named[0]["pricing_type"] if named else "regular"
         fitting = [valid(prices, key[0], row["occurred_at"], channel=row["channel"], category=each) for each in (category, "")]
         price = fitting[0] or fitting[1]
