@@ -152,6 +152,30 @@ class Experiment(DatedRow, kw_only=True, frozen=True):
     is_control: bool
     allocation_ppm: int
     primary_metric: str
+    unit: Literal["lead", "conversation"] = "lead"
+    horizon_days: int = 30
+    minimum_effect: float | None = None
+
+
+class ExperimentMetric(DatedRow, kw_only=True, frozen=True):
+    """One metric of an experiment's dated configuration: what counts for a unit, within `window_seconds` after its first exposure.
+
+    `role` is its most important part in the experiment; `cap` is set for whatever has a cost cap, `denominator_event` where the kind is
+    `ratio`; `covariate_seconds` is 0 where nothing of before the exposure is used.
+    """
+
+    table: ClassVar[str] = "experiment_metrics"
+    experiment_id: str
+    metric: str
+    role: Literal["primary", "guardrail", "cost", "other"]
+    kind: Literal["proportion", "mean", "ratio"]
+    event: str
+    denominator_event: str | None = None
+    window_seconds: int
+    covariate_seconds: int = 0
+    is_higher_better: bool = True
+    margin: float = 0.0
+    cap: float | None = None
 
 
 class BusinessInterval(ReferenceRow, kw_only=True, frozen=True):
@@ -209,6 +233,6 @@ class Run(Struct, kw_only=True, frozen=True):
 
 REFERENCE_TYPES: tuple[type[Struct], ...] = (
     Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, MessagePrice, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
-    Experiment, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
+    Experiment, ExperimentMetric, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
 )  # fmt: skip
 """Every reference table."""

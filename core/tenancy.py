@@ -192,11 +192,54 @@ class Variant(Strict, frozen=True, kw_only=True):
     is_control: bool = False
 
 
+class Metric(Strict, frozen=True, kw_only=True):
+    """How a metric is counted for each unit, within `window_days` after its first exposure; `event` is `name` unless said otherwise.
+
+    `proportion`: whether any such event with a value other than 0 came. `mean`: the sum of their values, 0 without any. `ratio`: the sum
+    over that of `denominator_event`. An event is the name of an observed metric, or one of the warehouse's own: @won, @lost,
+    @opted_out (blocks too), @blocked, @inbound (messages of the lead), @tokens (tokens debited). `covariate_days`: the same events this
+    long before the exposure reduce the variance (CUPED).
+    """
+
+    name: Text
+    kind: Literal["proportion", "mean", "ratio"] = "proportion"
+    event: Text | None = None
+    denominator_event: Text | None = None
+    window_days: Annotated[int, Meta(gt=0, le=365)] | None = None
+    covariate_days: Annotated[int, Meta(gt=0, le=365)] | None = None
+
+
+class Guardrail(Strict, frozen=True, kw_only=True):
+    """A metric that must not get worse than the control's by more than `margin`, a share of the control's."""
+
+    metric: Text
+    is_higher_better: bool = False
+    margin: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+
+
+class CostCap(Strict, frozen=True, kw_only=True):
+    """What a unit may cost on average, in the metric's own unit."""
+
+    metric: Text
+    cap: Annotated[float, Meta(gt=0)]
+
+
 class Experiment(Dated, frozen=True, kw_only=True):
-    """One experiment; allocations add up to 100 and exactly one variant is the control."""
+    """One experiment; allocations add up to 100 and exactly one variant is the control.
+
+    A metric that is named and not defined under `metrics` is a proportion within the horizon. `minimum_effect` is the difference worth
+    finding, in the primary metric's unit.
+    """
 
     id: Identifier
+    unit: Literal["lead", "conversation"] = "lead"
     primary_metric: Text
+    is_higher_better: bool = True
+    minimum_effect: Annotated[float, Meta(gt=0)] | None = None
+    horizon_days: Annotated[int, Meta(gt=0, le=365)] = 30
+    guardrails: list[Guardrail] = []
+    cost_cap: CostCap | None = None
+    metrics: list[Metric] = []
     variants: Annotated[list[Variant], Meta(min_length=2)]
 
 

@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 import phonenumbers
 
 from core.business_time import parse_shift
-from core.tenancy import Connection, Dated, SecretRef, Tenant
+from core.tenancy import Connection, Dated, Experiment, SecretRef, Tenant
 from core.tenancy_file import Path, Reading
-from core.tenancy_rows import accounts, allocation_ppm
+from core.tenancy_rows import accounts, allocation_ppm, metrics
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 _FULL_PERCENT, _FULL_PPM = 100, 1_000_000
+
+OWN_EVENTS = ("@won", "@lost", "@opted_out", "@blocked", "@inbound", "@tokens")
+"""What a metric may count besides what is observed: `int_experiment_events__identified` makes them of what the warehouse knows."""
 
 # What must not be valid twice at once, by section.
 _UNIQUE: Mapping[str, Sequence[Callable[[Any], tuple[str, ...]]]] = {
@@ -238,6 +241,28 @@ def _experiments(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
             yield Finding(path, "exactly one variant is the control")
         if len({variant.name for variant in each.variants}) < len(each.variants):
             yield Finding(path, "two variants have the same name")
+        if any(variant.is_control and not variant.allocation_percent for variant in each.variants):
+            yield Finding(path, "the control has no allocation: there would be nothing to compare with")
+        for finding in _metrics(each):
+            yield Finding(("experiments", place, *finding.path), finding.reason)
+
+
+def _metrics(experiment: Experiment) -> Iterator[Finding]:
+    names = [each.name for each in experiment.metrics]
+    roles = [experiment.primary_metric, *(each.metric for each in experiment.guardrails)]
+    for name in sorted({each for each in names if names.count(each) > 1}):
+        yield Finding(("metrics",), f"the metric {name} is defined twice")
+    for name in sorted({each for each in roles if roles.count(each) > 1}):
+        yield Finding(("guardrails",), f"{name} is the primary metric already, or a guardrail twice: each has one part in the experiment")
+    for place, each in enumerate(experiment.metrics):
+        if (each.kind == "ratio") != (each.denominator_event is not None):
+            yield Finding(("metrics", place), "a ratio has a denominator_event, and nothing else has one")
+        if each.kind != "mean" and each.covariate_days is not None:
+            yield Finding(("metrics", place, "covariate_days"), "only a mean is compared with what was before the exposure")
+    for metric in metrics(experiment):
+        for event in (metric.event or metric.name, metric.denominator_event):
+            if event is not None and event.startswith("@") and event not in OWN_EVENTS:
+                yield Finding(("metrics",), f"there is no event {event}; the warehouse's own are {', '.join(OWN_EVENTS)}")
 
 
 def _time_zone(path: Path, name: str) -> Iterator[Finding]:

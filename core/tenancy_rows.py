@@ -26,6 +26,7 @@ KEYS: Mapping[type[Struct], tuple[str, ...]] = {
     ref.RecoveryStep: ("attempt",),
     ref.TokenThreshold: ("percent", "action"),
     ref.Experiment: ("experiment_id", "variant"),
+    ref.ExperimentMetric: ("experiment_id", "metric"),
 }
 """What tells the rows of one tenant and one moment apart."""
 
@@ -150,8 +151,43 @@ def _experiments(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
                 is_control=variant.is_control,
                 allocation_ppm=allocation_ppm(variant),
                 primary_metric=each.primary_metric,
+                unit=each.unit,
+                horizon_days=each.horizon_days,
+                minimum_effect=each.minimum_effect,
                 **_when(each),
             )
+        for metric in metrics(each):
+            yield _metric(tenant, each, metric)
+
+
+def metrics(experiment: file.Experiment) -> list[file.Metric]:
+    """Every metric of an experiment: those that it defines, and those that it only names, which are proportions."""
+    named = [experiment.primary_metric, *(each.metric for each in experiment.guardrails)]
+    if experiment.cost_cap is not None:
+        named.append(experiment.cost_cap.metric)
+    defined = {each.name for each in experiment.metrics}
+    return [*experiment.metrics, *(file.Metric(name=name) for name in dict.fromkeys(named) if name not in defined)]
+
+
+def _metric(tenant: file.Tenant, experiment: file.Experiment, metric: file.Metric) -> ref.ExperimentMetric:
+    guardrail = next((each for each in experiment.guardrails if each.metric == metric.name), None)
+    cost = experiment.cost_cap if experiment.cost_cap is not None and experiment.cost_cap.metric == metric.name else None
+    is_primary = metric.name == experiment.primary_metric
+    return ref.ExperimentMetric(
+        tenant_id=tenant.id,
+        experiment_id=experiment.id,
+        metric=metric.name,
+        role="primary" if is_primary else "guardrail" if guardrail else "cost" if cost else "other",
+        kind=metric.kind,
+        event=metric.event or metric.name,
+        denominator_event=metric.denominator_event,
+        window_seconds=(metric.window_days or experiment.horizon_days) * file.DAY,
+        covariate_seconds=(metric.covariate_days or 0) * file.DAY,
+        is_higher_better=experiment.is_higher_better if is_primary else guardrail.is_higher_better if guardrail else cost is None,
+        margin=guardrail.margin if guardrail else 0.0,
+        cap=cost.cap if cost else None,
+        **_when(experiment),
+    )
 
 
 def allocation_ppm(variant: file.Variant) -> int:

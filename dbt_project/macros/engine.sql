@@ -187,6 +187,22 @@
 {%- endmacro %}
 
 
+{# The type of whole numbers of up to 38 digits, whose sums and products are exact. #}
+{% macro wide_type() %}{{ return(adapter.dispatch('wide_type')()) }}{% endmacro %}
+
+{% macro default__wide_type() -%}
+    numeric
+{%- endmacro %}
+
+{% macro duckdb__wide_type() -%}
+    hugeint
+{%- endmacro %}
+
+{% macro spark__wide_type() -%}
+    decimal(38, 0)
+{%- endmacro %}
+
+
 {# What a planner must be told of a table that was just built: Postgres would plan its first readers blindly. #}
 {% macro gather_statistics(relation) %}{{ return(adapter.dispatch('gather_statistics')(relation)) }}{% endmacro %}
 

@@ -6,7 +6,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.reference import Connection, CreditRate, Experiment, Person, Policy, RecoveryStep, ScoringWeights, TokenThreshold
+from core.reference import (
+    Connection,
+    CreditRate,
+    Experiment,
+    ExperimentMetric,
+    Person,
+    Policy,
+    RecoveryStep,
+    ScoringWeights,
+    TokenThreshold,
+)
 from core.tenancy import json_schema
 from core.tenancy_checks import check
 from core.tenancy_file import Reading, read
@@ -265,3 +275,44 @@ def test_message_prices_of_one_channel_and_category_never_overlap() -> None:
     price = "      - {channel: whatsapp, category: marketing, price_minor: 86, valid_from: 2026-0%d-01T00:00:00Z}\n"
     assert problems(GOOD + "    message_prices:\n" + price % 1) == []
     assert "overlaps" in problems(GOOD + "    message_prices:\n" + price % 1 + price % 2)[0]
+
+
+EXPERIMENT = """\
+    experiments:
+      - id: greeting
+        primary_metric: replied
+        guardrails: [{metric: opt_outs, margin: 0.1}]
+        cost_cap: {metric: tokens, cap: 400}
+        metrics: [{name: tokens, kind: ratio, event: "@tokens", denominator_event: "@inbound", window_days: 7}]
+        variants: [{name: plain, allocation_percent: 50, is_control: true}, {name: personal, allocation_percent: 50}]
+        valid_from: 2026-02-01T00:00:00Z
+"""
+
+
+def test_every_metric_that_an_experiment_names_becomes_a_row_with_its_part() -> None:
+    reading = read(GOOD + EXPERIMENT)
+    assert not [*reading.problems, *check(reading)]
+    rows = {row.metric: row for row in reference_rows(reading.tenants[0]) if isinstance(row, ExperimentMetric)}
+    assert {name: (row.role, row.kind, row.event, row.window_seconds, row.is_higher_better, row.cap) for name, row in rows.items()} == {
+        "replied": ("primary", "proportion", "replied", 30 * 86_400, True, None),
+        "opt_outs": ("guardrail", "proportion", "opt_outs", 30 * 86_400, False, None),
+        "tokens": ("cost", "ratio", "@tokens", 7 * 86_400, False, 400.0),
+    }
+    assert rows["opt_outs"].margin == 0.1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("kind: ratio", "kind: mean", "a ratio has a denominator_event, and nothing else has one"),
+        ('event: "@tokens"', 'event: "@token"', "there is no event @token"),
+        ("metric: opt_outs", "metric: replied", "replied is the primary metric already"),
+        ("window_days: 7", "window_days: 7, covariate_days: 3", "only a mean is compared"),
+        ("allocation_percent: 50, is_control: true}, {name: personal, allocation_percent: 50",
+         "allocation_percent: 0, is_control: true}, {name: personal, allocation_percent: 100", "the control has no allocation"),
+        ("metrics: [", "metrics: [{name: tokens}, ", "the metric tokens is defined twice"),
+    ],
+)  # fmt: skip
+def test_an_experiment_that_cannot_be_judged_is_refused(old: str, new: str, reason: str) -> None:
+    assert old in EXPERIMENT
+    assert any(reason in problem for problem in problems(GOOD + EXPERIMENT.replace(old, new)))
