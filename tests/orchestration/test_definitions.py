@@ -229,7 +229,7 @@ def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform) -> None
         with pytest.raises(Exception, match="another process"):
             platform.warehouse.names()
         holder.communicate("")
-    assert counts == {"lead_leakage": 1, "cold_recovery": 1, "token_thresholds": 0}
+    assert counts == dict.fromkeys(RULE_SENSORS, 0) | {"lead_leakage": 1, "cold_recovery": 1}
     path.unlink()
 
 
