@@ -70,14 +70,14 @@ def run_demo(home: Path, *, quiet: bool) -> int:
             from orchestration.run import run_everything  # imports Dagster, which reads the home that was just prepared
 
             summary = run_everything(platform)
+            unplanted = set(summary.checks_failed) - _PLANTED_CHECKS
             console.print(
                 f"   → {summary.segments} segments in {summary.rounds} rounds, {summary.checks_passed} checks passed, "
-                f"{len(summary.checks_failed)} failed, {summary.seconds:.0f} s"
+                f"{len(summary.checks_failed) - len(unplanted)} warned as planted, {len(unplanted)} failed, {summary.seconds:.0f} s"
             )
             if summary.errors:
                 console.print("\n".join(summary.errors), style="red")
                 return 1
-            unplanted = set(summary.checks_failed) - _PLANTED_CHECKS
             findings = compare(manifest, platform, receiver.requests)
             refusals = platform.ledger.refusals()
     _print(console, settings, findings, summary.conservation, refusals)
