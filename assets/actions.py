@@ -21,6 +21,7 @@ PUBLISHED = (
     "fct_lead_scores",
     "fct_messaging_windows",
     "fct_recovery_candidates",
+    "fct_sla_clocks",
     "fct_token_balances",
 )
 """Marts that sensors, senders and tenants' readers need; everything else stays in the warehouse."""

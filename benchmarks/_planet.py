@@ -26,6 +26,7 @@ from core.reference import (
     LeadPoint,
     Policy,
     RecoveryStep,
+    Run,
     ScoringWeights,
     Tenant,
     TokenThreshold,
@@ -195,7 +196,7 @@ class Planet:
     def at(self, moment: datetime) -> None:
         """The moment of the next build; files of reference are replaced, never changed."""
         (self.reference / "run.parquet").unlink()
-        pq.write_table(pa.table({"as_of": pa.array([moment], pa.timestamp("us", tz="UTC"))}), self.reference / "run.parquet")
+        pq.write_table(_table(Run, [Run(as_of=moment)]), self.reference / "run.parquet")
 
 
 def _sql_type(kind: str) -> str:

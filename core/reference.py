@@ -64,11 +64,13 @@ class SlaPolicy(DatedRow, kw_only=True, frozen=True):
 
 
 class CreditRate(DatedRow, kw_only=True, frozen=True):
-    """Tokens credited for each major unit of the currency (100 minor)."""
+    """Tokens credited for each major unit of the currency (100 minor), and how long they live; without days, for ever."""
 
     table: ClassVar[str] = "credit_rates"
     currency: str
     tokens_per_major: int
+    expires_after_days: int | None = None
+    expires_not_before: datetime | None = None
 
 
 class DebitRate(DatedRow, kw_only=True, frozen=True):
@@ -81,6 +83,16 @@ class DebitRate(DatedRow, kw_only=True, frozen=True):
     category: str
     per_quantity: int
     tokens: int
+
+
+class MessagePrice(DatedRow, kw_only=True, frozen=True):
+    """What `per_messages` messages of ours cost in the tenant's currency's smallest unit; empty text in `category` means any."""
+
+    table: ClassVar[str] = "message_prices"
+    channel: str
+    category: str
+    price_minor: int
+    per_messages: int
 
 
 class ScoringWeights(DatedRow, kw_only=True, frozen=True):
@@ -140,6 +152,30 @@ class Experiment(DatedRow, kw_only=True, frozen=True):
     is_control: bool
     allocation_ppm: int
     primary_metric: str
+    unit: Literal["lead", "conversation"] = "lead"
+    horizon_days: int = 30
+    minimum_effect: float | None = None
+
+
+class ExperimentMetric(DatedRow, kw_only=True, frozen=True):
+    """One metric of an experiment's dated configuration: what counts for a unit, within `window_seconds` after its first exposure.
+
+    `role` is its most important part in the experiment; `cap` is set for whatever has a cost cap, `denominator_event` where the kind is
+    `ratio`; `covariate_seconds` is 0 where nothing of before the exposure is used.
+    """
+
+    table: ClassVar[str] = "experiment_metrics"
+    experiment_id: str
+    metric: str
+    role: Literal["primary", "guardrail", "cost", "other"]
+    kind: Literal["proportion", "mean", "ratio"]
+    event: str
+    denominator_event: str | None = None
+    window_seconds: int
+    covariate_seconds: int = 0
+    is_higher_better: bool = True
+    margin: float = 0.0
+    cap: float | None = None
 
 
 class BusinessInterval(ReferenceRow, kw_only=True, frozen=True):
@@ -189,15 +225,16 @@ class LeadLink(ReferenceRow, kw_only=True, frozen=True):
 
 
 class Run(Struct, kw_only=True, frozen=True):
-    """The moment that the whole build speaks of: one row."""
+    """The moment that the whole build speaks of: one row. With `known_at`, only what was received by then counts."""
 
     table: ClassVar[str] = "run"
     as_of: datetime
+    known_at: datetime | None = None
 
 
 REFERENCE_TYPES: tuple[type[Struct], ...] = (
-    Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
-    Experiment, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
+    Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, MessagePrice, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
+    Experiment, ExperimentMetric, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
 )  # fmt: skip
 """Every reference table."""
 

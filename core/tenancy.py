@@ -110,10 +110,12 @@ class SlaPolicy(Dated, frozen=True, kw_only=True):
 
 
 class CreditRate(Dated, frozen=True, kw_only=True):
-    """Tokens for each major unit paid."""
+    """Tokens for each major unit paid. They expire `expires_after_days` (of 24 h) after the credit, but not before `expires_not_before`."""
 
     currency: Currency
     tokens_per_major: Annotated[int, Meta(gt=0)]
+    expires_after_days: Annotated[int, Meta(gt=0, le=36_500, description="Without it, never.")] | None = None
+    expires_not_before: Moment | None = None
 
 
 class DebitRate(Dated, frozen=True, kw_only=True):
@@ -125,6 +127,15 @@ class DebitRate(Dated, frozen=True, kw_only=True):
     category: str = ""
     per_quantity: Annotated[int, Meta(gt=0)] = 1
     tokens: Annotated[int, Meta(ge=0)]
+
+
+class MessagePrice(Dated, frozen=True, kw_only=True):
+    """What `per_messages` messages of ours cost, in the tenant's currency's smallest unit; an empty `category` means any."""
+
+    channel: Literal["whatsapp", "instagram", "messenger", "gmail"]
+    category: str = ""
+    price_minor: Annotated[int, Meta(ge=0)]
+    per_messages: Annotated[int, Meta(gt=0, description="More than 1 where one costs a fraction: 1150 for 100 are 11.5 each.")] = 1
 
 
 class ScoringWeights(Dated, frozen=True, kw_only=True):
@@ -181,11 +192,54 @@ class Variant(Strict, frozen=True, kw_only=True):
     is_control: bool = False
 
 
+class Metric(Strict, frozen=True, kw_only=True):
+    """How a metric is counted for each unit, within `window_days` after its first exposure; `event` is `name` unless said otherwise.
+
+    `proportion`: whether any such event with a value other than 0 came. `mean`: the sum of their values, 0 without any. `ratio`: the sum
+    over that of `denominator_event`. An event is the name of an observed metric, or one of the warehouse's own: @won, @lost,
+    @opted_out (blocks too), @blocked, @inbound (messages of the lead), @tokens (tokens debited). `covariate_days`: the same events this
+    long before the exposure reduce the variance (CUPED).
+    """
+
+    name: Text
+    kind: Literal["proportion", "mean", "ratio"] = "proportion"
+    event: Text | None = None
+    denominator_event: Text | None = None
+    window_days: Annotated[int, Meta(gt=0, le=365)] | None = None
+    covariate_days: Annotated[int, Meta(gt=0, le=365)] | None = None
+
+
+class Guardrail(Strict, frozen=True, kw_only=True):
+    """A metric that must not get worse than the control's by more than `margin`, a share of the control's."""
+
+    metric: Text
+    is_higher_better: bool = False
+    margin: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+
+
+class CostCap(Strict, frozen=True, kw_only=True):
+    """What a unit may cost on average, in the metric's own unit."""
+
+    metric: Text
+    cap: Annotated[float, Meta(gt=0)]
+
+
 class Experiment(Dated, frozen=True, kw_only=True):
-    """One experiment; allocations add up to 100 and exactly one variant is the control."""
+    """One experiment; allocations add up to 100 and exactly one variant is the control.
+
+    A metric that is named and not defined under `metrics` is a proportion within the horizon. `minimum_effect` is the difference worth
+    finding, in the primary metric's unit.
+    """
 
     id: Identifier
+    unit: Literal["lead", "conversation"] = "lead"
     primary_metric: Text
+    is_higher_better: bool = True
+    minimum_effect: Annotated[float, Meta(gt=0)] | None = None
+    horizon_days: Annotated[int, Meta(gt=0, le=365)] = 30
+    guardrails: list[Guardrail] = []
+    cost_cap: CostCap | None = None
+    metrics: list[Metric] = []
     variants: Annotated[list[Variant], Meta(min_length=2)]
 
 
@@ -203,6 +257,7 @@ class Tenant(Strict, frozen=True, kw_only=True):
     scoring_weights: Annotated[list[ScoringWeights], Meta(min_length=1)]
     credit_rates: Annotated[list[CreditRate], Meta(min_length=1)]
     debit_rates: list[DebitRate] = []
+    message_prices: list[MessagePrice] = []
     sla_policies: list[SlaPolicy] = []
     people: list[Person] = []
     destinations: list[Destination] = []

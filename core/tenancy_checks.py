@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 import phonenumbers
 
 from core.business_time import parse_shift
-from core.tenancy import Connection, Dated, SecretRef, Tenant
+from core.tenancy import Connection, Dated, Experiment, SecretRef, Tenant
 from core.tenancy_file import Path, Reading
-from core.tenancy_rows import accounts, allocation_ppm
+from core.tenancy_rows import accounts, allocation_ppm, metrics
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 _FULL_PERCENT, _FULL_PPM = 100, 1_000_000
+
+OWN_EVENTS = ("@won", "@lost", "@opted_out", "@blocked", "@inbound", "@tokens")
+"""What a metric may count besides what is observed: `int_experiment_events__identified` makes them of what the warehouse knows."""
 
 # What must not be valid twice at once, by section.
 _UNIQUE: Mapping[str, Sequence[Callable[[Any], tuple[str, ...]]]] = {
@@ -29,6 +32,7 @@ _UNIQUE: Mapping[str, Sequence[Callable[[Any], tuple[str, ...]]]] = {
     "sla_policies": [lambda each: (each.id,), lambda each: (each.tier, each.metric)],
     "credit_rates": [lambda each: (each.currency,)],
     "debit_rates": [lambda each: (each.kind, each.model, each.channel, each.category)],
+    "message_prices": [lambda each: (each.channel, each.category)],
     "scoring_weights": [lambda _: ()],
     "policies": [lambda _: ()],
     "experiments": [lambda each: (each.id,)],
@@ -102,6 +106,8 @@ def _tenant(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
     if "calendars" not in partial:
         yield from _calendar_users(tenant)
     yield from _coverage(tenant, partial)
+    yield from _promises(tenant, partial)
+    yield from _expiry(tenant)
     yield from _weights(tenant)
     yield from _experiments(tenant, partial)
 
@@ -192,6 +198,45 @@ def _coverage(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
             gap = _gap(connection, parts)
             if gap is not None:
                 yield Finding(("connections", place), f"{name} do not cover {_text(gap)}, when this connection is valid")
+    if "debit_rates" in partial:
+        return
+    for kind in dict.fromkeys(each.kind for each in tenant.debit_rates):  # a kind without any rate is a finding where it is used
+        parts = [each for each in tenant.debit_rates if each.kind == kind]
+        for place, connection in enumerate(tenant.connections):
+            gap = _gap(connection, parts) if connection.source == "platform" else None
+            if gap is not None:  # only the operating system's own feed tells of uses
+                yield Finding(("connections", place), f"debit_rates of {kind} do not cover {_text(gap)}, when this connection is valid")
+
+
+def _expiry(tenant: Tenant) -> Iterator[Finding]:
+    """A credit never ends before one that was bought earlier, so behind one that never ends no other could."""
+    rates = tenant.credit_rates
+    for place, each in enumerate(rates):
+        if each.expires_not_before is not None and each.expires_after_days is None:
+            yield Finding(("credit_rates", place, "expires_not_before"), "it means nothing without expires_after_days")
+        behind = [n for n, other in enumerate(rates) if other.expires_after_days and (other.valid_to or _FOREVER) > each.valid_from]
+        if each.expires_after_days is None and behind:
+            yield Finding(
+                ("credit_rates", place),
+                f"its credits never expire, so those of credit_rates[{behind[0]}] bought later never could, for what was bought first is "
+                "spent first: give it expires_after_days too, and expires_not_before the day until which its credits may be used",
+            )
+
+
+def _promises(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
+    """What is promised to a tier goes on until it ends: between its versions there is no time without a policy of the tier or of any."""
+    if "sla_policies" in partial:
+        return
+    for place, each in enumerate(tenant.sla_policies):
+        alike = [other for other in tenant.sla_policies if (other.metric, other.tier) == (each.metric, each.tier)]
+        following = min((other.valid_from for other in alike if other.valid_from > each.valid_from), default=None)
+        if each.valid_to is None or following is None or following <= each.valid_to:
+            continue
+        anyone = [other for other in tenant.sla_policies if other.metric == each.metric and other.tier in (each.tier, "ANY")]
+        gap = _gap(Dated(valid_from=each.valid_to, valid_to=following), anyone)
+        if gap is not None:
+            reason = f"no {each.metric} is promised to {each.tier} for {_text(gap)}, between two versions of the policy"
+            yield Finding(("sla_policies", place, "valid_to"), reason)
 
 
 def _weights(tenant: Tenant) -> Iterator[Finding]:
@@ -213,6 +258,28 @@ def _experiments(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
             yield Finding(path, "exactly one variant is the control")
         if len({variant.name for variant in each.variants}) < len(each.variants):
             yield Finding(path, "two variants have the same name")
+        if any(variant.is_control and not variant.allocation_percent for variant in each.variants):
+            yield Finding(path, "the control has no allocation: there would be nothing to compare with")
+        for finding in _metrics(each):
+            yield Finding(("experiments", place, *finding.path), finding.reason)
+
+
+def _metrics(experiment: Experiment) -> Iterator[Finding]:
+    names = [each.name for each in experiment.metrics]
+    roles = [experiment.primary_metric, *(each.metric for each in experiment.guardrails)]
+    for name in sorted({each for each in names if names.count(each) > 1}):
+        yield Finding(("metrics",), f"the metric {name} is defined twice")
+    for name in sorted({each for each in roles if roles.count(each) > 1}):
+        yield Finding(("guardrails",), f"{name} is the primary metric already, or a guardrail twice: each has one part in the experiment")
+    for place, each in enumerate(experiment.metrics):
+        if (each.kind == "ratio") != (each.denominator_event is not None):
+            yield Finding(("metrics", place), "a ratio has a denominator_event, and nothing else has one")
+        if each.kind != "mean" and each.covariate_days is not None:
+            yield Finding(("metrics", place, "covariate_days"), "only a mean is compared with what was before the exposure")
+    for metric in metrics(experiment):
+        for event in (metric.event or metric.name, metric.denominator_event):
+            if event is not None and event.startswith("@") and event not in OWN_EVENTS:
+                yield Finding(("metrics",), f"there is no event {event}; the warehouse's own are {', '.join(OWN_EVENTS)}")
 
 
 def _time_zone(path: Path, name: str) -> Iterator[Finding]:

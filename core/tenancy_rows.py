@@ -20,11 +20,13 @@ KEYS: Mapping[type[Struct], tuple[str, ...]] = {
     ref.SlaPolicy: ("policy_id",),
     ref.CreditRate: ("currency",),
     ref.DebitRate: ("kind", "model", "channel", "category"),
+    ref.MessagePrice: ("channel", "category"),
     ref.ScoringWeights: (),
     ref.Policy: (),
     ref.RecoveryStep: ("attempt",),
     ref.TokenThreshold: ("percent", "action"),
     ref.Experiment: ("experiment_id", "variant"),
+    ref.ExperimentMetric: ("experiment_id", "metric"),
 }
 """What tells the rows of one tenant and one moment apart."""
 
@@ -111,9 +113,18 @@ def _sla_policies(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
 
 def _rates(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
     for each in tenant.credit_rates:
-        yield ref.CreditRate(tenant_id=tenant.id, currency=each.currency, tokens_per_major=each.tokens_per_major, **_when(each))
+        yield ref.CreditRate(
+            tenant_id=tenant.id,
+            currency=each.currency,
+            tokens_per_major=each.tokens_per_major,
+            expires_after_days=each.expires_after_days,
+            expires_not_before=each.expires_not_before and each.expires_not_before.astimezone(UTC),
+            **_when(each),
+        )
     for rate in tenant.debit_rates:
         yield ref.DebitRate(tenant_id=tenant.id, **_same(rate, ref.DebitRate), **_when(rate))
+    for price in tenant.message_prices:
+        yield ref.MessagePrice(tenant_id=tenant.id, **_same(price, ref.MessagePrice), **_when(price))
 
 
 def _weights(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
@@ -140,8 +151,43 @@ def _experiments(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
                 is_control=variant.is_control,
                 allocation_ppm=allocation_ppm(variant),
                 primary_metric=each.primary_metric,
+                unit=each.unit,
+                horizon_days=each.horizon_days,
+                minimum_effect=each.minimum_effect,
                 **_when(each),
             )
+        for metric in metrics(each):
+            yield _metric(tenant, each, metric)
+
+
+def metrics(experiment: file.Experiment) -> list[file.Metric]:
+    """Every metric of an experiment: those that it defines, and those that it only names, which are proportions."""
+    named = [experiment.primary_metric, *(each.metric for each in experiment.guardrails)]
+    if experiment.cost_cap is not None:
+        named.append(experiment.cost_cap.metric)
+    defined = {each.name for each in experiment.metrics}
+    return [*experiment.metrics, *(file.Metric(name=name) for name in dict.fromkeys(named) if name not in defined)]
+
+
+def _metric(tenant: file.Tenant, experiment: file.Experiment, metric: file.Metric) -> ref.ExperimentMetric:
+    guardrail = next((each for each in experiment.guardrails if each.metric == metric.name), None)
+    cost = experiment.cost_cap if experiment.cost_cap is not None and experiment.cost_cap.metric == metric.name else None
+    is_primary = metric.name == experiment.primary_metric
+    return ref.ExperimentMetric(
+        tenant_id=tenant.id,
+        experiment_id=experiment.id,
+        metric=metric.name,
+        role="primary" if is_primary else "guardrail" if guardrail else "cost" if cost else "other",
+        kind=metric.kind,
+        event=metric.event or metric.name,
+        denominator_event=metric.denominator_event,
+        window_seconds=(metric.window_days or experiment.horizon_days) * file.DAY,
+        covariate_seconds=(metric.covariate_days or 0) * file.DAY,
+        is_higher_better=experiment.is_higher_better if is_primary else guardrail.is_higher_better if guardrail else cost is None,
+        margin=guardrail.margin if guardrail else 0.0,
+        cap=cost.cap if cost else None,
+        **_when(experiment),
+    )
 
 
 def allocation_ppm(variant: file.Variant) -> int:

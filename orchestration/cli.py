@@ -38,6 +38,10 @@ app.add_typer(pull_app, name="pull")
 def run(
     as_of: Annotated[str | None, typer.Option(help="The moment to speak of (ISO 8601 with offset); else now.")] = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Make every model anew, not only what is touched.")] = False,
+    known_at: Annotated[
+        str | None,
+        typer.Option(help="Build from what was received by then, and publish and send nothing; without --as-of also its moment."),
+    ] = None,
     engine: Annotated[
         str | None, typer.Option(help="Where to build: duckdb, postgres or spark; the home keeps to it. Else its last, at first duckdb.")
     ] = None,
@@ -51,18 +55,19 @@ def run(
     from orchestration.resources.platform import open_platform
     from orchestration.resources.progress import TerminalProgress
 
-    at = SystemClock().now() if as_of is None else moment(as_of)
+    known = None if known_at is None else moment(known_at)
+    at = moment(as_of) if as_of is not None else known or SystemClock().now()
     settings = Settings.load(home, engine=engine)
     require(settings)
     if engine is not None:
         settings.keep_engine()
     clock = FixedClock(at)  # one run speaks of one moment
-    with open_platform(settings, clock, TerminalProgress(quiet=quiet)) as platform:
+    with open_platform(settings, clock, TerminalProgress(quiet=quiet), known) as platform:
         prepare_dagster(settings, platform.state.libpq_url)
         platform.dbt.warm()
         from orchestration.run import run_everything  # imports Dagster: 4 s, after its home is set
 
-        summary = run_everything(platform, rebuild=full_refresh)
+        summary = run_everything(platform, known, rebuild=full_refresh)
     typer.echo(summary.json())
     raise typer.Exit(summary.exit_code())
 

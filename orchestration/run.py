@@ -31,6 +31,7 @@ class Summary(Struct, kw_only=True):
     segments: int
     segments_repeated: int
     lines: int
+    passed_over: dict[str, str]
     conservation: dict[str, dict[str, int]]
     rejected_in_this_run: dict[str, int]
     quarantine: dict[str, int]
@@ -45,7 +46,7 @@ class Summary(Struct, kw_only=True):
     run_ids: list[str] = field(default_factory=list)
 
     def exit_code(self) -> int:
-        """0: done. 1: failed. 3: done, but something is in quarantine or a check warned."""
+        """0: done. 1: failed. 3: done, but something is in quarantine, could not be read, or a check warned."""
         return {"ok": 0, "failed": 1, "attention": 3}[self.status]
 
     def json(self) -> str:
@@ -53,19 +54,25 @@ class Summary(Struct, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
 
 
-def run_everything(platform: Platform, *, rebuild: bool = False) -> Summary:
+def run_everything(platform: Platform, known_at: datetime | None = None, *, rebuild: bool = False) -> Summary:
     """Rounds of the whole graph, until the inbox stays empty; the first failed round is the last.
 
     The first round makes every model anew where `rebuild` asks for it; else what is touched.
 
     A moment before that of the newest publication is only built: to publish it would take from the gate what it knows of later opt-outs.
+    So is one of which not all is to be known (`known_at`, with which the platform was opened).
     """
     started = time.monotonic()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     totals = _Totals()
     published = platform.publisher.last_as_of()
     is_earlier = published is not None and platform.clock.now() < published
-    job = build_defs(**platform.ports()).resolve_job_def("build" if is_earlier else "everything")
+    note = ""
+    if known_at is not None:
+        note = f"nothing was published or sent: only what was received by {known_at:%Y-%m-%dT%H:%M:%S.%fZ} counts"
+    elif is_earlier:
+        note = f"nothing was published or sent: {published:%Y-%m-%dT%H:%M:%S.%fZ} was published already"
+    job = build_defs(**platform.ports()).resolve_job_def("build" if note else "everything")
     with dg.DagsterInstance.from_config(str(platform.settings.dagster)) as instance:
         # pooled connections: by default each of a run's 700 events opens one of its own
         instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=600, max_overflow=4)
@@ -76,7 +83,7 @@ def run_everything(platform: Platform, *, rebuild: bool = False) -> Summary:
             if not result.success or not platform.inbox.names():
                 break
     held = [each._asdict() for each in platform.ledger.held()]
-    is_attention = totals.rejected or held or totals.checks_failed or platform.inbox.names()
+    is_attention = totals.rejected or totals.passed_over or held or totals.checks_failed or platform.inbox.names()
     status = "failed" if totals.errors else ("attention" if is_attention else "ok")
     return Summary(
         status=status,
@@ -85,6 +92,7 @@ def run_everything(platform: Platform, *, rebuild: bool = False) -> Summary:
         segments=totals.numbers.get("segments", 0),
         segments_repeated=totals.numbers.get("segments_repeated", 0),
         lines=totals.numbers.get("lines", 0),
+        passed_over=totals.passed_over,
         conservation={} if totals.errors else platform.warehouse.conservation(platform.ledger.counts()),
         rejected_in_this_run=dict(sorted(totals.rejected.items())),
         quarantine=platform.quarantine.states(),
@@ -94,7 +102,7 @@ def run_everything(platform: Platform, *, rebuild: bool = False) -> Summary:
         checks_failed=sorted(set(totals.checks_failed)),
         actions=dict(sorted(totals.actions.items())),
         errors=totals.errors,
-        note=f"nothing was published or sent: {published:%Y-%m-%dT%H:%M:%S.%fZ} was published already" if is_earlier else "",
+        note=note,
         seconds=round(time.monotonic() - started, 1),
         run_ids=totals.run_ids,
     )
@@ -106,6 +114,7 @@ class _Totals:
     def __init__(self) -> None:
         self.run_ids: list[str] = []
         self.numbers: dict[str, int] = {}
+        self.passed_over: dict[str, str] = {}
         self.rejected: dict[str, int] = {}
         self.actions: dict[str, int] = {}
         self.checks_passed = 0
@@ -137,6 +146,7 @@ class _Totals:
             case ["lake", "messages"]:  # every lake table carries the counts of the whole intake
                 for name in ("segments", "segments_repeated", "lines"):
                     self.numbers[name] = self.numbers.get(name, 0) + metadata[name]
+                self.passed_over = metadata["passed_over"]  # of the last round: what could be read then is no news
                 for reason, count in metadata["rejected_by_reason"].items():
                     self.rejected[reason] = self.rejected.get(reason, 0) + count
             case ["ops", "deliveries"]:

@@ -22,11 +22,11 @@ class Entry(NamedTuple):
     field: str
 
 
-class _Name(Struct):
+class _Name(Struct, gc=False):
     name: str | None = None
 
 
-class Profile(Struct):
+class Profile(Struct, gc=False):
     """One element of `contacts`: who the items of this change speak of."""
 
     wa_id: str | None = None
@@ -34,7 +34,7 @@ class Profile(Struct):
     profile: _Name | None = None
 
 
-class Scope(NamedTuple):
+class Scope(Struct, frozen=True, gc=False):
     """What surrounds an item: our account there, the contacts and the field of the change, and our number in digits."""
 
     account_id: str

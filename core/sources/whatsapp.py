@@ -6,6 +6,7 @@ Here belongs the vendor's envelope: entries, changes, and which list of a change
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -13,11 +14,12 @@ from msgspec import Raw, Struct, field
 from core.events import UNTOLD, AccountEvent, Event, Point, Reject, Unmodelled
 from core.sources._common import Id, Int, code, decode_json, digest, fragment, meta_signature_holds, moment, within
 from core.sources._whatsapp_account import ACCOUNT_FIELDS, account_event
-from core.sources._whatsapp_items import ITEM_LISTS
+from core.sources._whatsapp_items import ITEM_LISTS, Status, told_by_message, told_by_status
+from core.sources._whatsapp_messages import Item
 from core.sources._whatsapp_scope import Entry, Profile, Scope, Unknown
 
 
-class _Metadata(Struct):
+class _Metadata(Struct, gc=False):
     phone_number_id: str | None = None
     display_phone_number: str | None = None
 
@@ -30,11 +32,8 @@ class _Error(Struct):
     code: Int | None = None
 
 
-class _Value(Struct):
+class _AroundItems(Struct, gc=False):
     metadata: _Metadata
-    contacts: list[Raw] | None = None
-    messages: list[Raw] | None = None
-    statuses: list[Raw] | None = None
     calls: list[Raw] | None = None
     message_echoes: list[Raw] | None = None
     user_preferences: list[Raw] | None = None
@@ -45,19 +44,53 @@ class _Value(Struct):
     errors: list[_Error] | None = None
 
 
+class _Value(_AroundItems):
+    contacts: list[Raw] | None = None
+    messages: list[Raw] | None = None
+    statuses: list[Raw] | None = None
+
+
 class _Change(Struct):
     value: Raw
     field: str
 
 
-class _Entry(Struct):
+class _AroundChanges(Struct, kw_only=True):
     id: str
-    changes: list[_Change]
     time: Id | None = None
+
+
+class _Entry(_AroundChanges, kw_only=True):
+    changes: list[_Change]
 
 
 class _Body(Struct):
     entry: list[_Entry]
+
+
+class _PlainValue(_AroundItems, gc=False):
+    contacts: list[Profile] | None = None
+    messages: list[Item] | None = None
+    statuses: list[Status] | None = None
+
+
+class _PlainChange(Struct, gc=False):
+    value: _PlainValue
+    field: Literal["messages"]
+
+
+class _PlainEntry(_AroundChanges, kw_only=True, gc=False):
+    changes: list[_PlainChange]
+
+
+class _PlainBody(Struct, gc=False):
+    """A body of messages and statuses of which nothing is broken or new, at once: nearly all bodies are such."""
+
+    entry: list[_PlainEntry]
+
+
+_Plain: TypeAlias = tuple[_PlainBody, list[str]]
+"""Such a body and the accounts that it names."""
 
 
 class _PeekChange(Struct):
@@ -73,6 +106,7 @@ class _Peek(Struct):
     entry: list[_PeekEntry] = field(default_factory=list)
 
 
+_PLAIN = msgspec.json.Decoder(_PlainBody)
 _PEEK = msgspec.json.Decoder(_Peek)
 _BODY = msgspec.json.Decoder(_Body)
 _HEAD = msgspec.json.Decoder(_Head)
@@ -83,6 +117,9 @@ _KEYS = msgspec.json.Decoder(dict[str, Raw])
 
 def accounts(raw: bytes) -> list[str]:
     """Phone-number ids and WABA ids, the number before the WABA that it is of."""
+    plain = _plain(raw)
+    if plain is not None:
+        return plain[1]
     found: dict[str, None] = {}
     for entry in _PEEK.decode(raw).entry:
         for change in entry.changes:
@@ -94,6 +131,44 @@ def accounts(raw: bytes) -> list[str]:
     return list(found)
 
 
+_last: list[tuple[bytes, _Plain | None]] = [(b"", None)]
+"""The last body that was read: its accounts are asked for, then its items."""
+
+
+def _plain(raw: bytes) -> _Plain | None:
+    """The whole body at once; None where it must be read item by item."""
+    last, found = _last[0]
+    if last is not raw:  # the same object: 0.3 µs less than to look for equal bytes
+        found = _read_plain(raw)
+        _last[0] = (raw, found)
+    return found
+
+
+def _read_plain(raw: bytes) -> _Plain | None:
+    try:
+        body = _PLAIN.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    found: list[str] = []
+    is_said = False
+    for entry in body.entry:
+        for change in entry.changes:
+            value = change.value
+            if value.messages:
+                for item in value.messages:
+                    if item.type == "system":
+                        return None
+            elif not value.statuses:
+                return None
+            is_said = True
+            number = value.metadata.phone_number_id
+            if number and number not in found:
+                found.append(number)
+        if entry.id and entry.id not in found:
+            found.append(entry.id)
+    return (body, found) if is_said else None
+
+
 def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
     """`X-Hub-Signature-256: sha256=<hex>` over the bytes as sent, under the app's secret."""
     return meta_signature_holds(headers, raw, secret)
@@ -101,6 +176,12 @@ def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: d
 
 def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
     """Every item of every change of every entry, in the order of the body."""
+    plain = _plain(raw)  # 5 µs where the way below takes 15 µs
+    return decode_by_item(raw) if plain is None else iter(_plain_items(plain[0]))
+
+
+def decode_by_item(raw: bytes) -> Iterator[Event | Reject]:
+    """Each item by itself, so that a broken or unknown one leaves its siblings alone."""
     body = decode_json(_BODY, raw)
     if isinstance(body, Reject):
         yield body
@@ -118,6 +199,23 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
                 yield from _items(around, change.value, place)
             else:
                 yield _unmodelled(around, code(change.field), change.value, None, _account(around, change.value))
+
+
+def _plain_items(body: _PlainBody) -> list[Event | Reject]:
+    """The same of what is decoded already."""
+    found: list[Event | Reject] = []
+    for e, entry in enumerate(body.entry):
+        for c, change in enumerate(entry.changes):
+            value = change.value
+            scope = Scope(value.metadata.phone_number_id or entry.id, value.contacts or [], "", "messages")
+            for i, message in enumerate(value.messages or ()):
+                told = told_by_message(scope, message, "$")
+                if isinstance(told[0], Reject):
+                    told = [within(told[0], f"$.entry[{e}].changes[{c}].value.messages[{i}]")]
+                found += told
+            for i, status in enumerate(value.statuses or ()):
+                found.append(told_by_status(scope, status, f"$.entry[{e}].changes[{c}].value.statuses[{i}]"))
+    return found
 
 
 def _items(around: Entry, raw: Raw, place: str) -> Iterator[Event | Reject]:

@@ -50,6 +50,22 @@
 {%- endmacro %}
 
 
+{# In a list of columns: the row once for each whole number from one to another; the first must not be above the last. #}
+{% macro each_number(first, last) %}{{ return(adapter.dispatch('each_number')(first, last)) }}{% endmacro %}
+
+{% macro default__each_number(first, last) -%}
+    generate_series({{ first }}, {{ last }})
+{%- endmacro %}
+
+{% macro duckdb__each_number(first, last) -%}
+    unnest(range({{ first }}, {{ last }} + 1))
+{%- endmacro %}
+
+{% macro spark__each_number(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}))
+{%- endmacro %}
+
+
 {# SHA-256 of the UTF-8 bytes of a text, in lower-case hex. #}
 {% macro sha256_hex(text) %}{{ return(adapter.dispatch('sha256_hex')(text)) }}{% endmacro %}
 
@@ -87,6 +103,38 @@
 
 {% macro spark__local_date(moment, timezone) -%}
     cast(from_utc_timestamp({{ moment }}, {{ timezone }}) as date)
+{%- endmacro %}
+
+
+{# In a select list: a row for each date from one to another, both included. #}
+{% macro each_date(first, last) %}{{ return(adapter.dispatch('each_date')(first, last)) }}{% endmacro %}
+
+{% macro default__each_date(first, last) -%}
+    generate_series({{ first }}, {{ last }}, interval '1 day')
+{%- endmacro %}
+
+{% macro duckdb__each_date(first, last) -%}
+    unnest(generate_series({{ first }}, {{ last }}, interval 1 day))
+{%- endmacro %}
+
+{% macro spark__each_date(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}, interval 1 day))
+{%- endmacro %}
+
+
+{# In a select list: a row for each whole number from 1 to a bigint. #}
+{% macro each_number(last) %}{{ return(adapter.dispatch('each_number')(last)) }}{% endmacro %}
+
+{% macro default__each_number(last) -%}
+    generate_series(1, {{ last }})
+{%- endmacro %}
+
+{% macro duckdb__each_number(last) -%}
+    unnest(generate_series(1, {{ last }}))
+{%- endmacro %}
+
+{% macro spark__each_number(last) -%}
+    explode(sequence(1L, {{ last }}))
 {%- endmacro %}
 
 
@@ -152,6 +200,22 @@
 {% macro spark__engine_type(contract_type) -%}
     {%- set words = {'text': 'string', 'timestamptz': 'timestamp', 'double precision': 'double', 'integer': 'int'} -%}
     {{ return(words.get(contract_type, contract_type)) }}
+{%- endmacro %}
+
+
+{# The type of whole numbers of up to 38 digits, whose sums and products are exact. #}
+{% macro wide_type() %}{{ return(adapter.dispatch('wide_type')()) }}{% endmacro %}
+
+{% macro default__wide_type() -%}
+    numeric
+{%- endmacro %}
+
+{% macro duckdb__wide_type() -%}
+    hugeint
+{%- endmacro %}
+
+{% macro spark__wide_type() -%}
+    decimal(38, 0)
 {%- endmacro %}
 
 

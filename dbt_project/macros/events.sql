@@ -1,7 +1,7 @@
 {# What all events share: the first telling of each, and the lead that held its contact point. #}
 
 {#
-    The rows of a lake table that count: up to the moment of the build, each event once. Of several tellings of one event our own feed's
+    The rows of a lake table that count: up to the moment of the build, received by the moment that it is to know of (if any), each event once. Of several tellings of one event our own feed's
     stays, for it knows who of us wrote, and with which action; else what they say decides (source, account, time, hash of the body), never
     when or in which segment it came, so that lateness and any split of the input give the same rows.
 #}
@@ -21,7 +21,10 @@
                     events.received_at
             ) as telling_no
         from {{ source('lake', table) }} as events
-        where events.occurred_at <= {{ as_of() }} {{ only_touched() }}
+        where
+            events.occurred_at <= {{ as_of() }}
+            and events.received_at <= coalesce({{ known_at() }}, events.received_at)
+            {{ only_touched() }}
     ) as tellings
     where tellings.telling_no = 1
 {%- endmacro %}

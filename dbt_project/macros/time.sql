@@ -5,6 +5,11 @@
     (select run.as_of from {{ source('reference', 'run') }} as run)
 {%- endmacro %}
 
+{# With a moment, the build knows what was received by then, and nothing else; without one (null), everything. #}
+{% macro known_at() -%}
+    (select run.known_at from {{ source('reference', 'run') }} as run)
+{%- endmacro %}
+
 {# Whether a row that has `valid_from` and `valid_to` (null: for ever) is valid at a moment; half-open. #}
 {% macro is_valid_at(alias, moment) -%}
     {{ alias }}.valid_from <= {{ moment }} and ({{ alias }}.valid_to is null or {{ moment }} < {{ alias }}.valid_to)

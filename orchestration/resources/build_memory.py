@@ -30,7 +30,8 @@ TOUCHED = "touched.parquet"
 class Seen(Struct, frozen=True):
     """What a build saw. `files` by table and name: size and time of change; `stems` of all segments whose rows lie in them.
 
-    `base` is the build that it continued, absent where it made everything anew.
+    `base` is the build that it continued, absent where it made everything anew. `is_all` is false where it was to know less than what had
+    come.
     """
 
     build_id: str
@@ -39,6 +40,7 @@ class Seen(Struct, frozen=True):
     files: dict[str, dict[str, tuple[int, int]]]
     stems: frozenset[str]
     base: str | None = None
+    is_all: bool = True
 
 
 class BuildMemory:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 
 from assets.project import MANIFEST
@@ -47,16 +48,17 @@ class Increments:
             rebuild: whether everything is to be made anew, whatever was seen.
             days: event dates, in UTC, whose events count as new.
         """
-        as_of: datetime = pq.read_table(self._reference / "run.parquet")["as_of"][0].as_py()
+        run = pq.read_table(self._reference / "run.parquet").to_pylist()[0]
+        as_of: datetime = run["as_of"]
         files = live_files(self._lake)
         before = self._memory.seen(last)
         base = "" if before is None else before.build_id
         begun_since = list(self._memory.others(base))
         stems = self._lake.merged_stems() | {stem_of(file) for each in files.values() for file in each if not file.is_merged}
-        now = Seen(uuid.uuid4().hex, as_of, code_of_models(), looks(files), frozenset(stems), base or None)
+        now = Seen(uuid.uuid4().hex, as_of, code_of_models(), looks(files), frozenset(stems), base or None, run["known_at"] is None)
         why = "asked for" if rebuild else _why_anew(before, begun_since, now, files)
         if why or before is None:
-            now = Seen(now.build_id, as_of, now.code, now.files, now.stems, None)
+            now = msgspec.structs.replace(now, base=None)
         place = self._memory.begin(now, self._reference)
         touched = Touched(files, place / "tmp")
         try:
@@ -98,6 +100,8 @@ def _why_anew(before: Seen | None, begun_since: Sequence[Seen | None], now: Seen
         return "there is no build to continue"
     if before.code != now.code:
         return "models, seeds or columns changed"
+    if not (now.is_all and before.is_all):
+        return "only what was known at a moment is asked for, or was asked for last"
     if now.as_of < before.as_of:
         return "its moment lies before that of the last build"
     if any(other is None or other.base != before.build_id for other in begun_since):

@@ -6,7 +6,7 @@ Here belongs which adapter stands behind which port. Not here: what any of them 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -36,6 +36,7 @@ from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
+from orchestration.resources.workers import Outside, ProcessWorkers
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Platform:
     dbt: DbtRunner
     identity: PostgresIdentity
     pull: VendorPull
+    workers: ProcessWorkers
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -83,12 +85,18 @@ class Platform:
             "dbt": self.dbt,
             "identity": self.identity,
             "pull": self.pull,
+            "workers": self.workers,
         }
 
 
 @contextlib.contextmanager
-def open_platform(settings: Settings, clock: Clock | None = None, progress: Progress | None = None) -> Iterator[Platform]:
-    """Open every adapter of an installation; the state is held for as long as the block lasts."""
+def open_platform(
+    settings: Settings, clock: Clock | None = None, progress: Progress | None = None, known_at: datetime | None = None
+) -> Iterator[Platform]:
+    """Open every adapter of an installation; the state is held for as long as the block lasts.
+
+    With `known_at`, identity and warehouse see only what was received by then.
+    """
     clock, progress = clock or SystemClock(), progress or TerminalProgress()
     timeout = httpx.Timeout(settings.http_read_seconds, connect=settings.http_connect_seconds)
     with (
@@ -98,7 +106,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url), settings.reports)
         ) as dbt,
     ):
-        vault = Vault(state, settings.master_key())
+        vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake, settings.lake_file_mb << 20, known_at)
         warehouse = warehouse_of(settings, state.libpq_url)
         yield Platform(
             settings=settings,
@@ -107,11 +115,11 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             progress=progress,
             vault=vault,
             inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
-            lake=FolderLake(settings.lake, settings.lake_file_mb << 20),
+            lake=lake,
             lake_rows=FolderLakeRows(settings.lake),
             quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
-            reference=ParquetReference(settings, state),
+            reference=ParquetReference(settings, state, known_at),
             warehouse=warehouse,
             publisher=PostgresPublisher(state, warehouse, clock),
             outbox=PostgresOutbox(state, lease=_lease(settings)),
@@ -120,6 +128,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             dbt=dbt,
             identity=PostgresIdentity(state, vault),
             pull=VendorPull(settings, state, vault, client, clock, progress),
+            workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
         )
 
 

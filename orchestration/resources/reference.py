@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from core.business_time import Calendar, intervals
 from core.columns import columns
-from core.ports import Leads
+from core.identity_ports import Leads
 from core.reference import REFERENCE_TYPES, BusinessInterval, LeadAlias, LeadLink, LeadPoint, Run
 from orchestration.resources.arrow import table_of
 from orchestration.resources.settings import Settings
@@ -32,8 +32,9 @@ _CONFIGURED = tuple(each for each in REFERENCE_TYPES if each not in {BusinessInt
 class ParquetReference:
     """The port `core.ports.Reference` over the state and a folder."""
 
-    def __init__(self, settings: Settings, state: State) -> None:
-        """Take the installation and its state."""
+    def __init__(self, settings: Settings, state: State, known_at: datetime | None = None) -> None:
+        """Take the installation, its state, and the moment of which the build knows, if it is not to know all."""
+        self._known_at = known_at
         self._folder = settings.reference
         self._state = state
 
@@ -51,7 +52,7 @@ class ParquetReference:
         rows: dict[type[Struct], Sequence[Struct]] = {each: _decoded(bodies, each) for each in _CONFIGURED}
         rows[BusinessInterval] = _business_intervals(bodies, business_range)
         rows |= {LeadPoint: leads.points, LeadAlias: leads.aliases, LeadLink: leads.links}
-        rows[Run] = [Run(as_of=as_of)]
+        rows[Run] = [Run(as_of=as_of, known_at=self._known_at)]
         self._folder.mkdir(parents=True, exist_ok=True)
         for struct, each in rows.items():
             _write(self._folder / f"{_table(struct)}.parquet", _arrow(struct, each))

@@ -21,7 +21,7 @@ from orchestration.simulator import phrases, whatsapp
 from orchestration.simulator.business import RECOVERY_TEMPLATE, Business
 from orchestration.simulator.chance import happens
 from orchestration.simulator.post import Post
-from orchestration.simulator.truth import TenantTruth
+from orchestration.simulator.truth import Metric, Promise, TenantTruth
 
 Goal = Literal["cold", "warm", "hot"]
 UsageKind = Literal["llm_input", "llm_output", "message"]
@@ -133,6 +133,10 @@ class Lead:
         own: dict[str, Any] = {"person_id": person, "value_minor": value_minor, "currency": currency, "channel": "whatsapp"}
         self.post.platform(LeadChanged(**about, kind=kind, contact=self._contact(), **own))
 
+    def kept(self, *metrics: Metric) -> None:
+        """What was promised to this lead and is kept by what the story tells."""
+        self.truth.sla_met += [Promise(self.phone, metric) for metric in metrics]
+
     def move_number(self, digits: str) -> None:
         """The lead changes to another phone, now."""
         self.post.whatsapp(whatsapp.changed_number(self.now, self._wamid(is_outbound=False), self.name, self.digits, digits))
@@ -153,6 +157,7 @@ class Lead:
         What is known at the end makes the goal true whatever the engagement (0 to 20 points): hot is 30 + 20 + 20 + 10 = 80 and
         more, and 61 at most before its last turn; warm is 12 + 12 + 14 = 38 to 58; cold is 25 at most.
         """
+        self.kept("first_response", "next_response")
         typical, currency = self.business.typical_deal_minor, self.business.profile.currency
         full, half = typical * self.rng.randrange(12, 20) // 10, typical * self.rng.randrange(55, 80) // 100
         amount = full if goal == "hot" else half
@@ -220,8 +225,9 @@ class Lead:
 
     def _use(self, kind: UsageKind, quantity: int, model: str = "", category: str = "") -> None:
         own: dict[str, Any] = {"model": model or None, "category": category or None, "channel": "whatsapp"}
-        self.post.platform(TokensUsed(**self._about("use"), kind=kind, quantity=quantity, contact=self._contact(), **own))
-        self.post.spend(kind, quantity, model, category)
+        event = TokensUsed(**self._about("use"), kind=kind, quantity=quantity, contact=self._contact(), **own)
+        self.post.platform(event)
+        self.post.spend(event.occurred_at, kind, quantity, model, category)
 
     def _send(
         self,

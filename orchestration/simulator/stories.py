@@ -22,12 +22,14 @@ def won(lead: Lead) -> None:
     lead.wait(minutes=20).human("p_ben")
     lead.wait(hours=20).again()
     lead.wait(hours=3).event("won", "p_ben", lead.business.typical_deal_minor)
+    lead.kept("hand_over", "resolution")
     lead.wait(minutes=5).event("resolved", "p_ben")
 
 
 def lost(lead: Lead) -> None:
     """A short chat that leads nowhere; often one that an ad began."""
     lead.at(lead.earlier(1.5)).chat("cold", is_from_ad=happens(lead.rng, 0.6))
+    lead.kept("resolution")
     lead.wait(hours=5).event("lost")
 
 
@@ -43,6 +45,7 @@ def moved(lead: Lead) -> None:
     lead.wait(hours=lead.rng.randrange(20, 40)).move_number(next_phone(old))
     lead.truth.number_changes.append(NumberChange(f"+{old}", lead.phone))
     lead.wait(hours=lead.rng.randrange(2, 20)).again()
+    lead.kept("resolution")
     lead.wait(hours=6).event("won", "p_chen", lead.business.typical_deal_minor)
 
 
@@ -59,6 +62,7 @@ def user_id_only(lead: Lead) -> None:
     lead.answer(intent="exploring")
     lead.naming = "user_id"
     lead.wait(hours=3).again()
+    lead.kept("first_response", "resolution")
     lead.wait(hours=8).event("lost")
 
 
@@ -71,6 +75,7 @@ def escalated(lead: Lead) -> None:
     lead.event("escalated")
     lead.wait(minutes=4).event("assigned", "p_asha")
     lead.wait(minutes=6).human("p_asha")
+    lead.kept("first_response", "next_response", "hand_over", "resolution")
     lead.wait(hours=5).event("won", "p_asha", lead.business.typical_deal_minor)
 
 
@@ -99,6 +104,7 @@ STORIES = (
     Story(stories_leaks.no_reply_closed, 4, 10),
     Story(stories_leaks.night_owl, 4, 12),
     Story(stories_leaks.just_asked, 2),
+    Story(stories_leaks.nearly_late, 2),
     Story(stories_leaks.hot_served, 5),
     Story(stories_leaks.hot_unassigned_open, 2),
     Story(stories_leaks.hot_unassigned_closed, 3),

@@ -11,6 +11,7 @@ def called(lead: Lead) -> None:
     """Calls, and a person of ours answers from the phone app."""
     lead.at(lead.earlier(2)).call(lead.rng.randrange(20, 200))
     lead.wait(minutes=4).from_the_phone()
+    lead.kept("first_response", "resolution")
     lead.wait(hours=5).event("won", "p_asha", lead.business.typical_deal_minor)
 
 
@@ -20,6 +21,7 @@ def filled_in(lead: Lead) -> None:
     lead.answer()
     lead.wait(minutes=3).put(whatsapp.flow(lead.rng))
     lead.answer()
+    lead.kept("first_response", "next_response", "resolution")
     lead.wait(hours=4).event("won", "p_ben", lead.business.typical_deal_minor)
 
 
@@ -30,6 +32,7 @@ def second_thoughts(lead: Lead) -> None:
     second = lead.wait(seconds=20).put(whatsapp.text("My card is 4111 1111 1111 1111"))
     lead.wait(seconds=9).put(whatsapp.revoke(second))
     lead.answer()
+    lead.kept("first_response", "resolution")
     lead.wait(hours=3).event("lost")
 
 
@@ -41,6 +44,7 @@ def new_user_id(lead: Lead) -> None:
     lead.wait(hours=6).move_user_id(f"{lead.user_id[:3]}{lead.rng.randrange(10**19, 10**20)}")
     lead.naming = "user_id"
     lead.wait(hours=6).again()
+    lead.kept("first_response", "resolution")
     lead.wait(hours=2).event("lost")
 
 
@@ -49,4 +53,5 @@ def written_too_late(lead: Lead) -> None:
     lead.at(lead.earlier(3)).say(phrases.GREETING)
     lead.answer()
     lead.wait(hours=30).too_late()
+    lead.kept("first_response", "resolution")
     lead.wait(hours=2).event("lost")

@@ -58,6 +58,7 @@ def recovered(lead: Lead) -> None:
     _attempts(lead, 1)
     lead.wait(hours=4).say(phrases.AGAIN)
     lead.answer()
+    lead.kept("resolution")
     lead.wait(hours=10).event("won", "p_chen", lead.business.typical_deal_minor)
 
 

@@ -22,6 +22,16 @@ class Leak(Struct, frozen=True, order=True):
     kind: LeakKind
 
 
+Metric = Literal["first_response", "next_response", "resolution", "hand_over"]
+
+
+class Promise(Struct, frozen=True, order=True):
+    """A service level that was promised to the lead who holds `phone`, once or more."""
+
+    phone: str
+    metric: Metric
+
+
 class Candidate(Struct, frozen=True, order=True):
     """Recovery attempt `attempt` is due for the lead who holds `phone`, and not yet expired."""
 
@@ -36,11 +46,27 @@ class NumberChange(Struct, frozen=True, order=True):
     new: str
 
 
+class Sign(Struct, frozen=True, order=True):
+    """A sign of abuse on a local day (ISO 8601); `is_fresh`: less than a day old at the end, so that its alert is still wanted."""
+
+    signal: str
+    date: str
+    is_fresh: bool = False
+
+
 class TenantTruth(Struct, kw_only=True):
     """What is true of one tenant at the end. Under tenant '' only rejects: those of nobody known."""
 
     leaks_open: list[Leak] = field(default_factory=list)
     leaks_ever: list[Leak] = field(default_factory=list)
+    sla_met: list[Promise] = field(default_factory=list)
+    """Kept at least once; of resolutions only those that ended won or lost."""
+    sla_breached: list[Promise] = field(default_factory=list)
+    """Broken at least once."""
+    sla_nearly_due: list[Promise] = field(default_factory=list)
+    """Those of which more than 80 percent are used up at the end."""
+    sla_overdue: list[Promise] = field(default_factory=list)
+    """Those broken at the end, for less than a day."""
     hot: list[str] = field(default_factory=list)
     recovery_due: list[Candidate] = field(default_factory=list)
     token_balance: int = 0
@@ -65,6 +91,14 @@ class TenantTruth(Struct, kw_only=True):
     """What the payment provider said of amounts, by its own name of it."""
     credits: int = 0
     """Payments that were credited, each once."""
+    entries: dict[str, int] = field(default_factory=Counter)
+    """Transactions of the token ledger by kind; uses are not counted."""
+    expired_tokens: int = 0
+    signs: list[Sign] = field(default_factory=list)
+    runs_out: bool = False
+    """Whether the balance lasts less than three days."""
+    differences: dict[str, int] = field(default_factory=Counter)
+    """What the payment provider's account comes to at the end, by currency and name of the difference, in minor units."""
     news: dict[str, int] = field(default_factory=Counter)
     """What vendors said of our accounts, by source, kind and state."""
     contact_events: dict[str, int] = field(default_factory=Counter)
@@ -79,20 +113,33 @@ class TenantTruth(Struct, kw_only=True):
         if is_open:
             self.leaks_open.append(Leak(phone, kind))
 
+    def breach(self, phone: str, *metrics: Metric, is_open: bool) -> None:
+        """Note broken promises."""
+        self.sla_breached += [Promise(phone, metric) for metric in metrics]
+        if is_open:
+            self.sla_overdue += [Promise(phone, metric) for metric in metrics]
+
 
 class WantedAction(Struct, frozen=True):
     """One action that must be delivered once everything up to the end is taken in; rule and kind are those of `act_requests`.
 
-    `leak`, `attempt` and `percent` are what its details say, each for its own rule.
+    `leak`, `attempt`, `percent`, `signal` and `metric` are what its details say, each for its own rule.
     """
 
     tenant: str
-    rule: Literal["lead_leak", "cold_recovery", "token_threshold"]
+    rule: Literal["lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach"]
     kind: Literal["notify", "send_template", "top_up_link", "pause"]
     phone: str | None = None
     leak: LeakKind | None = None
     attempt: int | None = None
     percent: int | None = None
+    signal: str | None = None
+    metric: Metric | None = None
+
+    @property
+    def detail(self) -> str | int | None:
+        """The one of them that it has."""
+        return next((each for each in (self.leak, self.attempt, self.percent, self.signal, self.metric) if each is not None), None)
 
 
 class Canaries(Struct):
@@ -140,7 +187,18 @@ class Manifest(Struct, kw_only=True):
     def save(self, path: Path) -> None:
         """Write it as JSON, sorted, so that equal truths are equal files."""
         for truth in self.tenants.values():
-            for name in ("leaks_open", "leaks_ever", "hot", "recovery_due", "number_changes", "opt_outs"):
+            for name in (
+                "leaks_open",
+                "leaks_ever",
+                "sla_met",
+                "sla_breached",
+                "sla_nearly_due",
+                "sla_overdue",
+                "hot",
+                "recovery_due",
+                "number_changes",
+                "opt_outs",
+            ):
                 getattr(truth, name).sort()
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=1))
 

@@ -6,7 +6,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.reference import Connection, CreditRate, Experiment, Person, Policy, RecoveryStep, ScoringWeights, TokenThreshold
+from core.reference import (
+    Connection,
+    CreditRate,
+    Experiment,
+    ExperimentMetric,
+    Person,
+    Policy,
+    RecoveryStep,
+    ScoringWeights,
+    TokenThreshold,
+)
 from core.tenancy import json_schema
 from core.tenancy_checks import check
 from core.tenancy_file import Reading, read
@@ -236,3 +246,86 @@ def test_nonsense_is_a_problem_and_never_a_crash(text: str) -> None:
 
 def test_a_good_file_has_lines_for_all_its_parts() -> None:
     assert good().lines["tenants", 0, "credit_rates", 0, "currency"] == 18
+
+
+def test_a_promise_has_no_hole_between_its_versions_unless_one_to_any_tier_fills_it() -> None:
+    policy = (
+        "      - {id: %s, tier: %s, metric: first_response, target_seconds: 300, calendar: office, valid_from: 2026-0%d-01T00:00:00Z%s}\n"
+    )
+    until = ", valid_to: 2026-06-01T00:00:00Z"
+    text = GOOD + "    sla_policies:\n" + policy % ("hot", "HOT", 1, until)
+    assert problems(text) == []  # a promise may end
+    assert problems(text + policy % ("hot2", "HOT", 6, "")) == []
+    [found] = problems(text + policy % ("hot2", "HOT", 7, ""))
+    assert "no first_response is promised to HOT for the time from 2026-06-01T00:00:00+00:00 to 2026-07-01T00:00:00+00:00" in found
+    assert problems(text + policy % ("hot2", "HOT", 7, "") + policy % ("any", "ANY", 3, "")) == []
+
+
+def test_a_credit_that_never_ends_bars_those_that_would() -> None:
+    rate = "      - {currency: INR, tokens_per_major: 10, valid_from: 2026-01-01T00:00:00Z}\n"
+    first = "      - {currency: INR, tokens_per_major: 10, %svalid_from: 2026-01-01T00:00:00Z, valid_to: 2026-06-01T00:00:00Z}\n"
+    then = "      - {currency: INR, tokens_per_major: 10, %svalid_from: 2026-06-01T00:00:00Z}\n"
+    life, floor = "expires_after_days: 365, ", "expires_not_before: 2027-06-01T00:00:00Z, "
+    assert changed(rate, first % life + then % "") == changed(rate, first % (life + floor) + then % life) == []
+    assert "credits never expire, so those of credit_rates[1] bought later never could" in changed(rate, first % "" + then % life)[0]
+    assert "means nothing without expires_after_days" in changed(rate, first % floor + then % "")[0]
+
+
+def test_debit_rates_of_a_kind_have_no_gap() -> None:
+    feed = "      - {id: os, source: platform, account_id: a, verify_secrets: [{env: A}], valid_from: 2026-01-01T00:00:00Z}\n    calendars:"
+    rates = "    debit_rates:\n"
+    rates += "      - {kind: message, channel: whatsapp, tokens: 2, valid_from: 2026-01-01T00:00:00Z, valid_to: 2026-06-01T00:00:00Z}\n"
+    after = "      - {kind: message, tokens: 1, valid_from: 2026-0%d-01T00:00:00Z}\n"
+    with_feed = GOOD.replace("    calendars:", feed)
+    assert problems(with_feed + rates + after % 6) == problems(with_feed) == problems(GOOD + rates) == []
+    assert (
+        "debit_rates of message do not cover the time from 2026-06-01T00:00:00+00:00 to 2026-07"
+        in problems(with_feed + rates + after % 7)[0]
+    )
+
+
+def test_message_prices_of_one_channel_and_category_never_overlap() -> None:
+    price = "      - {channel: whatsapp, category: marketing, price_minor: 86, valid_from: 2026-0%d-01T00:00:00Z}\n"
+    assert problems(GOOD + "    message_prices:\n" + price % 1) == []
+    assert "overlaps" in problems(GOOD + "    message_prices:\n" + price % 1 + price % 2)[0]
+
+
+EXPERIMENT = """\
+    experiments:
+      - id: greeting
+        primary_metric: replied
+        guardrails: [{metric: opt_outs, margin: 0.1}]
+        cost_cap: {metric: tokens, cap: 400}
+        metrics: [{name: tokens, kind: ratio, event: "@tokens", denominator_event: "@inbound", window_days: 7}]
+        variants: [{name: plain, allocation_percent: 50, is_control: true}, {name: personal, allocation_percent: 50}]
+        valid_from: 2026-02-01T00:00:00Z
+"""
+
+
+def test_every_metric_that_an_experiment_names_becomes_a_row_with_its_part() -> None:
+    reading = read(GOOD + EXPERIMENT)
+    assert not [*reading.problems, *check(reading)]
+    rows = {row.metric: row for row in reference_rows(reading.tenants[0]) if isinstance(row, ExperimentMetric)}
+    assert {name: (row.role, row.kind, row.event, row.window_seconds, row.is_higher_better, row.cap) for name, row in rows.items()} == {
+        "replied": ("primary", "proportion", "replied", 30 * 86_400, True, None),
+        "opt_outs": ("guardrail", "proportion", "opt_outs", 30 * 86_400, False, None),
+        "tokens": ("cost", "ratio", "@tokens", 7 * 86_400, False, 400.0),
+    }
+    assert rows["opt_outs"].margin == 0.1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("kind: ratio", "kind: mean", "a ratio has a denominator_event, and nothing else has one"),
+        ('event: "@tokens"', 'event: "@token"', "there is no event @token"),
+        ("metric: opt_outs", "metric: replied", "replied is the primary metric already"),
+        ("window_days: 7", "window_days: 7, covariate_days: 3", "only a mean is compared"),
+        ("allocation_percent: 50, is_control: true}, {name: personal, allocation_percent: 50",
+         "allocation_percent: 0, is_control: true}, {name: personal, allocation_percent: 100", "the control has no allocation"),
+        ("metrics: [", "metrics: [{name: tokens}, ", "the metric tokens is defined twice"),
+    ],
+)  # fmt: skip
+def test_an_experiment_that_cannot_be_judged_is_refused(old: str, new: str, reason: str) -> None:
+    assert old in EXPERIMENT
+    assert any(reason in problem for problem in problems(GOOD + EXPERIMENT.replace(old, new)))

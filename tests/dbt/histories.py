@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.dbt.history_base import AS_OF, ZONES, History
 from tests.dbt.history_bookings import add_bookings
+from tests.dbt.history_experiments import add_experiments
 from tests.dbt.history_leads import add_lead
 from tests.dbt.history_reference import add_reference
 from tests.dbt.history_tokens import add_tokens
@@ -27,6 +28,7 @@ def history(seed: int, leads: int) -> History:
             add_lead(made, tenant, f"{tenant}_lead_{lead}", rng)
         add_tokens(made, tenant, rng)
         add_bookings(made, tenant, rng)
+        add_experiments(made, tenant, rng)
     return made
 
 

@@ -1,15 +1,17 @@
 """Dated reference rows of the random tenants: policies, weights and rates that change in the middle of the story."""
 
 import random
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from core.business_time import Calendar, intervals, parse_shift
 from core.reference import (
     CreditRate,
     DebitRate,
+    MessagePrice,
     Policy,
     RecoveryStep,
     ScoringWeights,
+    SlaPolicy,
     Tenant,
     TokenThreshold,
 )
@@ -30,6 +32,7 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
         valid_from=early,
     )
     made.refer(*intervals(tenant, [calendar], date(2026, 2, 1), date(2026, 6, 1)))
+    add_promises(made, tenant, early, late)
     for valid_from, valid_to, gap in ((early, late, 259200), (late, None, 172800)):
         made.refer(
             Policy(
@@ -43,7 +46,10 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 engagement_points=rng.choice((20, 19)), signal_points=10, hot_at=rng.choice((60, 70)), warm_at=40,
                 typical_deal_minor=500_000,
             ),
-            CreditRate(tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10))),
+            CreditRate(
+                tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10)),
+                expires_after_days=None if tenant == "tenant_0" else 6,
+            ),
         )  # fmt: skip
     made.refer(
         *(
@@ -66,3 +72,26 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 per_quantity=per, tokens=tokens,
             )
         )  # fmt: skip
+    for category, per, price, since, until in (("", 3, 10, early, late), ("utility", 100, 1150, early, None), ("", 1, 4, late, None)):
+        if tenant == "tenant_1" or (tenant == "tenant_2" and category):
+            made.refer(
+                MessagePrice(
+                    tenant_id=tenant, valid_from=since, valid_to=until, channel="whatsapp", category=category, price_minor=price,
+                    per_messages=per,
+                )
+            )  # fmt: skip
+
+
+def add_promises(made: History, tenant: str, early: datetime, late: datetime) -> None:
+    """Service-level policies of all metrics, some for one tier, that change in the middle of the story."""
+    for metric, tier, before, after, is_bot in (
+        ("first_response", "ANY", 1800, 900, True), ("first_response", "HOT", 300, 600, False), ("next_response", "ANY", 3600, 7200, False),
+        ("next_response", "WARM", 1800, 1800, True), ("resolution", "ANY", 14400, 28800, True), ("hand_over", "ANY", 3600, 1800, False),
+    ):  # fmt: skip
+        for valid_from, valid_to, target in ((early, late, before), (late, None, after)):
+            made.refer(
+                SlaPolicy(
+                    tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, policy_id=f"{metric}_{tier}", tier=tier, metric=metric,
+                    target_seconds=target, calendar_id="office", is_bot_reply_counted=is_bot,
+                )
+            )  # fmt: skip

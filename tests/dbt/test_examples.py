@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from core.business_time import Calendar, intervals, parse_shift
-from core.reference import CreditRate, DebitRate, LeadPoint, Policy, RecoveryStep, ScoringWeights, Tenant, TokenThreshold
+from core.reference import CreditRate, DebitRate, LeadPoint, Policy, RecoveryStep, ScoringWeights, SlaPolicy, Tenant, TokenThreshold
 from tests.dbt.warehouse import at, build, lake_row
 
 AS_OF = at("2026-03-20 00:00")
@@ -74,6 +74,18 @@ class Scenario:
         """What people did."""
         return self.event("lead_events", moment, kind=kind, person_id="p1")
 
+    def promise(
+        self, metric: str, seconds: int, tier: str = "ANY", until: str | None = None, *, is_bot_reply_counted: bool = False
+    ) -> "Scenario":
+        """A service level."""
+        self._rows.setdefault("sla_policies", []).append(
+            SlaPolicy(
+                tenant_id=self.tenant, valid_from=_EARLY, valid_to=at(until) if until else None, policy_id=f"{metric}_{tier}", tier=tier,
+                metric=metric, target_seconds=seconds, calendar_id="office", is_bot_reply_counted=is_bot_reply_counted,
+            )
+        )  # fmt: skip
+        return self
+
 
 READY = {"intent": "ready_to_buy", "budget_minor": 1_000_000, "budget_currency": "INR", "timeline_days": 7, "buying_signal": "asked_price"}
 
@@ -120,6 +132,19 @@ def scenarios() -> dict[str, list[Any]]:
     spent = new("spent").event("payments", "2026-03-02 10:00", kind="order.paid", payment_id="a", amount_minor=10_000, currency="INR")
     for moment, quantity in (("2026-03-02 18:29:59", 799), ("2026-03-02 18:30", 1), ("2026-03-03 18:00", 1)):
         spent.event("token_usage", moment, kind="message", quantity=quantity)
+    for tenant, moment in (("sla_in_time", "2026-03-03 09:15"), ("sla_late", "2026-03-03 09:15:00.000001")):
+        new(tenant).promise("first_response", 1800).message("2026-03-02 17:45").message(moment, "human")
+    for tenant, moment in (("sla_hot_before", "2026-03-02 09:59"), ("sla_hot_after", "2026-03-02 10:01")):
+        promised = new(tenant).promise("first_response", 1800).promise("first_response", 300, "HOT")
+        promised.event("lead_events", moment, kind="tier_overridden", tier="HOT").message("2026-03-02 10:00")
+    bots = new("sla_bots").promise("first_response", 1800).promise("next_response", 1800).message("2026-03-02 10:00")
+    bots.message("2026-03-02 10:01", "ai").message("2026-03-02 10:05").message("2026-03-02 10:20", "human").message("2026-03-02 10:40")
+    paused = new("sla_paused").promise("resolution", 3600).message("2026-03-02 10:00").message("2026-03-02 10:20", "human")
+    paused.message("2026-03-02 11:00").message("2026-03-02 11:15", "human").did("2026-03-02 12:00", "resolved")
+    new("sla_lapsed").promise("resolution", 3600).message("2026-03-02 10:00")
+    asked = new("sla_person").promise("hand_over", 3600).did("2026-03-02 10:00", "escalated").did("2026-03-02 10:05", "assigned")
+    asked.did("2026-03-02 10:30", "human_action")
+    new("sla_ended").promise("first_response", 1800, until="2026-03-02 10:00").message("2026-03-02 10:00")
     return rows
 
 
@@ -212,7 +237,10 @@ def test_refunds_reverse_exactly(scenes) -> None:
 def test_thresholds_and_local_days(scenes) -> None:
     balances = "select balance_date, balance_tokens, is_current from marts.fct_token_balances where tenant_id = 'spent' order by 1"
     # 18:30 UTC is midnight in Kolkata.
-    assert scenes.execute(balances).fetchall() == [(date(2026, 3, 2), 201, False), (date(2026, 3, 3), 199, True)]
+    found = scenes.execute(balances).fetchall()
+    assert found[:3] == [(date(2026, 3, 2), 201, False), (date(2026, 3, 3), 199, False), (date(2026, 3, 4), 199, False)]
+    assert found[-1] == (date(2026, 3, 20), 199, True)  # as_of is 05:30 of the 20th
+    assert len(found) == 19
     requests = "select kind, due_at, expires_at from marts.act_requests where tenant_id = 'spent'"
     assert scenes.execute(requests).fetchall() == [("notify", at("2026-03-02 18:30"), at("2026-03-03 18:30"))]
 
@@ -220,3 +248,51 @@ def test_thresholds_and_local_days(scenes) -> None:
 def test_a_watermark_reads_all_of_ours_up_to_it(scenes) -> None:
     query = "select message_id, status from marts.fct_messages where tenant_id = 'seen' order by 1"
     assert scenes.execute(query).fetchall() == [("m1", "read"), ("m2", "received"), ("m3", "delivered")]
+
+
+def clocks(scenes: duckdb.DuckDBPyConnection, tenant: str, columns: str) -> list[tuple[Any, ...]]:
+    """Columns of a tenant's service-level clocks, in time."""
+    return scenes.execute(
+        f"select {columns} from marts.fct_sla_clocks where tenant_id = ? order by started_at, metric", [tenant]
+    ).fetchall()
+
+
+def test_a_reply_exactly_when_it_is_due_is_met(scenes) -> None:
+    times = "verdict, warn_at, due_at, elapsed_microseconds"
+    warn_at, due_at = at("2026-03-03 09:09"), at("2026-03-03 09:15")
+    assert clocks(scenes, "sla_in_time", times) == [("met", warn_at, due_at, 1_800_000_000)]
+    assert clocks(scenes, "sla_late", times) == [("breached", warn_at, due_at, 1_800_000_001)]
+
+
+def test_a_promise_is_that_of_the_tier_at_the_event(scenes) -> None:
+    assert clocks(scenes, "sla_hot_before", "policy_id, due_at") == [("first_response_HOT", at("2026-03-02 10:05"))]
+    assert clocks(scenes, "sla_hot_after", "policy_id, due_at") == [("first_response_ANY", at("2026-03-02 10:30"))]
+
+
+def test_a_bots_reply_ends_no_wait_for_a_person(scenes) -> None:
+    assert clocks(scenes, "sla_bots", "metric, started_at, stopped_at, stop_reason, elapsed_seconds") == [
+        ("first_response", at("2026-03-02 10:00"), at("2026-03-02 10:20"), "person_replied", 1200),
+        ("next_response", at("2026-03-02 10:40"), None, None, None),
+    ]
+
+
+def test_a_resolution_is_paused_while_we_wait_for_the_lead(scenes) -> None:
+    assert clocks(scenes, "sla_paused", "verdict, stop_reason, due_at, elapsed_seconds, paused_seconds") == [
+        ("met", "resolved", None, 35 * 60, 85 * 60)
+    ]
+    query = "select kind, reason, length_microseconds / 60000000 from marts.fct_sla_intervals where tenant_id = 'sla_paused' order by interval_no"
+    assert scenes.execute(query).fetchall() == [
+        ("counted", "waiting_for_us", 20), ("paused", "waiting_for_lead", 40), ("counted", "waiting_for_us", 15), ("paused", "waiting_for_lead", 45),
+    ]  # fmt: skip
+
+
+def test_silence_resolves_nothing_while_the_lead_waits(scenes) -> None:
+    assert clocks(scenes, "sla_lapsed", "verdict, due_at, stopped_at") == [("breached", at("2026-03-02 11:00"), None)]
+
+
+def test_a_person_who_is_wanted_twice_is_waited_for_once(scenes) -> None:
+    assert clocks(scenes, "sla_person", "metric, stop_reason, elapsed_seconds") == [("hand_over", "human_action", 1800)]
+
+
+def test_a_promise_that_has_run_out_is_a_finding(scenes) -> None:
+    assert clocks(scenes, "sla_ended", "finding, verdict, due_at, policy_id") == [("no_policy", None, None, None)]

@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from tests.dbt.histories import AS_OF, History
-from tests.oracles import appointments, conversations, leads, recovery, scores, tokens
+from tests.oracles import appointments, conversations, leads, recovery, scores, sla, tokens
 from tests.oracles.common import Holders, valid
+from tests.oracles.hours import Span
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,7 @@ def test_recovery(built, made, known, holders) -> None:
 
 
 def test_tokens(built, made, known) -> None:
-    moves = tokens.bookings(known["payments"], known["token_usage"], made.reference)
+    moves = tokens.bookings(known["payments"], known["token_usage"], made.reference, AS_OF)
     found = rows(
         built,
         "select tenant_id, account, kind, occurred_at, amount_tokens from marts.fct_token_ledger where amount_tokens <> 0",
@@ -181,8 +182,8 @@ def test_tokens(built, made, known) -> None:
             "select tenant_id, balance_date, balance_tokens from marts.fct_token_balances",
         )
     }
-    expected = tokens.balances(moves, zones)
-    assert {day: balances[day] for day in expected} == expected
+    assert balances == tokens.balances(moves, zones, AS_OF)
+    assert {move[2] for move in moves} == {"credit", "usage", "expiry", "refund", "dispute_hold", "dispute_release", "dispute_loss"}
 
 
 def test_thresholds_ask_once_for_each_top_up(built, made, known) -> None:
@@ -207,3 +208,68 @@ def test_thresholds_ask_once_for_each_top_up(built, made, known) -> None:
                 top_up[tenant] = (name, size, True)
     assert set(asked) == expected
     assert len(asked) == len(expected)
+
+
+def test_service_levels(built, made, known, holders) -> None:
+    """With computed tiers, escalating turns and changed numbers; tests/dbt/test_sla.py has the many histories."""
+    tiers: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+    overrides: dict[tuple[str, str], dict[datetime, str]] = {}
+    for row in sorted(known["lead_events"], key=lambda row: row["event_id"]):
+        if row["kind"] == "tier_overridden":
+            overrides.setdefault((row["tenant_id"], holders.lead(row)), {})[row["occurred_at"]] = row["tier"]
+    for tenant, lead, at, tier in rows(built, "select tenant_id, lead_id, scored_at, tier from marts.fct_lead_scores"):
+        if at < min(overrides.get((tenant, lead), {AS_OF + timedelta(days=1): ""})):
+            tiers.setdefault((tenant, lead), []).append((at, tier))
+    for key, kept in overrides.items():
+        tiers.setdefault(key, []).extend(kept.items())
+    escalated = [
+        dict(zip(("tenant_id", "lead_id", "event_id", "occurred_at"), row, strict=True))
+        for row in rows(
+            built, "select tenant_id, lead_id, last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'escalated'"
+        )
+    ]
+    calendars: dict[tuple[str, str], list[Span]] = {}
+    for row in made.reference["business_intervals"]:
+        calendars.setdefault((row.tenant_id, row.calendar_id), []).append((row.opened_at, row.closed_at))
+
+    def gap(tenant: str, moment: datetime) -> timedelta:
+        return timedelta(seconds=valid(made.reference["policies"], tenant, moment).conversation_gap_seconds)
+
+    walked = sla.walk(
+        known,
+        escalated,
+        holders,
+        sla.Walk(made.reference["sla_policies"], calendars, {key: sorted(each) for key, each in tiers.items()}, gap),
+        AS_OF,
+    )
+    expected = {}
+    for clock in walked:
+        judged = sla.judged(clock, calendars, AS_OF)
+        key = (clock.tenant, clock.metric, clock.trigger, clock.tier, clock.policy.policy_id)
+        expected[key] = (clock.stopped_at, *(judged[name] for name in ("warn_at", "due_at", "verdict", "elapsed", "paused")))
+    found = rows(
+        built,
+        "select tenant_id, metric, trigger_event_id, tier, policy_id, stopped_at, warn_at, due_at, verdict, elapsed_microseconds, "
+        "paused_microseconds from marts.fct_sla_clocks",
+    )
+    assert {row[:5]: row[5:] for row in found} == expected
+    assert {row[1] for row in found} == {"first_response", "next_response", "resolution", "hand_over"}
+
+
+def test_what_service_levels_ask_for(built) -> None:
+    asked = rows(
+        built,
+        "select rule, subject, trigger, tenant_id, due_at, expires_at from marts.act_requests where rule in ('sla_warning', 'sla_breach')",
+    )
+    clocks = "select metric, trigger_event_id, tenant_id, warn_at, due_at, stopped_at from marts.fct_sla_clocks where finding is null"
+    expected = set()
+    for metric, trigger, tenant, warn_at, due_at, stopped_at in rows(built, clocks):
+        if warn_at is not None and (stopped_at is None or stopped_at > warn_at):
+            ends = [each for each in (stopped_at, due_at, warn_at + timedelta(days=1)) if each is not None]
+            expected.add(("sla_warning", metric, trigger, tenant, warn_at, min(ends)))
+        if due_at is not None and (stopped_at is None or stopped_at > due_at):
+            begins = due_at + timedelta(microseconds=1)
+            ends = [each for each in (stopped_at, begins + timedelta(days=1)) if each is not None]
+            expected.add(("sla_breach", metric, trigger, tenant, begins, min(ends)))
+    assert set(asked) == expected
+    assert {row[0] for row in asked} == {"sla_warning", "sla_breach"}

@@ -38,16 +38,17 @@ _STRUCTS = {("lake", each.table): each for each in EVENT_TYPES} | {("reference",
 Rows = Mapping[str, Iterable[Any]]
 
 
-def build(folder: Path, rows: Rows, as_of: datetime, *arguments: str) -> duckdb.DuckDBPyConnection:
+def build(folder: Path, rows: Rows, as_of: datetime, *arguments: str, known_at: datetime | None = None) -> duckdb.DuckDBPyConnection:
     """Write the rows, run `dbt build`, and open the result for reading.
 
     Args:
         folder: where everything is written; a second build there finds the first one's tables.
         rows: by table name, dicts by column name (missing columns are null) or reference Structs.
         as_of: the moment of the build.
+        known_at: only what was received by then counts, if given.
         arguments: more for `dbt build`; without unit tests by default.
     """
-    rows = dict(rows) | {"run": [{"as_of": as_of}]}
+    rows = dict(rows) | {"run": [{"as_of": as_of, "known_at": known_at}]}
     if other := engines.chosen():
         return other.build(folder, tables(rows), *arguments)
     warehouse = folder / "warehouse.duckdb"

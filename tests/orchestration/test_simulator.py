@@ -47,6 +47,7 @@ from orchestration.simulator.wire import meta_json
 
 END = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KINDS = {"no_reply", "hot_unassigned", "assigned_idle", "no_next_step", "window_closing"}
+METRICS = {"first_response", "next_response", "resolution", "hand_over"}
 
 
 def run(out: Path, **changes: object) -> Manifest:
@@ -240,17 +241,25 @@ def test_every_kind_is_planted_for_every_tenant(simulation: tuple[Path, Manifest
             assert truth.hot
             assert truth.number_changes
             assert truth.opt_outs
+            assert {each.metric for each in truth.sla_met} == METRICS
+            assert {each.metric for each in truth.sla_breached} == METRICS
+            assert {each.metric for each in truth.sla_overdue} == METRICS - {"first_response"}
+            assert truth.sla_nearly_due
     crossed = [truth.thresholds_crossed for tenant, truth in simulation[1].tenants.items() if tenant]
     assert crossed == [[20], [20, 10], []]
 
 
-def test_wanted_actions_are_the_open_leaks_the_due_attempts_and_the_crossed_thresholds(simulation: tuple[Path, Manifest]) -> None:
+def test_wanted_actions_are_the_open_leaks_the_due_attempts_the_crossed_thresholds_and_the_service_levels_at_risk(
+    simulation: tuple[Path, Manifest],
+) -> None:
     manifest = simulation[1]
     for tenant, truth in manifest.tenants.items():
         own = [each for each in manifest.actions if each.tenant == tenant]
         leaks = {(each.phone, each.leak) for each in own if each.rule == "lead_leak"}
         assert leaks == {(each.phone, each.kind) for each in truth.leaks_open}
         assert {each.phone for each in own if each.rule == "cold_recovery"} == {each.phone for each in truth.recovery_due}
+        for rule, planted in (("sla_breach", truth.sla_overdue), ("sla_warning", truth.sla_nearly_due)):
+            assert {(each.phone, each.metric) for each in own if each.rule == rule} == {(each.phone, each.metric) for each in planted}
         assert [each.percent for each in own if each.rule == "token_threshold"] == truth.thresholds_crossed
     assert len(manifest.actions) == len({msgspec.json.encode(each) for each in manifest.actions})
 
