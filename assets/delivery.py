@@ -12,7 +12,18 @@ from core.actions import Delivery, Outcome, may_send
 from core.plans import plan_requests
 from core.ports import Clock, Outbox, Receipts, Sender
 
-RULES = ("lead_leak", "cold_recovery", "token_threshold")
+RULES = (
+    "lead_leak",
+    "cold_recovery",
+    "token_threshold",
+    "scheduled_message",
+    "appointment_confirmation",
+    "appointment_reminder",
+    "no_show_follow_up",
+    "routing",
+    "escalation",
+    "service_burn",
+)
 """Rules whose requests become actions; a sensor each."""
 
 

@@ -12,7 +12,8 @@ from core.ports import Clock, Inbox, Outbox
 from core.pulling import Pull
 from orchestration.automation import DELIVER, EVERYTHING
 
-_SENSOR_NAMES = {"lead_leak": "lead_leakage", "cold_recovery": "cold_recovery", "token_threshold": "token_thresholds"}
+_SENSOR_NAMES = {"lead_leak": "lead_leakage", "token_threshold": "token_thresholds"}
+"""Where a sensor is not called as its rule."""
 
 
 @dg.sensor(
@@ -46,7 +47,7 @@ def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pu
 
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
-        name=_SENSOR_NAMES[rule],
+        name=_SENSOR_NAMES.get(rule, rule),
         job=DELIVER,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,

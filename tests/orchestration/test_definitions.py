@@ -32,7 +32,12 @@ from tests.orchestration.lakes import by_polars, live, on_disk, small_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = ROOT / "tests" / "snapshots" / "dagster.json"
-RULE_SENSORS = {"lead_leakage": "lead_leak", "cold_recovery": "cold_recovery", "token_thresholds": "token_threshold"}
+RULE_SENSORS = {"lead_leakage": "lead_leak", "cold_recovery": "cold_recovery", "token_thresholds": "token_threshold"} | {
+    rule: rule
+    for rule in (
+        "scheduled_message", "appointment_confirmation", "appointment_reminder", "no_show_follow_up", "routing", "escalation", "service_burn",
+    )
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +228,7 @@ def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform) -> None
         with pytest.raises(Exception, match="another process"):
             platform.warehouse.names()
         holder.communicate("")
-    assert counts == {"lead_leakage": 1, "cold_recovery": 1, "token_thresholds": 0}
+    assert counts == dict.fromkeys(RULE_SENSORS, 0) | {"lead_leakage": 1, "cold_recovery": 1}
     path.unlink()
 
 

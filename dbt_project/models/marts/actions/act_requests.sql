@@ -112,6 +112,14 @@ requests as (
     select * from recoveries
     union all
     select * from thresholds
+    union all
+    select * from {{ ref('int_scheduled_requests__wanted') }}
+    union all
+    select * from {{ ref('int_appointment_requests__wanted') }}
+    union all
+    select * from {{ ref('int_lead_requests__wanted') }}
+    union all
+    select * from {{ ref('int_service_requests__wanted') }}
 )
 
 select

@@ -90,7 +90,9 @@ measured as (
         judged.health_date,
         judged.watched_us,
         judged.up_us,
+        judged.watched_us - judged.up_us as down_us,
         judged.budget_us,
+        {{ from_microseconds('judged.day_no * 86400000000') }} as began_at,
         spent.spent_us,
         coalesce(answers.heartbeat_count, 0) as heartbeat_count,
         coalesce(answers.request_count, 0) as request_count,
@@ -141,8 +143,10 @@ select
     p99_seconds as latency_p99_seconds,
     burn_rate,
     case when watched_us > 0 then budget_left_ratio end as budget_left_ratio,
+    cast(down_us as bigint) as down_us,
     cast(spent_us as bigint) as spent_us,
     cast(budget_us as bigint) as budget_us,
 
-    health_date
+    health_date,
+    began_at
 from measured
