@@ -3,6 +3,8 @@
 Here belongs timing that does not depend on what is observed. Not here: sensors.
 """
 
+from datetime import timedelta
+
 import dagster as dg
 from msgspec.structs import asdict
 
@@ -68,6 +70,24 @@ def merge_small_files(
 def compact_lake() -> None:
     """One step."""
     merge_small_files()
+
+
+_HOUR = timedelta(hours=1)
+FRESHNESS = {
+    "lake": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
+    "reference": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
+    "marts": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
+    "serving": dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=90), fail_window=3 * _HOUR),
+    "ops": dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=90), fail_window=3 * _HOUR),
+}
+"""How old an asset may be, by its layer (the first part of its key): the sweep makes everything once an hour, so one that is late is borne,
+one that is lost warns. What senders act on is stricter. Staging and intermediate tables are as old as the marts that they are made for."""
+
+
+def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """The asset with the policy of its layer, if the layer has one."""
+    policy = FRESHNESS.get(spec.key.path[0])
+    return dg.apply_freshness_policy(spec, policy) if policy else spec
 
 
 HOURLY_SWEEP = dg.ScheduleDefinition(

@@ -19,14 +19,17 @@ from orchestration.resources.lazy import lazy_ports, run_lock
 def build_defs(**overrides: Any) -> dg.Definitions:
     """All definitions; `overrides` are resources in place of those of the installation that the environment names."""
     return dg.Definitions(
-        assets=[
-            ingest.lake_assets,
-            identity.reference_assets,
-            warehouse.warehouse_assets,
-            actions.serving_marts,
-            actions.outbox_actions,
-            actions.deliveries,
-        ],
+        assets=dg.map_asset_specs(
+            automation.with_freshness,
+            [
+                ingest.lake_assets,
+                identity.reference_assets,
+                warehouse.warehouse_assets,
+                actions.serving_marts,
+                actions.outbox_actions,
+                actions.deliveries,
+            ],
+        ),
         asset_checks=[checks.conservation, checks.circuit_breaker, contracts.contracts],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,

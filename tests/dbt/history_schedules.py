@@ -8,6 +8,7 @@ from tests.dbt.history_base import AS_OF, History
 
 _MICRO = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
+_SECOND = timedelta(seconds=1)  # nothing happens a microsecond after the build: time alone must change no mart
 
 
 def add_schedules(made: History, tenant: str, rng: random.Random) -> None:
@@ -23,7 +24,7 @@ def add_schedules(made: History, tenant: str, rng: random.Random) -> None:
         send_at = (
             at + timedelta(seconds=rng.randint(0, 3 * 86_400))
             if rng.random() < 0.8
-            else AS_OF + rng.choice((-_HOUR, _MICRO - _HOUR, timedelta(), _MICRO, _HOUR))
+            else AS_OF + rng.choice((-_HOUR, _SECOND - _HOUR, timedelta(), _SECOND, _HOUR))
         )
         if held.valid_to and held.valid_to < AS_OF:  # at the very instant the number is another one's
             at, send_at = held.valid_to - _HOUR, held.valid_to + rng.choice((-_MICRO, timedelta(), _MICRO))

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from assets.project import MANIFEST
+from orchestration.automation import FRESHNESS
 from orchestration.definitions import build_defs
 from orchestration.receiver import Receiver
 from orchestration.resources.clock import FixedClock
@@ -237,6 +238,16 @@ def test_each_rule_has_its_sensor() -> None:
 
     assert sorted(RULE_SENSORS.values()) == sorted(RULES)
     assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling"}
+
+
+def test_every_layer_that_is_read_has_a_freshness_policy_that_bears_a_late_sweep(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    policies = {key: graph.get(key).freshness_policy for key in graph.get_all_asset_keys()}
+    assert {key.path[0] for key, policy in policies.items() if policy} == {"lake", "reference", "marts", "serving", "ops"}
+    assert all(policy for key, policy in policies.items() if key.path[0] in FRESHNESS)
+    for policy in FRESHNESS.values():
+        assert policy.warn_window.to_timedelta() > timedelta(hours=1)
+        assert policy.fail_window.to_timedelta() >= 2 * timedelta(hours=1)
 
 
 def test_overrides_stand_in_for_any_resource() -> None:
