@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 
 from assets.maintenance import compact
 from assets.pull import back_fill, poll_gmail, renew_watches
+from assets.quality import lake_quality
 from assets.retention import remove_old
 from core.plans import WATCH_DAILY, is_watch_due
 from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
@@ -18,14 +19,20 @@ from core.quarantine import Quarantine
 
 EVERYTHING = dg.define_asset_job(
     "everything",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.checks(*lake_quality.check_keys),
     description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
 )
 
 BUILD = dg.define_asset_job(
     "build",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(["serving", "marts"], ["ops", "outbox"], ["ops", "deliveries"]),
+    selection=EVERYTHING.selection - dg.AssetSelection.assets(["serving", "marts"], ["ops", "outbox"], ["ops", "deliveries"]),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
+)
+
+QUALITY = dg.define_asset_job(
+    "data_quality",
+    selection=dg.AssetSelection.checks(*lake_quality.check_keys),
+    description="What entered the lake in the last day, looked at by great-expectations.",
 )
 
 DELIVER = dg.define_asset_job(
@@ -108,6 +115,15 @@ DAILY_COMPACTION = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
+DAILY_QUALITY = dg.ScheduleDefinition(
+    name="daily_data_quality",
+    job=QUALITY,
+    cron_schedule="17 4 * * *",
+    execution_timezone="UTC",
+    description="Once a day: types, ranges, freshness and volume of what entered, against the four weeks before it.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
 DAILY_RETENTION = dg.ScheduleDefinition(
     name="daily_retention",
     job=retention,
@@ -131,6 +147,6 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
     return dg.RunRequest() if is_wanted else dg.SkipReason("no watch is to be renewed")
 
 
-JOBS = [EVERYTHING, BUILD, DELIVER]
+JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY]
 OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
-SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, gmail_watch_renewal]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, gmail_watch_renewal]

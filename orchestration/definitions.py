@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, identity, ingest, warehouse
+from assets import actions, checks, contracts, identity, ingest, quality, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -30,7 +30,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 actions.deliveries,
             ],
         ),
-        asset_checks=[checks.conservation, checks.circuit_breaker, contracts.contracts],
+        asset_checks=[checks.conservation, checks.circuit_breaker, contracts.contracts, quality.lake_quality],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,
         sensors=sensors.SENSORS,
