@@ -10,7 +10,8 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.leads import resolve_leads
-from core.ports import Clock, Identity, Lake, Leads, Reference, Vault
+from core.identity_ports import Identity, Leads
+from core.ports import Clock, Lake, Reference, Vault
 from core.reference import REFERENCE_TYPES
 
 BUSINESS_DAYS_AHEAD = timedelta(days=62)

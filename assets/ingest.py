@@ -9,13 +9,13 @@ from typing import Any
 
 import dagster as dg
 
+from assets import intake
 from assets.breaker import hold, put_back
-from assets.intake import Taken, take_in
+from assets.intake import Taken
 from assets.remodel import finish
 from assets.retrying import Tools
-from core.breaker import Tripped
 from core.events import EVENT_TYPES
-from core.ports import Inbox, Lake, Ledger, Progress, Segment, Vault
+from core.ports import Inbox, Lake, Ledger, Progress, Segment, Vault, Workers
 from core.quarantine import LakeRows, Quarantine
 
 LAKE_SPECS = [
@@ -30,37 +30,41 @@ LAKE_SPECS = [
 ]
 
 
-def take_in_all(inbox: Inbox, lake: Lake, ledger: Ledger, vault: Vault, progress: Progress) -> tuple[list[Taken], int]:
+def take_in_all(
+    inbox: Inbox, lake: Lake, ledger: Ledger, vault: Vault, progress: Progress, workers: Workers | None = None
+) -> tuple[list[Taken], int]:
     """Every pending segment, once; returns what was taken in and how many segments had been taken in before."""
     today = put_back(inbox, ledger)
     pending = inbox.pending()
     known = ledger.known([segment.segment_id for segment in pending])
+    tools = intake.Tools(inbox, lake, ledger, workers or intake.InProcess(lake, vault), progress)
     directory = ledger.directory()
     taken: list[Taken] = []
     repeated = 0
-    for segment in progress.over("segments", _growing(pending), len(pending)):
-        if not segment.path.exists():
-            continue  # a part of one that was split twice, since the first time did not come to its end
-        if segment.segment_id in known:
-            repeated += 1
-        else:
-            try:
-                taken.append(take_in(segment, inbox.lines(segment), directory, lake, ledger, vault))
-            except Tripped as tripped:
-                rest = hold(inbox, ledger, segment, tripped, directory, today)
-                if rest is not None:
-                    pending.append(rest)
-                    known |= ledger.known([rest.segment_id])
-                continue
-            known.add(segment.segment_id)
-        inbox.settle(segment)
+    while pending:
+        first: dict[str, Segment] = {}
+        others = []
+        for segment in pending:
+            if segment.segment_id in known or segment.segment_id in first:
+                others.append(segment)
+            else:
+                first[segment.segment_id] = segment
+        found, tripped = intake.take_in(list(first.values()), tools, directory)
+        taken += found
+        known |= {each.segment.segment_id for each in found}
+        pending = []
+        for segment in others:
+            if segment.segment_id in known:
+                inbox.settle(segment)
+                repeated += 1
+            else:  # the first of its kind was not taken in, so this one is no repeat
+                pending.append(segment)
+        for segment, why in tripped:
+            rest = hold(inbox, ledger, segment, why, directory, today)
+            if rest is not None:
+                pending.append(rest)
+                known |= ledger.known([rest.segment_id])
     return taken, repeated
-
-
-def _growing(segments: list[Segment]) -> Iterator[Segment]:
-    """All of them, and what is added on the way."""
-    while segments:
-        yield segments.pop(0)
 
 
 @dg.multi_asset(specs=LAKE_SPECS, name="lake")
@@ -73,12 +77,13 @@ def lake_assets(  # noqa: PLR0913 — one parameter a port
     quarantine: dg.ResourceParam[Quarantine],
     lake_rows: dg.ResourceParam[LakeRows],
     progress: dg.ResourceParam[Progress],
+    workers: dg.ResourceParam[Workers],
     run_lock: dg.ResourceParam[None],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Take in everything pending; a rerun overwrites and never doubles."""
     lake.prepare()
     finish(Tools(quarantine, lake, lake_rows, vault, ledger.directory()))
-    taken, repeated = take_in_all(inbox, lake, ledger, vault, progress)
+    taken, repeated = take_in_all(inbox, lake, ledger, vault, progress, workers)
     reasons: Counter[str] = sum((each.reasons for each in taken), Counter())
     counts = [count for each in taken for count in each.counts]
     metadata: dict[str, Any] = {
@@ -89,6 +94,8 @@ def lake_assets(  # noqa: PLR0913 — one parameter a port
         "events_accepted": sum(each.accepted for each in counts),
         "events_rejected": sum(each.rejected for each in counts),
         "rejected_by_reason": dict(sorted(reasons.items())),
+        # a file name need not be UTF-8
+        "passed_over": {name.encode(errors="replace").decode(): why for name, why in sorted(inbox.passed_over().items())},
     }
     context.log.info("taken in: %s", metadata)
     for spec in LAKE_SPECS:

@@ -1,29 +1,22 @@
-"""Taking in one segment: lines, events, keys, rows, and counts that must add up.
+"""Taking in what is pending: segments into blocks, blocks to workers, and what they made published and written down, segment by segment.
 
-Here belongs the order of steps over the ports; the steps themselves are `core.intake` and `core.rows`. Not here: Dagster (`assets.ingest`).
+Here belongs when a segment is done. Not here: what becomes of a line (`assets.block`), Dagster (`assets.ingest`).
 """
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+from assets.block import Keyring, take_block
 from core.breaker import Tripped, judge
-from core.events import Event, Point, Reject
-from core.intake import Accepted, Directory, Rejected, read_line, take
-from core.points import normalise
-from core.ports import Count, Held, Lake, LakeWriter, Ledger, Line, Segment, Vault
-from core.rows import Origin, PointKey, TenantKeys, points_of, row_of
-from core.sealing import seal
+from core.intake import Directory
+from core.ports import Block, Count, Held, Inbox, Lake, Ledger, Part, Progress, Segment, Task, Vault, Workers
 
-CHUNK_LINES = 20_000
-"""Lines in memory at once: 500-byte bodies take about 250 MB here as events and rows."""
+GROUP_SEGMENTS = 64
+"""Segments that are published together: one wait for the disk instead of 64."""
 
-CHUNK_BYTES = 32 << 20
-"""Bytes of lines in memory at once, where bodies are large."""
-
-_ACCOUNT = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+GROUP_BYTES = 64 << 20
+"""Bytes of segments after which a group is published, however few: what a kill may cost."""
 
 
 class Taken(NamedTuple):
@@ -35,149 +28,128 @@ class Taken(NamedTuple):
     reasons: Counter[str]
 
 
-class _Item(NamedTuple):
-    """One event or reject with its place."""
+class InProcess:
+    """The workers of a small installation: this process, one block after the other."""
 
-    line: Line
-    number: int
-    received_at: datetime | None
-    what: Accepted | Rejected
+    def __init__(self, lake: Lake, vault: Vault) -> None:
+        """Where blocks go, and who knows the keys."""
+        self._lake = lake
+        self._vault = vault
 
-
-class _Tally:
-    """Counts of a segment while it is read."""
-
-    def __init__(self) -> None:
-        self.received: Counter[tuple[str, str]] = Counter()
-        self.accepted: Counter[tuple[str, str]] = Counter()
-        self.rejected: Counter[tuple[str, str]] = Counter()
-        self.reasons: Counter[str] = Counter()
-        self.held: list[Held] = []
-        self.lines = 0
-
-    def counts(self) -> list[Count]:
-        keys = sorted(self.received)
-        return [Count(*key, self.received[key], self.accepted[key], self.rejected[key]) for key in keys]
+    def work(self, tasks: Iterable[Task], directory: Directory, size_bytes: int) -> Iterator[Part]:
+        """The port `core.ports.Workers`."""
+        keyring = Keyring(self._vault)
+        for task in tasks:
+            yield take_block(task, directory, self._lake, keyring)
 
 
-def take_in(segment: Segment, lines: Iterable[Line], directory: Directory, lake: Lake, ledger: Ledger, vault: Vault) -> Taken:
-    """One segment into lake and quarantine. Nothing is visible before all of it is written; a rerun gives the same files.
+class _Done(NamedTuple):
+    """A segment of which all blocks are taken in, and nothing is visible yet."""
 
-    Raises:
-        Tripped: too much of it is broken, and nobody has released it; nothing was written.
+    taken: Taken
+    held: list[Held]
+    files: list[str]
+
+
+class Tools(NamedTuple):
+    """With what segments are taken in."""
+
+    inbox: Inbox
+    lake: Lake
+    ledger: Ledger
+    workers: Workers
+    progress: Progress
+
+
+def take_in(segments: Sequence[Segment], tools: Tools, directory: Directory) -> tuple[list[Taken], list[tuple[Segment, Tripped]]]:
+    """Segments into lake and quarantine, then aside; and those of which nothing is taken in, since too much is broken, with what it is.
+
+    Of each, nothing is visible before all of it is written, its files are safe on disk before the ledger knows it, and it leaves the inbox
+    after that: a kill at any moment is put right by the next run, which writes the same files.
     """
-    tally = _Tally()
-    is_released = ledger.is_released(segment.segment_id)
-    with lake.replace(segment.segment_id) as writer:
-        for chunk in _chunks(lines):
-            tally.lines += len(chunk)
-            _take_chunk(segment, chunk, directory, writer, vault, tally)
-        counts = tally.counts()
-        verdicts = judge(counts, tally.held)
-        if verdicts and not is_released:
-            raise Tripped(verdicts)
-    ledger.record(segment, tally.lines, "", counts, tally.held)
-    return Taken(segment, tally.lines, counts, tally.reasons)
+    found: list[Taken] = []
+    tripped: list[tuple[Segment, Tripped]] = []
+    group: list[_Done] = []
+    tools.lake.discard()  # what a killed run left
+    try:
+        for done in tools.progress.over("segments", _done(segments, tools, directory), len(segments)):
+            verdicts = judge(done.taken.counts, done.held)
+            if verdicts and not tools.ledger.is_released(done.taken.segment.segment_id):
+                tripped.append((done.taken.segment, Tripped(verdicts)))
+                continue
+            group.append(done)
+            if len(group) >= GROUP_SEGMENTS or sum(each.taken.segment.size_bytes for each in group) >= GROUP_BYTES:
+                found += _settle(group, tools)
+                group = []
+        found += _settle(group, tools)
+    finally:
+        tools.lake.discard()
+    return found, tripped
 
 
-def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    chunk: list[Line] = []
-    size = 0
-    for line in lines:
-        chunk.append(line)
-        size += len(line.raw)
-        if len(chunk) >= CHUNK_LINES or size >= CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
+def _done(segments: Sequence[Segment], tools: Tools, directory: Directory) -> Iterator[_Done]:
+    """Segments as their last block is taken in."""
+    asked: deque[tuple[Segment, bool]] = deque()
+
+    def tasks() -> Iterator[Task]:
+        for segment in segments:
+            tools.lake.stage(segment.segment_id)
+            for part, (block, is_last) in enumerate(_until_last(_readable(segment, tools.inbox))):
+                asked.append((segment, is_last))
+                yield Task(segment.segment_id, part, block)
+
+    parts: list[Part] = []
+    for part in tools.workers.work(tasks(), directory, sum(each.size_bytes for each in segments)):
+        segment, is_last = asked.popleft()
+        parts.append(part)
+        if is_last:
+            if segment.path.name not in tools.inbox.passed_over():
+                yield _sum(segment, parts)
+            parts = []
 
 
-def _take_chunk(segment: Segment, chunk: list[Line], directory: Directory, writer: LakeWriter, vault: Vault, tally: _Tally) -> None:
-    items = [item for line in chunk for item in _items(line, directory)]
-    by_tenant: dict[str, list[_Item]] = defaultdict(list)
-    for item in items:
-        key = _key(item.what)
-        tally.received[key] += 1
-        by_tenant[key[0]].append(item)
-    rows: dict[type[Event], list[tuple[Any, ...]]] = defaultdict(list)
-    for tenant_id, of_tenant in sorted(by_tenant.items()):
-        keys, names = _keys(tenant_id, of_tenant, vault)
-        fragment_key = vault.tenant_key(tenant_id, "fragment")
-        for item in of_tenant:
-            what = _with_contacts(item.what, names)
-            key = _key(what)
-            if isinstance(what, Rejected):
-                tally.rejected[key] += 1
-                tally.reasons[what.reject.reason] += 1
-                tally.held.append(_held(segment, item, what, fragment_key))
-            else:
-                origin = Origin(item.received_at or what.event.occurred_at, segment.segment_id, item.line.raw)
-                rows[type(what.event)].append(row_of(what.event, origin, keys))
-                tally.accepted[key] += 1
-    for event_type in sorted(rows, key=lambda each: each.table):
-        writer.write(event_type, rows[event_type])
+def _readable(segment: Segment, inbox: Inbox) -> Iterator[Block]:
+    """Its blocks; one that cannot be read to its end, or was taken away since it was found, is passed over as a whole."""
+    try:
+        yield from inbox.blocks(segment)
+    except OSError as error:
+        inbox.pass_over(segment.path.name, error)
 
 
-def _items(line: Line, directory: Directory) -> Iterator[_Item]:
-    envelope = line.broken or read_line(line.raw)
-    if isinstance(envelope, Reject):
-        yield _Item(line, 1, None, Rejected("", "", envelope))
-        return
-    for number, what in enumerate(take(envelope, directory), start=1):
-        yield _Item(line, number, envelope.received_at, what)
+def _until_last(blocks: Iterable[Block]) -> Iterator[tuple[Block, bool]]:
+    """Each block, and whether it is the last; of nothing, one without a line."""
+    before: Block | None = None
+    for block in blocks:
+        if before is not None:
+            yield before, False
+        before = block
+    yield before or Block(1, b""), True
 
 
-def _key(what: Accepted | Rejected) -> tuple[str, str]:
-    if isinstance(what, Accepted):
-        return what.account.tenant_id, what.event.source
-    return what.tenant_id, what.source
+def _sum(segment: Segment, parts: Iterable[Part]) -> _Done:
+    counts: dict[tuple[str, str], Count] = {}
+    reasons: Counter[str] = Counter()
+    held: list[Held] = []
+    files: list[str] = []
+    lines = 0
+    for part in parts:
+        lines += part.line_count
+        reasons.update(part.reasons)
+        held += part.held
+        files += part.files
+        for each in part.counts:
+            key = (each.tenant_id, each.source)
+            so_far = counts.get(key, Count(*key, 0, 0, 0))
+            numbers = (before + more for before, more in zip(so_far[2:], each[2:], strict=True))
+            counts[key] = Count(*key, *numbers)
+    return _Done(Taken(segment, lines, [counts[key] for key in sorted(counts)], reasons), held, files)
 
 
-Names = dict[Point, Point | Reject]
-
-
-def _keys(tenant_id: str, items: list[_Item], vault: Vault) -> tuple[TenantKeys, Names]:
-    """Normalise each distinct contact once, and ask the vault once for all of them."""
-    names: Names = {}
-    for item in items:
-        if isinstance(item.what, Accepted):
-            for point in points_of(item.what.event):
-                if point not in names:
-                    names[point] = normalise(point, item.what.account.region)
-    good = {point for point in names.values() if isinstance(point, Point)}
-    found = vault.points(tenant_id, good) if good else {}
-    points: dict[Point, PointKey] = {written: found[name] for written, name in names.items() if isinstance(name, Point)}
-    return TenantKeys(tenant_id, vault.tenant_key(tenant_id, "ref"), vault.tenant_key(tenant_id, "fragment"), points), names
-
-
-def _with_contacts(what: Accepted | Rejected, names: Names) -> Accepted | Rejected:
-    if isinstance(what, Rejected):
-        return what
-    for point in points_of(what.event):
-        name = names[point]
-        if isinstance(name, Reject):
-            reject = Reject(name.reason, name.where, name.detail, what.event.account_id)
-            return Rejected(what.account.tenant_id, what.event.source, reject)
-    return what
-
-
-def _held(segment: Segment, item: _Item, what: Rejected, key: bytes) -> Held:
-    reject = what.reject
-    place = f"line {item.line.number}, {reject.where}"
-    # what an unsigned body calls its account may be anything: a megabyte, somebody's name, bytes that the state cannot hold
-    is_account = reject.account_id is not None and _ACCOUNT.fullmatch(reject.account_id) is not None
-    aad = f"{segment.segment_id}:{item.line.number}:{item.number}".encode()
-    return Held(
-        line=item.line.number,
-        item=item.number,
-        tenant_id=what.tenant_id,
-        source=what.source,
-        account_id=reject.account_id if is_account else None,
-        reason=reject.reason,
-        place=place,
-        detail=reject.detail,
-        received_at=item.received_at,
-        body_enc=seal(key, item.line.raw, aad),
-        key_id=f"fragment:{what.tenant_id}",
-    )
+def _settle(group: Sequence[_Done], tools: Tools) -> list[Taken]:
+    """Publish, write down, put aside, in this order."""
+    tools.lake.publish({done.taken.segment.segment_id: done.files for done in group})
+    for done in group:
+        taken = done.taken
+        tools.ledger.record(taken.segment, taken.line_count, "", taken.counts, done.held)
+        tools.inbox.settle(taken.segment)
+    return [done.taken for done in group]

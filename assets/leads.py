@@ -10,7 +10,8 @@ from datetime import datetime
 from core.identity import Resolution, resolve
 from core.identity_evidence import Strengths
 from core.identity_hints import Suggestion, Told, suggest, traits
-from core.ports import Identity, Lake, SealedName, Vault
+from core.identity_ports import Identity, SealedName
+from core.ports import Lake, Vault
 from core.sealing import unseal
 
 

@@ -55,11 +55,12 @@ class _Suites:
     def __init__(self) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "false"  # it reads this when imported, and would call home
         import great_expectations as gx
-        import pandas as pd
+        import pandas as pd  # type: ignore[import-untyped]
+        from great_expectations.data_context.types.base import ProgressBarsConfig
 
         self._gx, self._pd = gx, pd
         context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False}
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._source = context.data_sources.add_pandas("lake")
 
     def look(self, event_type: type[Event], arrived: Mapping[str, Any], earlier: list[int], now: datetime) -> list[str]:

@@ -6,16 +6,15 @@ Here belongs what of a line is new, and the order of writing. Not here: types th
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from assets.block import Place, held, items_of, refused
 from assets.fragments import decoded, opened
-from assets.intake import _held, _Item, _items, _with_contacts
 from assets.retrying import Again, Retried, Tools, counts_of, tables_of, write
-from core.events import Point, Reject, Unmodelled
+from core.events import Unmodelled
 from core.intake import Accepted, Rejected
 from core.points import normalise
-from core.ports import Count, Held, Line, Segment
+from core.ports import Count, Held, Line
 from core.quarantine import CANNOT_BE_REPLAYED, Choice, Outcome, Replay, Told, UnmodelledRow
 from core.rows import hash_of, hide, points_of
 
@@ -114,13 +113,13 @@ def _of_chunk(tools: Tools, lines: _Lines, chunk: list[Line]) -> tuple[list[Agai
     still: list[Held] = []
     events: list[tuple[Told, int, Again]] = []
     for line in chunk:
-        for item in _items(line, tools.directory):
-            what = _with_contacts(item.what, _names(item.what))
+        place, items = items_of(line, tools.directory)
+        for number, item in enumerate(items, start=1):
+            what = _refused(item) or item
             if isinstance(what, Rejected):
-                key = tools.vault.tenant_key(what.tenant_id, "fragment")
-                still.append(_held(Segment(lines.segment_id, Path(), 0), item, what, key))
+                still.append(held(lines.segment_id, place, number, what, tools.vault.tenant_key(what.tenant_id, "fragment")))
             else:
-                events.append(_told(tools, item, what))
+                events.append(_told(tools, place, what))
     known = _known(tools, lines, events)
     new = []
     for told, number, again in events:
@@ -131,17 +130,18 @@ def _of_chunk(tools: Tools, lines: _Lines, chunk: list[Line]) -> tuple[list[Agai
     return new, still
 
 
-def _names(what: Accepted | Rejected) -> dict[Point, Point | Reject]:
+def _refused(what: Accepted | Rejected) -> Rejected | None:
     if isinstance(what, Rejected):
-        return {}
-    return {point: normalise(point, what.account.region) for point in points_of(what.event)}
+        return what
+    names = {point: normalise(point, what.account.region) for point in points_of(what.event)}
+    return refused(what.event, what.account.tenant_id, names)
 
 
-def _told(tools: Tools, item: _Item, what: Accepted) -> tuple[Told, int, Again]:
+def _told(tools: Tools, place: Place, what: Accepted) -> tuple[Told, int, Again]:
     tenant_id = what.account.tenant_id
     ref_key = tools.vault.tenant_key(tenant_id, "ref")
-    told = Told(tenant_id, hash_of(ref_key, item.line.raw), what.event.table, hide(ref_key, what.event.event_id))
-    return told, item.line.number, Again(item.received_at or what.event.occurred_at, told.body_hash, what)
+    told = Told(tenant_id, hash_of(ref_key, place.line.raw), what.event.table, hide(ref_key, what.event.event_id))
+    return told, place.line.number, Again(place.received_at or what.event.occurred_at, told.body_hash, what)
 
 
 def _known(tools: Tools, lines: _Lines, events: Sequence[tuple[Told, int, Again]]) -> Counter[tuple[int, Told]]:

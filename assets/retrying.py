@@ -9,15 +9,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from assets.intake import _Item, _keys
-from core.columns import LAKE_COLUMNS
+from assets.block import Keyring
 from core.events import Event
 from core.intake import Accepted, Directory
-from core.ports import Count, Lake, LakeWriter, Line, Vault
+from core.ports import Count, Lake, LakeWriter, Vault
 from core.quarantine import LakeRows, Quarantine
-from core.rows import Origin, row_of
-
-_HASH_AT = [column.name for column in LAKE_COLUMNS].index("body_hash")
+from core.rows import Origin, PointKey, columns_of, micros, points_of
 
 
 class Tools(NamedTuple):
@@ -52,14 +49,17 @@ def write(writer: LakeWriter, segment_id: str, found: Iterable[Again], vault: Va
     of_tenant: dict[str, list[Again]] = defaultdict(list)
     for each in found:
         of_tenant[each.accepted.account.tenant_id].append(each)
-    rows: dict[type[Event], list[tuple[object, ...]]] = defaultdict(list)
+    keyring = Keyring(vault)
     for tenant_id, own in sorted(of_tenant.items()):
-        keys, _ = _keys(tenant_id, [_Item(Line(0, b""), 1, each.received_at, each.accepted) for each in own], vault)
+        named = {point for each in own for point in points_of(each.accepted.event)}
+        points = keyring.of(tenant_id, own[0].accepted.account.region, named)
+        keys = keyring.tenant(tenant_id, {point: key for point, key in points.items() if isinstance(key, PointKey)})
+        by_type: dict[type[Event], list[Again]] = defaultdict(list)
         for each in own:
-            row = row_of(each.accepted.event, Origin(each.received_at, segment_id, b""), keys)
-            rows[type(each.accepted.event)].append((*row[:_HASH_AT], each.body_hash, *row[_HASH_AT + 1 :]))
-    for event_type in sorted(rows, key=lambda each: each.table):
-        writer.write(event_type, rows[event_type])
+            by_type[type(each.accepted.event)].append(each)
+        for event_type, of_type in by_type.items():
+            origins = [Origin(micros(each.received_at), each.body_hash) for each in of_type]
+            writer.add(event_type, columns_of(event_type, [each.accepted.event for each in of_type], origins, segment_id, keys))
 
 
 def counts_of(found: Iterable[Again]) -> Sequence[Count]:

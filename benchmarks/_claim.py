@@ -27,20 +27,22 @@ class Claim:
     target: float
     size: str
     is_floor: bool = False
+    peak_rss_mb: int | None = None
+    """Of what is measured, where that is not simply this process and its largest child."""
 
     def report(self) -> str:
         """One JSON object."""
         ratio = self.value / self.reference_value
         rows = asdict(self)
         rows.pop("is_floor")
-        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         rows |= {
             "value": round(self.value, 3),
             "reference_value": round(self.reference_value, 3),
             "ratio": round(ratio, 3),
             "holds": ratio >= self.target if self.is_floor else ratio <= self.target,
             "cores": os.cpu_count(),
-            "peak_rss_mb": round(max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024),
+            "peak_rss_mb": round(largest / 1024) if self.peak_rss_mb is None else self.peak_rss_mb,
         }
         return json.dumps(rows)
 

@@ -1,7 +1,7 @@
 """What evidence is worth, and what people decided on it.
 
 Here belong the dated strengths of evidence, the ids of links, and which decision stands. Not here: who held a point
-(`core.identity_holders`), how links become leads (`core.identity`), where decisions are kept (`core.ports.Identity`).
+(`core.identity_holders`), how links become leads (`core.identity`), where decisions are kept (`core.identity_ports.Identity`).
 """
 
 from collections.abc import Iterable
@@ -65,7 +65,7 @@ class Strengths:
 
 
 class Decision(NamedTuple):
-    """What a person decided on one link. `number` rises with every decision; who and why is kept beside (`core.ports.Identity`).
+    """What a person decided on one link. `number` rises with every decision; who and why is kept beside (`core.identity_ports.Identity`).
 
     `one_id` and `other_id` are the lead ids that the two holders have alone; of a change of number, its two points.
     """

@@ -6,7 +6,7 @@ vault).
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException
@@ -15,6 +15,7 @@ from core.events import Point, Reject
 
 # Shorter than E.164 allows a country to go are service codes; WhatsApp numbers are 8 to 15 digits.
 _INTERNATIONAL_DIGITS = re.compile(r"[1-9][0-9]{7,14}")
+_PLUS_DIGITS = re.compile(r"\+[1-9][0-9]{7,14}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _LONGEST = 320  # an address of 64 + @ + 255 characters
 
@@ -40,7 +41,7 @@ def normalise(point: Point, default_region: str) -> Point | Reject:
     if not text or len(text) > _LONGEST:
         return Reject("bad_contact", "$", f"a {point.kind} of {len(text)} characters")
     if point.kind == "phone":
-        number = _e164(text, default_region)
+        number = text if _is_e164(text) else _e164(text, default_region)
         if number is None:
             return Reject("bad_contact", "$", f"a phone of {len(text)} characters that is no number, with or without country code")
         return Point("phone", number)
@@ -50,6 +51,31 @@ def normalise(point: Point, default_region: str) -> Point | Reject:
             return Reject("bad_contact", "$", f"an e-mail address of {len(text)} characters that is not name@domain")
         return Point("email", address)
     return Point(point.kind, text)
+
+
+def _is_e164(text: str) -> bool:
+    """Whether it surely is the normal form already, as all numbers are that WhatsApp tells: 1 µs, where parsing takes 15 µs.
+
+    A country code, and a rest that does not begin with what people dial before a number at home.
+    """
+    if not _PLUS_DIGITS.fullmatch(text):
+        return False
+    for end in (2, 3, 4):
+        trunk = _trunk(int(text[1:end]))
+        if trunk is not None:
+            return trunk.match(text, end) is None
+    return False
+
+
+@cache
+def _trunk(country_code: int) -> re.Pattern[str] | None:
+    """What may be dialled before a number at home in this country, zeros always; None where there is no such country."""
+    region = phonenumbers.region_code_for_country_code(country_code)
+    if region == phonenumbers.UNKNOWN_REGION:
+        return None
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(country_code, region)
+    prefix = metadata.national_prefix_for_parsing if metadata is not None else None
+    return re.compile(f"0|(?:{prefix})" if prefix else "0")
 
 
 def _e164(text: str, default_region: str) -> str | None:

@@ -9,13 +9,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from msgspec import Struct
+
 from core.actions import Action, Delivery, Outcome, Standing
 from core.events import Event, Point, Reject
 from core.holding import SegmentsAside, SegmentsHeld
-from core.identity_evidence import Decision, Strength
 from core.identity_holders import Link, Sighting
+from core.identity_ports import Leads, SealedName
 from core.intake import Directory
-from core.reference import LeadAlias, LeadLink, LeadPoint
 from core.rows import PointKey
 
 T = TypeVar("T")
@@ -37,12 +38,28 @@ class Progress(Protocol):
         ...
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True, gc=False, array_like=True):
     """One line of a segment: its number from 1, its bytes, and why they cannot be read, where they cannot."""
 
     number: int
     raw: bytes
     broken: Reject | None = None
+
+
+class Block(NamedTuple):
+    """Whole lines of a segment: the number of the first, their bytes, and after them at most one that cannot be read."""
+
+    first: int
+    data: bytes
+    broken: Line | None = None
+
+    def lines(self) -> Iterator[Line]:
+        """Lines without their newline; empty ones are passed over but counted."""
+        for number, raw in enumerate(self.data.split(b"\n"), start=self.first):
+            if raw and not raw.isspace():
+                yield Line(number, raw.rstrip(b"\r"))
+        if self.broken is not None:
+            yield self.broken
 
 
 class Segment(NamedTuple):
@@ -61,11 +78,23 @@ class Inbox(SegmentsAside, Protocol):
         ...
 
     def pending(self) -> list[Segment]:
-        """Closed segments that are not yet taken in, oldest name first."""
+        """Closed segments that are not yet taken in and can be read, oldest name first."""
+        ...
+
+    def passed_over(self) -> Mapping[str, str]:
+        """Names of segments that could not be read since `pending` was called last, each with the reason."""
+        ...
+
+    def pass_over(self, name: str, error: OSError) -> None:
+        """Note that a segment could not be read."""
         ...
 
     def lines(self, segment: Segment) -> Iterator[Line]:
         """Its lines, unpacked; a damaged archive ends with one Line that says why."""
+        ...
+
+    def blocks(self, segment: Segment) -> Iterator[Block]:
+        """The same lines in blocks, cut by what the segment holds and nothing else."""
         ...
 
     def settle(self, segment: Segment) -> None:
@@ -84,21 +113,27 @@ class Merge(NamedTuple):
     rows: int
 
 
-class SealedName(NamedTuple):
-    """A name of a contact as the lake keeps it: sealed under the point's key, for the event and its column."""
-
-    tenant_id: str
-    point_id: str
-    event_id: str
-    name_enc: bytes
-    told_at: datetime
-
-
 class Lake(Protocol):
     """Canonical events as Parquet, by table and UTC event date."""
 
     def replace(self, segment_id: str) -> AbstractContextManager["LakeWriter"]:
-        """Write all files of a segment; they appear together when the block ends well, in place of any earlier ones."""
+        """Write all files of a small segment at once; they appear when the block ends well, in place of any earlier ones."""
+        ...
+
+    def stage(self, segment_id: str) -> None:
+        """Make room for the files of a segment, aside and empty; several processes may `write` there then."""
+        ...
+
+    def part(self, segment_id: str, part: int) -> "LakeWriter":
+        """Where one block of it is written aside."""
+        ...
+
+    def publish(self, staged: Mapping[str, Collection[str]]) -> None:
+        """Make the files of each segment appear together, durably, in place of any earlier ones."""
+        ...
+
+    def discard(self) -> None:
+        """Drop all that is aside."""
         ...
 
     def prepare(self) -> None:
@@ -139,10 +174,14 @@ class Lake(Protocol):
 
 
 class LakeWriter(Protocol):
-    """An open segment of the lake."""
+    """One part of a segment, aside."""
 
-    def write(self, event_type: type[Event], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Append rows in the order of `core.columns.columns(event_type)`."""
+    def add(self, event_type: type[Event], values: Mapping[str, Sequence[Any]]) -> None:
+        """Append columns as `core.rows.columns_of` gives them."""
+        ...
+
+    def close(self) -> list[str]:
+        """Write all of it, and say which files that made."""
         ...
 
 
@@ -174,6 +213,32 @@ class Count(NamedTuple):
     accepted: int
     rejected: int
     replayed: int = 0
+
+
+class Task(NamedTuple):
+    """One block to take in, the `part`th of its segment, from 0."""
+
+    segment_id: str
+    part: int
+    block: Block
+
+
+class Part(NamedTuple):
+    """What a block came to: its lines that were not empty, counts, rejects by reason, rejected items, and files aside in the lake."""
+
+    line_count: int
+    counts: list[Count]
+    reasons: dict[str, int]
+    held: list[Held]
+    files: list[str]
+
+
+class Workers(Protocol):
+    """Who takes blocks in: this process or several beside it. However many they are, they write the same files."""
+
+    def work(self, tasks: Iterable[Task], directory: Directory, size_bytes: int) -> Iterator[Part]:
+        """What each task came to, in their order; `size_bytes` of segments is about how much there is to do."""
+        ...
 
 
 class Ledger(SegmentsHeld, Protocol):
@@ -221,26 +286,6 @@ class Vault(Protocol):
 
     def tenant_key(self, tenant_id: str, purpose: str) -> bytes:
         """A key of the tenant's own (`ref`, `fragment`); tenant '' is the platform."""
-        ...
-
-
-class Leads(NamedTuple):
-    """What identity resolution tells the warehouse."""
-
-    points: Sequence[LeadPoint] = ()
-    aliases: Sequence[LeadAlias] = ()
-    links: Sequence[LeadLink] = ()
-
-
-class Identity(Protocol):
-    """What evidence on identity is worth, and what people decided on it."""
-
-    def strengths(self) -> Sequence[Strength]:
-        """The dated rows of every kind of evidence."""
-        ...
-
-    def decisions(self, as_of: datetime) -> Sequence[Decision]:
-        """Every decision of every tenant up to a moment, in the order in which they were made."""
         ...
 
 

@@ -1,18 +1,21 @@
-"""From canonical events to lake rows: contacts become surrogates, vendor ids keyed hashes, personal text ciphertext.
+"""From canonical events to lake columns: contacts become surrogates, vendor ids keyed hashes, personal text ciphertext.
 
-Here belongs the last step before storage, by the marks of `core.events`; after it nothing personal is in the clear. Not here: where keys
-come from (`core.ports.Vault`), files.
+Here belongs the last step before storage, by the marks of `core.events`; after it nothing personal is in the clear. By column and not by
+row: a third of the time. Not here: where keys come from (`core.ports.Vault`), files.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from core.columns import LAKE_COLUMNS, Column, columns
 from core.events import SCHEMA_VERSION, Event, Point
-from core.sealing import seal
+from core.sealing import Sealer
 
 _REF_BYTES = 16  # 128 bits: a collision among 10^9 ids of a tenant has a chance of 10^-21
 
@@ -36,81 +39,142 @@ class TenantKeys(NamedTuple):
     points: Mapping[Point, PointKey]
 
 
-class Origin(NamedTuple):
-    """Where a row came from."""
+class Origin(Struct, frozen=True, gc=False):
+    """Where a row came from: the moment of receipt in microseconds since 1970, and `hash_of` its line."""
 
-    received_at: datetime
-    segment_id: str
-    body: bytes
+    received_at: int
+    body_hash: str
 
 
 def hide(ref_key: bytes, reference: str) -> str:
     """A vendor's id as the lake keeps it: a keyed hash, equal for equal ids of one tenant, worth nothing without the key."""
-    return hashlib.blake2b(reference.encode(), key=ref_key, digest_size=_REF_BYTES).hexdigest()
+    return hash_of(ref_key, reference.encode())
 
 
-def hash_of(ref_key: bytes, body: bytes) -> str:
+def hash_of(ref_key: bytes, line: bytes) -> str:
     """Bytes of a line as the lake tells them apart: a keyed hash, like that of a vendor's id."""
-    return hashlib.blake2b(body, key=ref_key, digest_size=_REF_BYTES).hexdigest()
+    found = _keyed(ref_key).copy()  # 0.5 µs for a short text, a new one 0.7 µs
+    found.update(line)
+    return found.hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _keyed(ref_key: bytes) -> "hashlib.blake2b":
+    return hashlib.blake2b(key=ref_key, digest_size=_REF_BYTES)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, as storage keeps a time. Exact: a float holds whole numbers up to 2^53, which is the year 2255 here.
+
+    >>> from datetime import UTC
+    >>> micros(datetime(2026, 3, 1, 8, 0, 0, 1, tzinfo=UTC))
+    1772352000000001
+    """
+    return round(moment.timestamp() * 1e6)
 
 
 def points_of(event: Event) -> list[Point]:
     """Every contact that the event names."""
-    return [point for name in _point_fields(type(event)) if (point := getattr(event, name)) is not None]
-
-
-def row_of(event: Event, origin: Origin, keys: TenantKeys) -> tuple[Any, ...]:
-    """One row, in the order of `columns(type(event))`."""
-    head = (keys.tenant_id, origin.received_at, SCHEMA_VERSION, origin.segment_id, hash_of(keys.ref_key, origin.body))
-    return head + tuple(keep(event, keys) for keep in _keepers(type(event)))
+    return [point for name in point_fields(type(event)) if (point := getattr(event, name)) is not None]
 
 
 @cache
-def _point_fields(event_type: type[Event]) -> tuple[str, ...]:
+def point_fields(event_type: type[Event]) -> tuple[str, ...]:
+    """Names of the fields that may name a contact."""
     return tuple(column.field for column in columns(event_type) if column.role == "point")
 
 
+def columns_of(
+    event_type: type[Event], events: Sequence[Event], origins: Sequence[Origin], segment_id: str, keys: TenantKeys
+) -> dict[str, list[Any]]:
+    """Columns by name, each with a value an event; times are microseconds since 1970.
+
+    Args:
+        event_type: the table.
+        events: of this type, all of one tenant.
+        origins: of each event.
+        segment_id: the segment that all of them came in.
+        keys: of that tenant.
+    """
+    size = len(events)
+    head = (
+        [keys.tenant_id] * size,
+        [each.received_at for each in origins],
+        [SCHEMA_VERSION] * size,
+        [segment_id] * size,
+        [each.body_hash for each in origins],
+    )
+    batch = _Batch(events, keys)
+    names = (column.name for column in columns(event_type))
+    return dict(zip(names, (*head, *(keep(batch) for keep in _keepers(event_type))), strict=True))
+
+
+class _Batch:
+    """Events of one type and tenant, with what several columns of them need."""
+
+    def __init__(self, events: Sequence[Event], keys: TenantKeys) -> None:
+        self.events = events
+        self.keys = keys
+        self.ids = [event.event_id for event in events]
+        hidden, keyed = [], _keyed(keys.ref_key).copy  # as `hide`, without its calls: 0.3 µs less an event
+        for each in self.ids:
+            found = keyed()
+            found.update(each.encode())
+            hidden.append(found.hexdigest())
+        self.hidden_ids = hidden
+
+
 @cache
-def _keepers(event_type: type[Event]) -> tuple[Callable[[Any, TenantKeys], Any], ...]:
+def _keepers(event_type: type[Event]) -> tuple[Callable[[_Batch], list[Any]], ...]:
     return tuple(_keeper(column) for column in columns(event_type)[len(LAKE_COLUMNS) :])
 
 
-def _keeper(column: Column) -> Callable[[Any, TenantKeys], Any]:
-    name = column.field
+def _keeper(column: Column) -> Callable[[_Batch], list[Any]]:
+    field = attrgetter(column.field)
     if column.role == "ref":
 
-        def ref(event: Any, keys: TenantKeys) -> str | None:
-            value = getattr(event, name)
-            return None if value is None else hide(keys.ref_key, value)
+        def refs(batch: _Batch) -> list[str | None]:
+            key = batch.keys.ref_key
+            known = zip(map(field, batch.events), batch.ids, batch.hidden_ids, strict=True)
+            return [hidden if value is own else (None if value is None else hide(key, value)) for value, own, hidden in known]
 
-        return ref
+        return refs
     if column.role == "point":
 
-        def point(event: Any, keys: TenantKeys) -> str | None:
-            value = getattr(event, name)
-            return None if value is None else keys.points[value].point_id
+        def points(batch: _Batch) -> list[str | None]:
+            found = batch.keys.points
+            return [None if value is None else found[value].point_id for value in map(field, batch.events)]
 
-        return point
+        return points
     if column.role in {"personal", "sealed"}:
         is_contact_needed = column.role == "personal"  # its Struct has always one: nothing personal may fall under the tenant's key
 
-        def personal(event: Any, keys: TenantKeys) -> bytes | None:
-            value = getattr(event, name)
-            if value is None:
-                return None
-            aad = f"{hide(keys.ref_key, event.event_id)}:{column.name}".encode()
-            is_somebodys = is_contact_needed or event.contact is not None
-            return seal(keys.points[event.contact].key if is_somebodys else keys.fragment_key, value.encode(), aad)
+        def sealed(batch: _Batch) -> list[bytes | None]:
+            found = batch.keys.points
+            values: list[bytes | None] = []
+            for event, hidden in zip(batch.events, batch.hidden_ids, strict=True):
+                value = field(event)
+                if value is None:
+                    values.append(None)
+                    continue
+                contact = event.contact  # type: ignore[attr-defined]  # every Struct with such a field has one
+                key = found[contact].key if is_contact_needed or contact is not None else batch.keys.fragment_key
+                values.append(_sealer(key).seal(value.encode(), f"{hidden}:{column.name}".encode()))
+            return values
 
-        return personal
+        return sealed
+    if column.type == "time":
 
-    def plain(event: Any, keys: TenantKeys) -> Any:
-        return getattr(event, name)
+        def times(batch: _Batch) -> list[int | None]:
+            return [None if value is None else micros(value) for value in map(field, batch.events)]
+
+        return times
+
+    def plain(batch: _Batch) -> list[Any]:
+        return list(map(field, batch.events))
 
     return plain
 
 
-def transpose(event_type: type[Event], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    """Rows as columns by name."""
-    names = [column.name for column in columns(event_type)]
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+_sealer = lru_cache(maxsize=20_000)(Sealer)
+"""1.5 µs each; a contact's name and text need the same one. Of 20,000, 30 MB."""

@@ -13,7 +13,7 @@ import typer
 from assets import maintenance
 from core.events import EVENT_TYPES
 from core.ports import Progress
-from orchestration.resources.clients import exclusive
+from orchestration.resources.clients import alone
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.lake_files import LakeError, LakeFiles
@@ -72,7 +72,7 @@ def compact(settings: Settings, min_files: int, progress: Progress, *, as_json: 
         raise LakeError(_nothing(settings))
     lake = FolderLake(settings.lake, settings.lake_file_mb << 20)
     warehouse = warehouse_of(settings, "")  # what is asked of it here needs no connection
-    with exclusive(settings.home / "run.lock", lambda: typer.echo("waiting for the run that is on its way", err=True)):
+    with alone(settings.home):
         done = maintenance.compact(lake, warehouse, progress, min_files)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())

@@ -17,7 +17,7 @@ from assets.replay import replay
 from assets.retention import remove_old
 from assets.retrying import Tools
 from core.quarantine import Choice, QuarantineError
-from orchestration.resources.clients import exclusive
+from orchestration.resources.clients import alone
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.progress import TerminalProgress
@@ -66,7 +66,7 @@ def replayed(settings: Settings, wanted: Wanted, *, quiet: bool) -> dict[str, An
     """Try again, segment by segment; what a killed attempt left is ended first."""
     _refuse_unclear(wanted)
     progress = TerminalProgress(quiet=quiet)
-    with open_platform(settings, None, progress) as platform, exclusive(settings.home / "run.lock"):
+    with open_platform(settings, None, progress) as platform, alone(settings.home):
         _refuse_missing(platform, wanted.choice)
         platform.lake.prepare()
         tools = Tools(platform.quarantine, platform.lake, platform.lake_rows, platform.vault, platform.ledger.directory())
@@ -110,7 +110,7 @@ def _refuse_missing(platform: Platform, choice: Choice) -> None:
 
 def released(settings: Settings, segment: str) -> dict[str, Any]:
     """Let one in, and make it pending."""
-    with open_platform(settings) as platform, exclusive(settings.home / "run.lock"):
+    with open_platform(settings) as platform, alone(settings.home):
         found = platform.ledger.release(segment)
         if found is None:
             raise QuarantineError(f"no held segment's id begins with {segment!r}, or several do: `flexoraa quarantine list` shows them")
@@ -121,7 +121,7 @@ def released(settings: Settings, segment: str) -> dict[str, Any]:
 def expired(settings: Settings, as_of: datetime | None) -> dict[str, Any]:
     """Remove what was kept long enough."""
     clock = None if as_of is None else FixedClock(as_of)
-    with open_platform(settings, clock) as platform, exclusive(settings.home / "run.lock"):
+    with open_platform(settings, clock) as platform, alone(settings.home):
         return remove_old(platform.quarantine, platform.inbox, platform.ledger, platform.clock.now())
 
 

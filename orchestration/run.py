@@ -30,6 +30,7 @@ class Summary(Struct, kw_only=True):
     segments: int
     segments_repeated: int
     lines: int
+    passed_over: dict[str, str]
     conservation: dict[str, dict[str, int]]
     rejected_in_this_run: dict[str, int]
     quarantine: dict[str, int]
@@ -44,7 +45,7 @@ class Summary(Struct, kw_only=True):
     run_ids: list[str] = field(default_factory=list)
 
     def exit_code(self) -> int:
-        """0: done. 1: failed. 3: done, but something is in quarantine or a check warned."""
+        """0: done. 1: failed. 3: done, but something is in quarantine, could not be read, or a check warned."""
         return {"ok": 0, "failed": 1, "attention": 3}[self.status]
 
     def json(self) -> str:
@@ -72,7 +73,7 @@ def run_everything(platform: Platform) -> Summary:
             if not result.success or not platform.inbox.names():
                 break
     held = [each._asdict() for each in platform.ledger.held()]
-    is_attention = totals.rejected or held or totals.checks_failed or platform.inbox.names()
+    is_attention = totals.rejected or totals.passed_over or held or totals.checks_failed or platform.inbox.names()
     status = "failed" if totals.errors else ("attention" if is_attention else "ok")
     return Summary(
         status=status,
@@ -81,6 +82,7 @@ def run_everything(platform: Platform) -> Summary:
         segments=totals.numbers.get("segments", 0),
         segments_repeated=totals.numbers.get("segments_repeated", 0),
         lines=totals.numbers.get("lines", 0),
+        passed_over=totals.passed_over,
         conservation={} if totals.errors else platform.warehouse.conservation(platform.ledger.counts()),
         rejected_in_this_run=dict(sorted(totals.rejected.items())),
         quarantine=platform.quarantine.states(),
@@ -102,6 +104,7 @@ class _Totals:
     def __init__(self) -> None:
         self.run_ids: list[str] = []
         self.numbers: dict[str, int] = {}
+        self.passed_over: dict[str, str] = {}
         self.rejected: dict[str, int] = {}
         self.actions: dict[str, int] = {}
         self.checks_passed = 0
@@ -133,6 +136,7 @@ class _Totals:
             case ["lake", "messages"]:  # every lake table carries the counts of the whole intake
                 for name in ("segments", "segments_repeated", "lines"):
                     self.numbers[name] = self.numbers.get(name, 0) + metadata[name]
+                self.passed_over = metadata["passed_over"]  # of the last round: what could be read then is no news
                 for reason, count in metadata["rejected_by_reason"].items():
                     self.rejected[reason] = self.rejected.get(reason, 0) + count
             case ["ops", "deliveries"]:

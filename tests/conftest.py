@@ -1,5 +1,7 @@
 """What the whole suite shares: the options for sizes that take minutes, and for the engine of the dbt suite."""
 
+import gc
+
 import pytest
 
 
@@ -21,3 +23,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("spark"):
                 item.add_marker(pytest.mark.skip(reason="needs pyspark and Java 17: run with --engine spark, as make engines does"))
+
+
+def pytest_unconfigure() -> None:
+    """Let go of what hypothesis put into `gc.callbacks`, which outlives the last collection, and with it all that the tests imported.
+
+    DuckDB's binding then reports its own types as leaked, forty lines after a run that passed.
+    """
+    gc.callbacks.clear()

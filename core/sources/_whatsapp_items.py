@@ -27,7 +27,9 @@ class _Pricing(Struct):
     category: str | None = None
 
 
-class _Status(Struct):
+class Status(Struct):
+    """One delivery status."""
+
     id: str
     status: str
     timestamp: str | Int
@@ -85,7 +87,7 @@ class _Group(_Participant):
     removed_participants: list[_Participant] = field(default_factory=list)
 
 
-_STATUS = msgspec.json.Decoder(_Status)
+_STATUS = msgspec.json.Decoder(Status)
 _PREFERENCE = msgspec.json.Decoder(_Preference)
 _USER_ID_UPDATE = msgspec.json.Decoder(_UserIdUpdate)
 _GROUP = msgspec.json.Decoder(_Group)
@@ -97,13 +99,24 @@ def message(scope: Scope, raw: Raw, place: str) -> Told:
     if isinstance(item, Reject):
         yield within(item, place)
         return
-    profile = scope.profile(item.sender, item.from_user_id)
-    wa_id = item.sender or (profile.wa_id if profile else None)
-    user_id = item.from_user_id or (profile.user_id if profile else None)
     if item.type == "system":
+        wa_id, user_id, _ = _sender(scope, item)
         yield _system(scope, item, place, point(wa_id, user_id))
         return
-    yield from _message(scope, item, place, wa_id, user_id, profile, is_echo=False)
+    yield from told_by_message(scope, item, place)
+
+
+def told_by_message(scope: Scope, item: Item, place: str) -> list[Event | Reject]:
+    """What one inbound message says that is not of the system."""
+    wa_id, user_id, profile = _sender(scope, item)
+    return _message(scope, item, place, wa_id, user_id, profile, is_echo=False)
+
+
+def _sender(scope: Scope, item: Item) -> tuple[str | None, str | None, Profile | None]:
+    """Phone, user id and profile of whoever wrote it, as far as they are told."""
+    profile = scope.profile(item.sender, item.from_user_id)
+    wa_id = item.sender or (profile.wa_id if profile else None)
+    return wa_id, item.from_user_id or (profile.user_id if profile else None), profile
 
 
 def echo(scope: Scope, raw: Raw, place: str) -> Told:
@@ -122,35 +135,46 @@ def echo(scope: Scope, raw: Raw, place: str) -> Told:
 
 def _message(
     scope: Scope, item: Item, place: str, wa_id: str | None, user_id: str | None, profile: Profile | None, *, is_echo: bool
-) -> Told:
+) -> list[Event | Reject]:
     occurred_at, contact = told_at(scope, item.timestamp, place), point(wa_id, user_id)
     if isinstance(occurred_at, Reject):
-        yield occurred_at
-        return
+        return [occurred_at]
     if contact is None:
-        yield nobody(scope, place)
-        return
-    about = item.about()
-    yield Message(
-        source="whatsapp",
-        account_id=scope.account_id,
-        event_id=f"whatsapp:{item.id}",
-        occurred_at=occurred_at,
-        message_id=f"whatsapp:{item.id}",
-        channel="whatsapp",
-        channel_account_id=scope.account_id,
-        contact=contact,
-        direction="outbound" if is_echo else "inbound",
-        author_type="human" if is_echo else "lead",
-        message_type=item.kind(),
-        text=item.words(),
-        reply_to_message_id=f"whatsapp:{about}" if about else None,
-        referral_id=identifier(item.referral.source_id) if item.referral else None,
-    )
-    yield from linked(scope, f"{item.id}:linked", occurred_at, wa_id, user_id)
-    name = profile.profile.name if profile and profile.profile else None
-    if name:
-        yield ContactEvent(**common(scope, f"{item.id}:named", occurred_at), kind="profile_named", contact=contact, name=name)
+        return [nobody(scope, place)]
+    about, message_id = item.about(), f"whatsapp:{item.id}"
+    told: list[Event | Reject] = [
+        Message(
+            source="whatsapp",
+            account_id=scope.account_id,
+            event_id=message_id,
+            occurred_at=occurred_at,
+            message_id=message_id,
+            channel="whatsapp",
+            channel_account_id=scope.account_id,
+            contact=contact,
+            direction="outbound" if is_echo else "inbound",
+            author_type="human" if is_echo else "lead",
+            message_type=item.kind(),
+            text=item.words(),
+            reply_to_message_id=f"whatsapp:{about}" if about else None,
+            referral_id=identifier(item.referral.source_id) if item.referral else None,
+        )
+    ]
+    if wa_id and user_id:
+        told += linked(scope, f"{item.id}:linked", occurred_at, wa_id, user_id)
+    if profile and profile.profile and profile.profile.name:
+        told.append(
+            ContactEvent(
+                source="whatsapp",
+                account_id=scope.account_id,
+                event_id=f"{message_id}:named",
+                occurred_at=occurred_at,
+                kind="profile_named",
+                contact=contact,
+                name=profile.profile.name,
+            )
+        )
+    return told
 
 
 def _system(scope: Scope, item: Item, place: str, contact: Point | None) -> Event | Reject | Unknown:
@@ -173,15 +197,16 @@ def _system(scope: Scope, item: Item, place: str, contact: Point | None) -> Even
 def status(scope: Scope, raw: Raw, place: str) -> Told:
     """One delivery status of a message of ours."""
     item = decode_json(_STATUS, raw, scope.account_id)
-    if isinstance(item, Reject):
-        yield within(item, place)
-        return
+    yield within(item, place) if isinstance(item, Reject) else told_by_status(scope, item, place)
+
+
+def told_by_status(scope: Scope, item: Status, place: str) -> MessageStatus | Reject:
+    """What one status says."""
     occurred_at = told_at(scope, item.timestamp, place)
     if isinstance(occurred_at, Reject):
-        yield occurred_at
-        return
+        return occurred_at
     error = next((each.code for each in item.errors or () if each.code is not None), None)
-    yield MessageStatus(
+    return MessageStatus(
         source="whatsapp",
         account_id=scope.account_id,
         event_id=f"whatsapp:{item.id}:{item.key()}",

@@ -34,7 +34,7 @@ class Profile(Struct):
     profile: _Name | None = None
 
 
-class Scope(NamedTuple):
+class Scope(Struct, frozen=True, gc=False):
     """What surrounds an item: our account there, the contacts and the field of the change, and our number in digits."""
 
     account_id: str

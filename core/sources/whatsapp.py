@@ -6,6 +6,8 @@ Here belongs the vendor's envelope: entries, changes, and which list of a change
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -13,7 +15,8 @@ from msgspec import Raw, Struct, field
 from core.events import UNTOLD, AccountEvent, Event, Point, Reject, Unmodelled
 from core.sources._common import Id, Int, code, decode_json, digest, fragment, meta_signature_holds, moment, within
 from core.sources._whatsapp_account import ACCOUNT_FIELDS, account_event
-from core.sources._whatsapp_items import ITEM_LISTS
+from core.sources._whatsapp_items import ITEM_LISTS, Status, told_by_message, told_by_status
+from core.sources._whatsapp_messages import Item
 from core.sources._whatsapp_scope import Entry, Profile, Scope, Unknown
 
 
@@ -30,11 +33,8 @@ class _Error(Struct):
     code: Int | None = None
 
 
-class _Value(Struct):
+class _AroundItems(Struct):
     metadata: _Metadata
-    contacts: list[Raw] | None = None
-    messages: list[Raw] | None = None
-    statuses: list[Raw] | None = None
     calls: list[Raw] | None = None
     message_echoes: list[Raw] | None = None
     user_preferences: list[Raw] | None = None
@@ -45,19 +45,56 @@ class _Value(Struct):
     errors: list[_Error] | None = None
 
 
+class _Value(_AroundItems):
+    contacts: list[Raw] | None = None
+    messages: list[Raw] | None = None
+    statuses: list[Raw] | None = None
+
+
 class _Change(Struct):
     value: Raw
     field: str
 
 
-class _Entry(Struct):
+class _AroundChanges(Struct, kw_only=True):
     id: str
-    changes: list[_Change]
     time: Id | None = None
+
+
+class _Entry(_AroundChanges, kw_only=True):
+    changes: list[_Change]
 
 
 class _Body(Struct):
     entry: list[_Entry]
+
+
+class _PlainValue(_AroundItems):
+    contacts: list[Profile] | None = None
+    messages: list[Item] | None = None
+    statuses: list[Status] | None = None
+
+
+class _PlainChange(Struct):
+    value: _PlainValue
+    field: Literal["messages"]
+
+
+class _PlainEntry(_AroundChanges, kw_only=True):
+    changes: list[_PlainChange]
+
+
+class _PlainBody(Struct):
+    """A body of messages and statuses of which nothing is broken or new, at once: nearly all bodies are such."""
+
+    entry: list[_PlainEntry]
+
+
+class _Plain(NamedTuple):
+    """Such a body and the accounts that it names."""
+
+    body: _PlainBody
+    accounts: list[str]
 
 
 class _PeekChange(Struct):
@@ -73,6 +110,7 @@ class _Peek(Struct):
     entry: list[_PeekEntry] = field(default_factory=list)
 
 
+_PLAIN = msgspec.json.Decoder(_PlainBody)
 _PEEK = msgspec.json.Decoder(_Peek)
 _BODY = msgspec.json.Decoder(_Body)
 _HEAD = msgspec.json.Decoder(_Head)
@@ -84,6 +122,9 @@ _KEYS = msgspec.json.Decoder(dict[str, Raw])
 def accounts(raw: bytes) -> list[str]:
     """Phone-number ids and WABA ids, the number before the WABA that it is of."""
     found: dict[str, None] = {}
+    plain = _plain(raw)
+    if plain is not None:
+        return plain.accounts
     for entry in _PEEK.decode(raw).entry:
         for change in entry.changes:
             number = change.value and change.value.metadata and change.value.metadata.phone_number_id
@@ -94,6 +135,31 @@ def accounts(raw: bytes) -> list[str]:
     return list(found)
 
 
+@lru_cache(maxsize=1)
+def _plain(raw: bytes) -> _Plain | None:
+    """The whole body at once; None where it must be read item by item. Of the last one only: its accounts are asked for, then its items."""
+    try:
+        body = _PLAIN.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    found: dict[str, None] = {}
+    said = 0
+    for entry in body.entry:
+        for change in entry.changes:
+            value = change.value
+            if not (value.messages or value.statuses):
+                return None
+            for item in value.messages or ():
+                if item.type == "system":
+                    return None
+            said += 1
+            if value.metadata.phone_number_id:
+                found[value.metadata.phone_number_id] = None
+        if entry.id:
+            found[entry.id] = None
+    return _Plain(body, list(found)) if said else None
+
+
 def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: datetime | None = None) -> bool:
     """`X-Hub-Signature-256: sha256=<hex>` over the bytes as sent, under the app's secret."""
     return meta_signature_holds(headers, raw, secret)
@@ -101,6 +167,12 @@ def verify(headers: Mapping[str, str], raw: bytes, secret: bytes, received_at: d
 
 def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
     """Every item of every change of every entry, in the order of the body."""
+    plain = _plain(raw)  # 5 µs where the way below takes 15 µs
+    return decode_by_item(raw) if plain is None else iter(_plain_items(plain.body))
+
+
+def decode_by_item(raw: bytes) -> Iterator[Event | Reject]:
+    """Each item by itself, so that a broken or unknown one leaves its siblings alone."""
     body = decode_json(_BODY, raw)
     if isinstance(body, Reject):
         yield body
@@ -118,6 +190,21 @@ def decode(raw: bytes, headers: Mapping[str, str]) -> Iterator[Event | Reject]:
                 yield from _items(around, change.value, place)
             else:
                 yield _unmodelled(around, code(change.field), change.value, None, _account(around, change.value))
+
+
+def _plain_items(body: _PlainBody) -> list[Event | Reject]:
+    """The same of what is decoded already."""
+    found: list[Event | Reject] = []
+    for e, entry in enumerate(body.entry):
+        for c, change in enumerate(entry.changes):
+            value = change.value
+            scope = Scope(value.metadata.phone_number_id or entry.id, value.contacts or [], "", "messages")
+            for i, message in enumerate(value.messages or ()):
+                for told in told_by_message(scope, message, "$"):
+                    found.append(told if isinstance(told, Event) else within(told, f"$.entry[{e}].changes[{c}].value.messages[{i}]"))
+            for i, status in enumerate(value.statuses or ()):
+                found.append(told_by_status(scope, status, f"$.entry[{e}].changes[{c}].value.statuses[{i}]"))
+    return found
 
 
 def _items(around: Entry, raw: Raw, place: str) -> Iterator[Event | Reject]:

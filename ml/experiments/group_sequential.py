@@ -20,7 +20,7 @@ Spending = Literal["obrien-fleming", "pocock", "linear"]
 _FARTHEST = 12.0  # a boundary that no statistic reaches: tail 1.8e-33
 _LEAST_SPENT = 1e-15
 _TAIL = 9.0  # standard errors of the grid below; the mass beyond is 1e-19
-_NODES = 12.0  # per standard deviation of one look's increment: boundaries change by under 1e-9 with twice as many
+_NODES = 16.0  # for 8 standard deviations of the smaller of two increments: what is spent is right to 1e-10; with 12 only to 5e-7
 _FEWEST_NODES, _MOST_NODES = 96, 1_200
 
 _SPENT: dict[Spending, Callable[[float, float], float]] = {
@@ -70,15 +70,15 @@ def boundaries(alpha: float, times: Sequence[float], information: Sequence[float
         message = "times and information of looks rise; a look that falls back was made on other data"
         raise ValueError(message)
     found: list[float] = []
-    known = None
+    path = _Path(0.0)
     before = (0.0, 0.0)
     for time, amount in zip(times, seen, strict=True):
         budget = spent(spending, alpha, time) - before[0]
         if amount <= before[1] or budget <= _LEAST_SPENT:
             found.append(_FARTHEST)
             continue
-        found.append(_boundary(known, amount, budget))
-        known = _density(known, amount, found[-1], 0.0)
+        found.append(_boundary(path.tail(amount), budget))
+        path.go_on(amount, found[-1])
         before = before[0] + budget, amount
     return np.array(found)
 
@@ -94,11 +94,11 @@ def crossing_probabilities(bounds: Sequence[float], information: Sequence[float]
     >>> round(float(crossing_probabilities([2.413] * 5, [1, 2, 3, 4, 5]).sum()), 3)  # Pocock's constant for two-sided 0.05: half of it
     0.025
     """
-    known = None
+    path = _Path(drift)
     found = []
     for bound, amount in zip(bounds, information, strict=True):
-        found.append(float(_tail(known, amount, drift)(bound)))
-        known = _density(known, amount, bound, drift)
+        found.append(path.tail(amount)(bound))
+        path.go_on(amount, bound)
     return np.array(found)
 
 
@@ -111,6 +111,26 @@ def power(alpha: float, times: Sequence[float], drift: float, spending: Spending
     [0.159, 0.385, 0.594, 0.751]
     """
     return np.cumsum(crossing_probabilities(boundaries(alpha, times, spending=spending).tolist(), times, drift))
+
+
+class _Path:
+    """Where the score may be after the looks so far. A look's density is worked out at the next one, whose distance says how finely."""
+
+    def __init__(self, drift: float) -> None:
+        self._drift = drift
+        self._known: _Density | None = None
+        self._last: tuple[float, float] | None = None
+
+    def tail(self, amount: float) -> Callable[[float], float]:
+        """The chance that the score at information `amount` lies beyond a boundary, and at no look before did."""
+        if self._last is not None:
+            self._known = _density(self._known, *self._last, self._drift, amount - self._last[0])
+            self._last = None
+        return _tail(self._known, amount, self._drift)
+
+    def go_on(self, amount: float, bound: float) -> None:
+        """Look at `amount`, and stop beyond `bound`."""
+        self._last = amount, bound
 
 
 class _Density:
@@ -130,20 +150,22 @@ def _tail(known: _Density | None, amount: float, drift: float) -> Callable[[floa
     return lambda bound: float(known.mass @ special.ndtr((reached - bound * np.sqrt(amount)) / np.sqrt(step)))
 
 
-def _boundary(known: _Density | None, amount: float, budget: float) -> float:
-    tail = _tail(known, amount, 0.0)
+def _boundary(tail: Callable[[float], float], budget: float) -> float:
     if tail(_FARTHEST) >= budget:
         return _FARTHEST
     return float(optimize.brentq(lambda bound: tail(bound) - budget, -_TAIL, _FARTHEST, xtol=1e-12))
 
 
-def _density(known: _Density | None, amount: float, bound: float, drift: float) -> _Density:
+def _density(known: _Density | None, amount: float, bound: float, drift: float, ahead: float) -> _Density:
+    """`ahead`: information from here to the next look, whose kernel these nodes must resolve as well as that of the step to here."""
     step = amount if known is None else amount - known.amount
     middle = drift * np.sqrt(amount)
     low, high = middle - _TAIL, min(bound, middle + _TAIL)
     if high <= low:
         return _Density(amount, np.array([bound * np.sqrt(amount)]), np.zeros(1))
-    points, weights = _grid(int(np.clip((high - low) * _NODES / 8 * np.sqrt(amount / step), _FEWEST_NODES, _MOST_NODES)) // 32 * 32)
+    points, weights = _grid(
+        int(np.clip((high - low) * _NODES / 8 * np.sqrt(amount / min(step, ahead)), _FEWEST_NODES, _MOST_NODES)) // 32 * 32
+    )
     nodes = (low + (high - low) * (points + 1) / 2) * np.sqrt(amount)
     if known is None:
         values = np.exp(-((nodes - drift * amount) ** 2) / (2 * amount)) / np.sqrt(2 * np.pi * amount)

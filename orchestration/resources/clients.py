@@ -1,10 +1,11 @@
 """Who uses a shared server now: one locked file a client, so that a killed one counts no more.
 
-Here belongs the counting. Not here: what is started for the first and stopped after the last (`postgres`).
+Here belongs the counting, and the locks. Not here: what is started for the first and stopped after the last (`postgres`).
 """
 
 import fcntl
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,14 @@ def exclusive(lock_file: Path, on_wait: Callable[[], None] = lambda: None) -> It
         except BlockingIOError:
             on_wait()
             fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Hold the run lock of an installation, so that runs, compactions and replays follow each other; who must wait is told so on stderr."""
+    home.mkdir(parents=True, exist_ok=True)
+    with exclusive(home / "run.lock", lambda: print("waiting for the run that is on its way", file=sys.stderr, flush=True)):
         yield
 
 

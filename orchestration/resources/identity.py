@@ -68,7 +68,7 @@ def read_strengths() -> list[Strength]:
 
 
 class PostgresIdentity:
-    """The port `core.ports.Identity`, and the journal of decisions for people."""
+    """The port `core.identity_ports.Identity`, and the journal of decisions for people."""
 
     def __init__(self, state: State, vault: Vault) -> None:
         """Take the state, and the vault under whose keys reasons are sealed."""

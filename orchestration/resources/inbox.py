@@ -1,74 +1,93 @@
 """The inbox folder: closed NDJSON segments, plain, `.gz` or `.zst`.
 
-Here belongs finding segments, unpacking them and putting them aside. Not here: what a line means (`core.intake`).
+Here belongs finding segments and putting them aside. Not here: unpacking them (`blocks`), what a line means (`core.intake`).
 """
 
+import contextlib
 import errno
 import fcntl
 import hashlib
-import io
 import os
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import zstandard
-
-from core.events import Reject
 from core.holding import Removed
-from core.ports import Line, Segment
+from core.ports import Block, Line, Segment
+from orchestration.resources.blocks import BLOCK_BYTES, blocks_of
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
-_BLOCK = 1 << 20
+_HASHED_BYTES = 1 << 20
 _ID_DIGITS = 16
 KEEP = timedelta(days=30)
-_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: with gzip's header and checksum
-_PART = 1 << 14
-_ZSTD_STEP = 1 << 10  # 1 kB unpacks to at most 32 MB (blocks of 4 bytes that stand for 128 kB each), 1 MB to 32 GB
-_DAMAGE = (EOFError, zlib.error, zstandard.ZstdError)
-MAX_LINE_BYTES = 64 << 20  # a body of the largest accepted size grows to at most 6 times when its text is escaped
+_BEING_WRITTEN = "being written"
 
 
 class FolderInbox:
     """Files that anybody drops into a folder. A name that starts with a dot, or has another ending, is still being written."""
 
-    def __init__(self, folder: Path, keep: timedelta = KEEP) -> None:
-        """Take the folder; it is made when first needed. `keep`: how long a segment stays in `done/`."""
-        self._keep = keep
+    def __init__(self, folder: Path, keep: timedelta = KEEP, block_bytes: int = BLOCK_BYTES) -> None:
+        """Take the folder; it is made when first needed.
+
+        Args:
+            folder: where segments are dropped.
+            keep: how long a segment stays in `done/`.
+            block_bytes: size of blocks; a rerun must not change it.
+        """
         self.folder = folder
+        self._keep = keep
+        self._block_bytes = block_bytes
         self.done = folder / "done"
         self.held = folder / "held"
+        self._passed_over: dict[str, str] = {}
 
     def names(self) -> list[str]:
-        """Names of closed segments, without reading them."""
-        if not self.folder.is_dir():
-            return []
-        found = (path for path in self.folder.iterdir() if path.name.endswith(SUFFIXES) and path.name[0] != "." and path.is_file())
-        return sorted(path.name for path in found if not _is_being_written(path))
+        """Names of closed segments that can be read, without reading them."""
+        return sorted(name for name, why_not in self._look().items() if why_not is None)
 
     def pending(self) -> list[Segment]:
-        """Closed segments, by name."""
-        return [_segment(self.folder / name) for name in self.names()]
+        """Closed segments that can be read, by name; what is passed over is known afterwards."""
+        self._passed_over = {}
+        found = []
+        for name, why_not in sorted(self._look().items()):
+            if why_not is not None:
+                self._passed_over[name] = why_not
+                continue
+            try:
+                found.append(_segment(self.folder / name))
+            except OSError as error:
+                self.pass_over(name, error)
+        return found
+
+    def passed_over(self) -> dict[str, str]:
+        """Names that look like segments and could not be read since `pending` was called last, each with the reason."""
+        return dict(self._passed_over)
+
+    def pass_over(self, name: str, error: OSError) -> None:
+        """Note that it could not be read."""
+        self._passed_over[name] = "it was gone before it was read" if isinstance(error, FileNotFoundError) else _words(error)
+
+    def _look(self) -> dict[str, str | None]:
+        """Every name of a closed segment, and why it cannot be read, where that shows already."""
+        if not self.folder.is_dir():
+            return {}
+        found: dict[str, str | None] = {}
+        for path in self.folder.iterdir():
+            if path.name.endswith(SUFFIXES) and path.name[0] != ".":
+                why_not = _why_not(path)
+                if why_not != _BEING_WRITTEN:
+                    found[path.name] = why_not
+        return found
 
     def lines(self, segment: Segment) -> Iterator[Line]:
         """Lines without their newline; empty ones are passed over but counted. Damage ends the segment with one Line that says so."""
-        number = 0
-        with segment.path.open("rb") as file, _unpacked(file, segment.path.name) as stream:
-            while True:
-                number += 1
-                try:
-                    raw = stream.readline(MAX_LINE_BYTES)
-                except _DAMAGE as error:
-                    yield Line(number, b"", Reject("bad_archive", "$", f"the archive is damaged or cut off here: {error}"))
-                    return
-                if not raw:
-                    return
-                if len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
-                    _skip_line(stream)
-                    yield Line(number, raw[:1024], Reject("too_large", "$", f"a line of more than {MAX_LINE_BYTES:,} bytes"))
-                elif raw.strip():
-                    yield Line(number, raw.rstrip(b"\r\n"))
+        for block in self.blocks(segment):
+            yield from block.lines()
+
+    def blocks(self, segment: Segment) -> Iterator[Block]:
+        """The same in blocks, as `blocks_of` cuts them."""
+        with segment.path.open("rb") as file:
+            yield from blocks_of(file, segment.path.name, self._block_bytes)
 
     def settle(self, segment: Segment) -> None:
         """Move it to `done/`, under its id, so that two files of one name do not meet."""
@@ -132,12 +151,33 @@ class FolderInbox:
 
 def _move(segment: Segment, folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    segment.path.rename(folder / _aside(segment.segment_id, segment.path.name))
+    with contextlib.suppress(FileNotFoundError):  # somebody took it away: what was to be done with it is done
+        segment.path.rename(folder / _aside(segment.segment_id, segment.path.name))
 
 
 def _aside(segment_id: str, name: str) -> str:
     start = f"{segment_id[:_ID_DIGITS]}-"
     return name if name.startswith(start) else start + name
+
+
+def _why_not(path: Path) -> str | None:
+    """Why a closed segment cannot be read, where that shows without reading it; `_BEING_WRITTEN` is no fault."""
+    try:
+        if not path.is_file():
+            if path.is_symlink() and not path.exists():
+                return "a link to a file that does not exist"
+            return "a folder, or something else that is no file"
+        return _BEING_WRITTEN if _is_being_written(path) else None
+    except FileNotFoundError:  # taken in, or taken away, since the folder was read
+        return _BEING_WRITTEN
+    except OSError as error:
+        return _words(error)
+
+
+def _words(error: OSError) -> str:
+    """What the system says, and what to do."""
+    words = error.strerror or str(error)
+    return f"{words}: make it readable for whoever runs flexoraa" if isinstance(error, PermissionError) else words
 
 
 def _is_being_written(path: Path) -> bool:
@@ -147,108 +187,22 @@ def _is_being_written(path: Path) -> bool:
     """
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
-    try:
-        with path.open("rb") as file:
+    with path.open("rb") as file:
+        try:
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:  # taken in, or taken away, since the folder was read
-        return True
-    except OSError as error:
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP} and os.access(path, os.R_OK):
-            return False  # somebody else's file, or a file system without leases
-        raise
+        except BlockingIOError:
+            return True
+        except OSError as error:  # somebody else's file, or a file system without leases
+            if error.errno not in {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP}:
+                raise
     return False
 
 
 def _segment(path: Path) -> Segment:
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(_HASHED_BYTES):
             digest.update(block)
         size = file.tell()
     return Segment(digest.hexdigest(), path, size)
-
-
-def _unpacked(file: io.BufferedReader, name: str) -> io.BufferedIOBase:
-    if name.endswith(".gz"):
-        return io.BufferedReader(_Unpacked(_gzip_parts(file)), _BLOCK)  # type: ignore[type-var]  # typeshed wants a file's mode and name
-    if name.endswith(".zst"):
-        return io.BufferedReader(_Unpacked(_zstd_parts(file)), _BLOCK)  # type: ignore[type-var]  # as above
-    return file
-
-
-def _gzip_parts(file: io.BufferedReader) -> Iterator[bytes]:
-    """What a gzip file holds, in small parts: the standard reader loses up to a block of good lines in front of the damage."""
-    blocks = filter(None, _blocks(file))
-    packed = next(blocks, b"")
-    while packed:
-        member = zlib.decompressobj(_GZIP)
-        while not member.eof:
-            yield member.decompress(packed, _PART)
-            packed = member.unconsumed_tail
-            if not packed and not member.eof:
-                packed = next(blocks, b"")
-                if not packed:
-                    yield from _rest(member)
-                    raise EOFError("the gzip stream has no end")
-        packed = member.unused_data.lstrip(b"\0")  # members may be padded
-        while not packed and (block := next(blocks, b"")):
-            packed = block.lstrip(b"\0")
-
-
-def _blocks(file: io.BufferedReader) -> Iterator[bytes]:
-    """The file in blocks, gzip's last 8 bytes apart: a wrong checksum takes what was unpacked in the same call with it."""
-    block = file.read(_BLOCK)
-    while following := file.read(_BLOCK):
-        yield block
-        block = following
-    yield block[:-8]
-    yield block[-8:]
-
-
-def _rest(member: "zlib._Decompress") -> Iterator[bytes]:
-    while part := member.decompress(b"", _PART):
-        yield part
-
-
-def _zstd_parts(file: io.BufferedReader) -> Iterator[bytes]:
-    """What a zstd file holds. The library's own reader takes a cut-off frame for an end."""
-    packed = file.read(_ZSTD_STEP)
-    while packed:
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        while not frame.eof:
-            yield frame.decompress(packed)
-            if not frame.eof:
-                packed = file.read(_ZSTD_STEP)
-                if not packed:
-                    raise EOFError("the last zstd frame has no end")
-        packed = frame.unused_data or file.read(_ZSTD_STEP)  # a file may hold several frames
-
-
-class _Unpacked(io.RawIOBase):
-    """Parts as a stream; what came before an error is read before the error is raised."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts = parts
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # io wants any writable buffer; a BufferedReader gives this
-        while not self._ready:
-            part = next(self._parts, None)
-            if part is None:
-                return 0
-            self._ready = memoryview(part)
-        size = min(len(buffer), len(self._ready))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
-
-
-def _skip_line(stream: io.BufferedIOBase) -> None:
-    while (part := stream.readline(_BLOCK)) and not part.endswith(b"\n"):
-        pass

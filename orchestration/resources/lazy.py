@@ -3,7 +3,6 @@
 Here belongs that delay, and the lock that makes runs of one installation follow each other. Not here: the adapters.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from orchestration.resources.clients import alone
 from orchestration.resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
-    "dbt", "identity", "pull",
+    "dbt", "identity", "pull", "workers",
 )  # fmt: skip
 
 _OPENED = ExitStack()
@@ -50,9 +50,6 @@ def lazy_ports() -> dict[str, dg.ResourceDefinition]:
 
 @dg.resource(description="Runs of one installation follow each other: DuckDB has one writer.")
 def run_lock(_context: dg.InitResourceContext) -> Iterator[None]:
-    """Hold the installation's run lock for the length of a run; the kernel lets go of it if the process dies."""
-    home = Settings.load().home
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "run.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Hold the installation's run lock for the length of a run."""
+    with alone(Settings.load().home):
         yield

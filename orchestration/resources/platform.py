@@ -36,6 +36,7 @@ from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
+from orchestration.resources.workers import Outside, ProcessWorkers
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Platform:
     dbt: DbtRunner
     identity: PostgresIdentity
     pull: VendorPull
+    workers: ProcessWorkers
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -83,6 +85,7 @@ class Platform:
             "dbt": self.dbt,
             "identity": self.identity,
             "pull": self.pull,
+            "workers": self.workers,
         }
 
 
@@ -96,7 +99,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
         httpx.Client(timeout=timeout) as client,
         contextlib.closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url))) as dbt,
     ):
-        vault = Vault(state, settings.master_key())
+        vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake, settings.lake_file_mb << 20)
         warehouse = warehouse_of(settings, state.libpq_url)
         yield Platform(
             settings=settings,
@@ -105,7 +108,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             progress=progress,
             vault=vault,
             inbox=FolderInbox(settings.inbox, timedelta(days=settings.done_days)),
-            lake=FolderLake(settings.lake, settings.lake_file_mb << 20),
+            lake=lake,
             lake_rows=FolderLakeRows(settings.lake),
             quarantine=PostgresQuarantine(state, vault, clock),
             ledger=PostgresLedger(state, vault, clock, GoogleKeys(settings.google_keys_url, settings.google_keys, clock)),
@@ -118,6 +121,7 @@ def open_platform(settings: Settings, clock: Clock | None = None, progress: Prog
             dbt=dbt,
             identity=PostgresIdentity(state, vault),
             pull=VendorPull(settings, state, vault, client, clock, progress),
+            workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
         )
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from core.business_time import Calendar, intervals
 from core.columns import columns
-from core.ports import Leads
+from core.identity_ports import Leads
 from core.reference import REFERENCE_TYPES, BusinessInterval, LeadAlias, LeadLink, LeadPoint, Run
 from orchestration.resources.arrow import table_of
 from orchestration.resources.settings import Settings

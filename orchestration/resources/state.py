@@ -4,20 +4,24 @@ Here belongs how to reach the state. Not here: the server's life (`postgres`), a
 file).
 """
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg as driver
-import sqlalchemy
-from sqlalchemy import Connection, Engine
 
 from orchestration.migrations import FOLDER, head
 from orchestration.resources.postgres import EmbeddedPostgres
 from orchestration.resources.settings import Settings
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
 SERVICE_ROLE = "flexoraa_service"
+_FRESH_SECONDS = 1.0
 _MIGRATION_LOCK = 5_146_007_021  # any number, as long as nobody else of this database uses it as an advisory lock
 # Row-level security does not bind a superuser or an owner that bypasses it, so no ordinary connection keeps the role it logged
 # in with.
@@ -30,6 +34,9 @@ class State:
     def __init__(self, libpq_url: str) -> None:
         """`libpq_url` begins with postgresql://; nothing is opened yet."""
         self._url = libpq_url
+        self._kept: driver.Connection | None = None
+        self._kept_at = 0.0
+        self._lock = threading.Lock()
 
     @property
     def libpq_url(self) -> str:
@@ -37,18 +44,32 @@ class State:
         return self._url
 
     @cached_property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """SQLAlchemy, as `flexoraa_service`."""
+        import sqlalchemy  # here: 0.5 s that a worker of the intake, which starts with every run, does not need
+
         # pre_ping: the embedded server may have been stopped and started between two uses of a pooled connection
         engine = sqlalchemy.create_engine(_sqlalchemy_url(self._url), pool_pre_ping=True)
         sqlalchemy.event.listen(engine, "connect", _enter)
         return engine
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self) -> Iterator["Connection"]:
         """A transaction as `flexoraa_service`: committed when the block ends well."""
         with self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def kept(self) -> Iterator[driver.Connection]:
+        """As `psycopg`, of one connection that stays open for the next: for what is asked often, since to open one takes 6 ms."""
+        with self._lock:
+            is_fresh = time.monotonic() - self._kept_at < _FRESH_SECONDS
+            if self._kept is None or self._kept.closed or not (is_fresh or _answers(self._kept)):
+                self._kept = driver.connect(self._url)
+                _enter(self._kept, None)
+            with self._kept.transaction():
+                yield self._kept
+            self._kept_at = time.monotonic()
 
     @contextmanager
     def psycopg(self) -> Iterator[driver.Connection]:
@@ -68,6 +89,7 @@ class State:
         with self.owner() as connection:
             if _version(connection) == head():
                 return False
+        import sqlalchemy  # as above
         from alembic.command import upgrade
         from alembic.config import Config
 
@@ -82,7 +104,11 @@ class State:
         return True
 
     def dispose(self) -> None:
-        """Close pooled connections."""
+        """Close what is open."""
+        with self._lock:
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
         if "engine" in self.__dict__:
             self.engine.dispose()
 
@@ -126,6 +152,17 @@ def _sqlalchemy_url(libpq_url: str) -> str:
 def _enter(connection: Any, _record: Any) -> None:
     connection.execute(_ENTER)
     connection.commit()  # else the next rollback would take the role back
+
+
+def _answers(connection: driver.Connection) -> bool:
+    """The embedded server may have been stopped and started between two uses."""
+    try:
+        connection.execute("select 1")
+        connection.rollback()
+    except driver.OperationalError:
+        connection.close()
+        return False
+    return True
 
 
 def _version(connection: driver.Connection) -> str | None:

@@ -1,136 +1,23 @@
 """Taking in with a real home: nothing is lost, nothing doubles, nothing personal is left in the clear, and no crash shows."""
 
 import base64
-import dataclasses
 import gzip
 import json
 import subprocess
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 import zstandard
 
-from assets import checks
-from assets.ingest import take_in_all
-from assets.intake import Taken
-from core.events import EVENT_TYPES
-from core.ports import Leads
 from core.sealing import unseal
-from orchestration.resources.inbox import FolderInbox
-from orchestration.resources.lake import FolderLake
-from orchestration.resources.platform import Platform, open_platform
-from orchestration.resources.settings import Settings
-from orchestration.resources.tenants import apply_file
-from orchestration.resources.warehouse import Warehouse
-from orchestration.simulator import Manifest, simulate
-
-END = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-ROOT = Path(__file__).resolve().parents[2]
-NO_ROWS = "delete from ops.segments; delete from ops.segment_counts; delete from ops.quarantine"
-
-
-@dataclasses.dataclass(frozen=True)
-class Traffic:
-    """Simulated traffic: all of its lines, and what is true of them."""
-
-    truth: Manifest
-    lines: list[bytes]
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Platform]:
-    """A home directly below the temporary folder (pytest's own folders make socket paths long), empty."""
-    with (
-        tempfile.TemporaryDirectory(prefix="flexoraa-test-") as folder,
-        open_platform(Settings.load(Path(folder) / "home", {})) as opened,
-    ):
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def traffic(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Traffic:
-    """Two tenants' webhooks, the tenants applied; a third of the lines came packed, and one body is of 10 MB."""
-    out = tmp_path_factory.mktemp("simulated")
-    truth = simulate(out, tenants=2, leads=12, days=8, seed=3, end_at=END, receiver_url=None, is_huge_body_planted=True)
-    apply_file(out / "tenants.yaml", platform.state, platform.vault, END, {})
-    platform.reference.export(END, (END.date(), END.date()), Leads())
-    inbox = FolderInbox(out / "inbox")
-    lines = [line.raw for segment in inbox.pending() for line in inbox.lines(segment)]
-    assert len(lines) == truth.lines
-    return Traffic(truth, lines)
-
-
-class Room:
-    """An inbox, a lake and a warehouse of their own over the shared state."""
-
-    def __init__(self, folder: Path, platform: Platform) -> None:
-        self.folder, self.platform = folder, platform
-        self.inbox, self.lake = FolderInbox(folder / "inbox"), FolderLake(folder / "lake")
-        self.warehouse = Warehouse(folder / "warehouse.duckdb", folder / "lake", platform.settings.reference)
-        self.inbox.folder.mkdir(parents=True)
-        self.lake.prepare()
-
-    def drop(self, name: str, lines: list[bytes], pack: Callable[[bytes], bytes] = bytes) -> None:
-        (self.inbox.folder / name).write_bytes(pack(b"".join(line + b"\n" for line in lines)))
-
-    def drop_all(self, lines: list[bytes], segments: int = 3) -> None:
-        for n in range(segments):
-            self.drop(f"{n}.ndjson", lines[n::segments])
-
-    def take(self) -> tuple[list[Taken], int]:
-        platform = self.platform
-        return take_in_all(self.inbox, self.lake, platform.ledger, platform.vault, platform.progress)
-
-    def forget(self) -> None:
-        with self.platform.state.begin() as connection:
-            connection.exec_driver_sql(NO_ROWS)
-
-    def paths(self) -> list[Path]:
-        return [path for path in sorted(self.lake.folder.rglob("*")) if path.is_file() and path.name != "schema.parquet"]
-
-    def files(self) -> dict[str, bytes]:
-        return {str(path.relative_to(self.lake.folder)): path.read_bytes() for path in self.paths()}
-
-    def rows(self) -> dict[str, list[str]]:
-        """Every row of every table as text, without the segment that it came in."""
-        with duckdb.connect() as connection:
-            return {
-                each.table: sorted(
-                    str(row)
-                    for row in connection.sql(
-                        f"select * exclude (segment_id) from read_parquet('{self.lake.folder}/{each.table}/*/*.parquet', hive_partitioning = false)"
-                    ).fetchall()
-                )
-                for each in EVENT_TYPES
-            }
-
-    def check(self) -> bool:
-        """The verdict of the conservation check."""
-        function = checks.conservation.node_def.compute_fn.decorated_fn  # type: ignore[attr-defined]  # called without an instance of Dagster
-        return bool(function(self.warehouse, self.platform.ledger, None).passed)
-
-    def held(self) -> list[tuple[Any, ...]]:
-        """Line, item, reason, place and tenant of the quarantine."""
-        with self.platform.state.begin() as connection:
-            query = "select line, item, reason, place, tenant_id, source, account_id from ops.quarantine order by segment_id, line, item"
-            return [tuple(row) for row in connection.exec_driver_sql(query)]
-
-
-@pytest.fixture
-def room(tmp_path: Path, platform: Platform, traffic: Traffic) -> Room:
-    """A fresh one."""
-    made = Room(tmp_path, platform)
-    made.forget()
-    return made
+from orchestration.resources.platform import Platform
+from orchestration.simulator import Manifest
+from tests.assets.rooms import ROOT, Room, Traffic
 
 
 def test_all_that_arrives_is_accepted_or_rejected_for_the_planted_reason(room: Room, traffic: Traffic) -> None:
@@ -169,9 +56,7 @@ def test_taking_in_again_writes_the_same_bytes_and_counts_nothing_twice(room: Ro
     room.take()
     files, counts, held = room.files(), room.platform.ledger.counts(), room.held()
     assert files
-    room.forget()  # as if the process had died before it wrote down what it had done
-    for path in room.inbox.done.iterdir():
-        path.rename(room.inbox.folder / path.name)
+    room.put_back()  # as if the process had died before it wrote down what it had done
     room.take()
     assert room.files() == files
     assert (room.platform.ledger.counts(), room.held()) == (counts, held)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.events import Reject, Unmodelled
 from core.intake import MAX_BODY_BYTES, Accepted, Account, Directory, Envelope, Rejected, read_line, take
@@ -265,3 +267,17 @@ def test_a_signature_is_as_old_as_it_was_at_receipt() -> None:
     for late, expected in ((timedelta(minutes=3), Accepted), (timedelta(minutes=3, microseconds=1), Rejected)):
         (found,) = take(Envelope("calendly", AT + late, signing("calendly", body, b"new"), body), directory)
         assert isinstance(found, expected)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ws_1", "ws_moved", "nobody"]), st.integers(-3, 3)), max_size=30))
+def test_what_is_remembered_of_an_account_holds_for_its_time_alone(asked: list[tuple[str, int]]) -> None:
+    """One directory asked again and again, at moments around its changes, answers as one that is asked for the first time."""
+    remembering = Directory(DIRECTORY.accounts)
+    for account_id, micros in asked:
+        for moment in (AT + micros * MICRO, END + micros * MICRO, START + micros * MICRO):
+            fresh = Directory(DIRECTORY.accounts)
+            found = remembering.holders("platform", [account_id], moment)
+            again = fresh.holders("platform", [account_id], moment)
+            assert (found.known, found.by_secret) == (again.known, again.by_secret)
+            account = fresh.at("platform", account_id, moment)
+            assert found.known == ({} if account is None else {account_id: account})

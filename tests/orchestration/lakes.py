@@ -36,6 +36,12 @@ def row(event_type: type[Event], **values: Any) -> tuple[Any, ...]:
     return tuple(values.get(each.name, None if each.nullable else some[each.type]) for each in columns(event_type))
 
 
+def values_of(event_type: type[Event], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """Rows as columns by name."""
+    names = [column.name for column in columns(event_type)]
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
+
+
 def content(name: object, days: int = 3, rows: int = 12) -> dict[type[Event], list[tuple[Any, ...]]]:
     """Rows of a segment: the same for the same name."""
     chance = Random(str(name))
@@ -60,7 +66,7 @@ def take_in(lake: FolderLake, name: object, days: int = 3, rows: int = 12) -> To
     told: Told = Counter()
     with lake.replace(segment_id(name)) as writer:
         for event_type, made in content(name, days, rows).items():
-            writer.write(event_type, made)
+            writer.add(event_type, values_of(event_type, made))
             told.update((event_type.table, segment_id(name), f"{name}-{number}") for number in range(len(made)))
     return told
 

@@ -90,7 +90,12 @@ def test_a_moment_that_is_none_is_refused_before_anything_is_made(flexoraa: Run,
 
 
 def test_a_bad_tenants_file_is_refused_whole_with_its_lines(flexoraa: Run, settings: Settings, state: State, tmp_path: Path) -> None:
-    text = (ROOT / "examples" / "tenants.yaml").read_text().replace("default_region: IN", "default_region: Mars")
+    text = (
+        (ROOT / "examples" / "tenants.yaml")
+        .read_text()
+        .replace("default_region: IN", "default_region: Mars")
+        .replace("asha_homes", "mars_homes")
+    )
     line = next(number for number, each in enumerate(text.splitlines(), 1) if "Mars" in each)
     (tmp_path / "tenants.yaml").write_text(text)
     code, out, err = flexoraa("tenant", "apply", tmp_path / "tenants.yaml", "--home", settings.home)
@@ -98,7 +103,7 @@ def test_a_bad_tenants_file_is_refused_whole_with_its_lines(flexoraa: Run, setti
     assert f"tenants.yaml:{line}: " in err
     assert "Traceback" not in err
     with state.psycopg() as connection:
-        assert connection.execute("select count(*) from ops.tenants where tenant_id = 'asha_homes'").fetchone() == (0,)
+        assert connection.execute("select count(*) from ops.tenants where tenant_id = 'mars_homes'").fetchone() == (0,)
 
 
 def test_a_tenants_file_that_is_not_there_is_wrong_use(flexoraa: Run, settings: Settings, state: State) -> None:

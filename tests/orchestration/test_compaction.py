@@ -23,7 +23,7 @@ from orchestration.resources.lake_files import LakeError, LakeFile, LakeFiles
 from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.warehouse import Warehouse
-from tests.orchestration.lakes import by_duckdb, by_polars, by_views, live, on_disk, row, segment_id, small_files, take_in
+from tests.orchestration.lakes import by_duckdb, by_polars, by_views, live, on_disk, row, segment_id, small_files, take_in, values_of
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = TerminalProgress(quiet=True)
@@ -124,7 +124,7 @@ def test_fragments_leave_a_merged_file_and_it_keeps_what_it_says_of_itself(home:
             rows = [
                 row(Unmodelled, tenant_id="t", segment_id=segment_id(name), event_id=f"{name}{n}", body_hash=f"{name}{n}") for n in range(3)
             ]
-            writer.write(Unmodelled, rows)
+            writer.add(Unmodelled, values_of(Unmodelled, rows))
     home.compact()
     (merged,) = [file for file in home.lake.files.live("unmodelled") if file.is_merged]
     before = pq.read_metadata(merged.path).metadata

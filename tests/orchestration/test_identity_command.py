@@ -17,7 +17,7 @@ from psycopg import sql
 from assets.leads import resolve_leads
 from core.events import Appointment, ContactEvent, Event, Message, Point
 from core.reference import LeadLink
-from core.rows import Origin, TenantKeys, points_of, row_of
+from core.rows import Origin, TenantKeys, columns_of, micros, points_of
 from orchestration import cli
 from orchestration.identity_command import Desk, Who, open_desk
 from orchestration.resources.identity import IdentityError, PostgresIdentity, Wanted
@@ -87,8 +87,9 @@ def take_in(vault: Vault, lake: FolderLake, tenant: str, events: list[Event]) ->
     keys = TenantKeys(tenant, vault.tenant_key(tenant, "ref"), vault.tenant_key(tenant, "fragment"), points)
     with lake.replace(f"{tenant}-segment") as writer:
         for event_type in {type(event) for event in events}:
-            rows = [row_of(event, Origin(event.occurred_at, "segment", b"body"), keys) for event in events if type(event) is event_type]
-            writer.write(event_type, rows)
+            of_type = [event for event in events if type(event) is event_type]
+            origins = [Origin(micros(event.occurred_at), "body") for event in of_type]
+            writer.add(event_type, columns_of(event_type, of_type, origins, "segment", keys))
     return {point: key.point_id for point, key in points.items()}
 
 

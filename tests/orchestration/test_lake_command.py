@@ -99,7 +99,7 @@ def test_the_size_of_merged_files_is_a_setting(run: Run, lake: FolderLake, monke
         assert (code, out) == (2, "")
         assert err == f"flexoraa: FLEXORAA_LAKE_FILE_MB must be a whole number of megabytes from 1 to 1024, not {size!r}\n"
     monkeypatch.setenv("FLEXORAA_LAKE_FILE_MB", "1")
-    small_files(lake, range(8), days=1, rows=8_000)
+    small_files(lake, range(8), days=1, rows=12_000)
     assert json.loads(run("compact", "--json")[1])["merges"] > 2  # a megabyte does not hold all of a date's
 
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from core.columns import columns
 from core.events import EVENT_TYPES, SCHEMA_VERSION, Event, Message
-from core.rows import transpose
 from orchestration.resources.arrow import TYPES, schema_of, table_of
 from orchestration.resources.compaction import compact
 from orchestration.resources.lake import FolderLake
@@ -26,7 +25,7 @@ from orchestration.resources.lake_views import lake_query
 from orchestration.resources.warehouse import Warehouse
 from tests.core.test_rows import breaking
 from tests.dbt.warehouse import run_dbt, write
-from tests.orchestration.lakes import AT, by_duckdb, by_polars, row, small_files, take_in
+from tests.orchestration.lakes import AT, by_duckdb, by_polars, row, small_files, take_in, values_of
 
 PLACE = f"event_date={AT.date()}"
 
@@ -101,7 +100,7 @@ def test_files_of_before_a_column_was_added_are_read_with_nulls_by_every_reader(
             row(each, event_id=f"old-{n}-{k}", segment_id="s", occurred_at=AT + timedelta(hours=k), person_id="p", tenant_id="t")
             for k in range(2)
         ]
-        table = table_of(each, transpose(each, made)).replace_schema_metadata(None)
+        table = table_of(each, values_of(each, made)).replace_schema_metadata(None)
         path = lake.folder / "messages" / PLACE / f"{n:032x}-00000.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, path)

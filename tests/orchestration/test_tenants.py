@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.columns import columns
-from core.ports import Leads
+from core.identity_ports import Leads
 from core.reference import REFERENCE_TYPES, Connection, LeadPoint
 from orchestration.resources.reference import ParquetReference, read_rows
 from orchestration.resources.settings import Settings

@@ -1,4 +1,4 @@
--- One row per scheduled message that is wanted at its time. A template goes out by ourselves; what has words of its own, or another channel,
+-- One row per scheduled message that is wanted in time. A template goes out by ourselves; what has words of its own, or another channel,
 -- by the operating system, which holds the text and is told the schedule's id.
 with messages as (
     select
