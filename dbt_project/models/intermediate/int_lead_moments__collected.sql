@@ -1,5 +1,5 @@
--- One row per lead and instant at which its score may change: an inbound message, a turn of the assistant, a step of fading recency, also one
--- to come.
+-- One row per lead and instant at which its score may change, also one to come: an inbound message, a turn of the assistant, a step of
+-- fading recency.
 {{ config(materialized='incremental', meta={'scope': 'lead', 'changes_at': ['scored_at']}) }}
 with messages as (
     select
