@@ -61,6 +61,8 @@ class Growing:
     def refer(self, as_of: datetime) -> None:
         """Replace the reference files, for a build of that moment."""
         rows = self.reference | {"run": [{"as_of": as_of}]}
+        held = {row.lead_id for row in rows["lead_points"] if row.valid_from <= as_of}
+        rows |= {name: [row for row in rows.get(name, ()) if row.lead_id in held] for name in ("lead_aliases", "lead_links")}
         laid_out = [row for row in rows["business_intervals"] if row.closed_at <= as_of + _LAID_OUT]
         written = tables({name: each for name, each in rows.items() if each} | {"business_intervals": laid_out})
         for struct in REFERENCE_TYPES:
@@ -115,13 +117,13 @@ def arrivals(made: History, rng: random.Random) -> list[tuple[datetime, str, dic
     """Every event with the moment at which it arrives: most at once, some days later; some told twice, some of these by another point's name."""
     found = []
     for table, rows in made.lake.items():
-        points = sorted({row["contact_point_id"] for row in rows if row.get("contact_point_id")})
+        points = sorted({(row["tenant_id"], row["contact_point_id"]) for row in rows if row.get("contact_point_id")})
         for row in rows:
             tellings = [row]
             if rng.random() < 0.1:
                 other = row | {"source": "whatsapp", "body_hash": "told again"}
                 if row.get("contact_point_id") and rng.random() < 0.3:
-                    same_tenant = [point for point in points if f"_{row['tenant_id']}_" in point]
+                    same_tenant = [point for tenant, point in points if tenant == row["tenant_id"]]
                     other |= {"contact_point_id": rng.choice(same_tenant)}
                 tellings.append(other)
             for telling in tellings:
