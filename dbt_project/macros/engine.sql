@@ -62,7 +62,7 @@
 {%- endmacro %}
 
 {% macro spark__each_number(first, last) -%}
-    explode(sequence({{ first }}, {{ last }}))
+    explode(sequence(cast({{ first }} as bigint), cast({{ last }} as bigint)))
 {%- endmacro %}
 
 
@@ -119,22 +119,6 @@
 
 {% macro spark__each_date(first, last) -%}
     explode(sequence({{ first }}, {{ last }}, interval 1 day))
-{%- endmacro %}
-
-
-{# In a select list: a row for each whole number from 1 to a bigint. #}
-{% macro each_number(last) %}{{ return(adapter.dispatch('each_number')(last)) }}{% endmacro %}
-
-{% macro default__each_number(last) -%}
-    generate_series(1, {{ last }})
-{%- endmacro %}
-
-{% macro duckdb__each_number(last) -%}
-    unnest(generate_series(1, {{ last }}))
-{%- endmacro %}
-
-{% macro spark__each_number(last) -%}
-    explode(sequence(1L, {{ last }}))
 {%- endmacro %}
 
 
