@@ -12,7 +12,7 @@ from core.actions import Delivery, Outcome, may_send
 from core.plans import plan_requests
 from core.ports import Clock, Outbox, Receipts, Sender
 
-RULES = ("lead_leak", "cold_recovery", "token_threshold", "sla_warning", "sla_breach")
+RULES = ("lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach")
 """Rules whose requests become actions; a sensor each."""
 
 

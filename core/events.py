@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 PointKind = Literal["phone", "wa_user_id", "igsid", "psid", "email", "razorpay_contact"]
 
 
-class Point(Struct, frozen=True):
+class Point(Struct, frozen=True, gc=False):
     """A contact point as the vendor names it; the lake keeps only its surrogate, in a column `<field>_point_id`."""
 
     kind: PointKind
@@ -51,7 +51,7 @@ class Reject(Struct, frozen=True):
     account_id: str | None = None
 
 
-class Event(Struct, kw_only=True):
+class Event(Struct, kw_only=True, gc=False):
     """What all canonical events carry. `account_id` is the vendor's account; the tenant is found through its connection.
 
     `event_id` is the deduplication key of `sources.md`; `occurred_at` is UTC with microseconds.

@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 """Vendors' largest stated webhook is Meta's 3 MB; anything above this is not one."""
 
 
-class Envelope(Struct):
+class Envelope(Struct, gc=False):
     """One line of a segment: a webhook as it arrived. `body` is the raw text, byte for byte when encoded as UTF-8."""
 
     source: str
@@ -103,6 +103,13 @@ class Accepted(Struct, frozen=True, gc=False):  # a third of what a NamedTuple t
     event: Event
 
 
+class Whole(Struct, frozen=True, gc=False):
+    """All that one webhook says, where nothing is amiss: events of one account, never none. Nearly all webhooks are such."""
+
+    account: Account
+    events: list[Event]
+
+
 class Rejected(NamedTuple):
     """What could not be taken in, with the tenant as far as it is known (else empty)."""
 
@@ -138,6 +145,12 @@ def read_line(line: bytes) -> Envelope | Reject:
 
 def take(envelope: Envelope, directory: Directory) -> list[Accepted | Rejected]:
     """All that one webhook says. Nothing is decoded before its signature holds; never empty."""
+    told = told_by(envelope, directory)
+    return [Accepted(told.account, event) for event in told.events] if isinstance(told, Whole) else told
+
+
+def told_by(envelope: Envelope, directory: Directory) -> Whole | list[Accepted | Rejected]:
+    """The same, without an object for each event where all of them are of one account."""
     raw = envelope.body.encode()
     source = sources().get(envelope.source)
     if source is None:
@@ -157,14 +170,17 @@ def take(envelope: Envelope, directory: Directory) -> list[Accepted | Rejected]:
     return _authentic(envelope, raw, source, named, directory)
 
 
-def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str], directory: Directory) -> list[Accepted | Rejected]:
-    headers = {name.lower(): value for name, value in envelope.headers.items()}
+def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str], directory: Directory) -> Whole | list[Accepted | Rejected]:
+    headers = envelope.headers
+    if not all(map(str.islower, headers)):
+        headers = {name.lower(): value for name, value in headers.items()}
+    received_at = envelope.received_at
     # some real bodies name nobody; then the one whose secret signs it is meant, and no other
-    holders = directory.holders(envelope.source, named, envelope.received_at)
+    holders = directory.holders(envelope.source, named, received_at)
     known = holders.known
     trusted: dict[str, Account] = {}
     for secret, signed in holders.by_secret.items():
-        if source.verify(headers, raw, secret, envelope.received_at):
+        if source.verify(headers, raw, secret, received_at):
             trusted = signed if not trusted else {each: known[each] for each in known if each in trusted or each in signed}
     if not known or (not named and len(trusted) != 1):
         detail = "the body names no account" if not named else "no tenant is connected to this account at that time"
@@ -175,8 +191,25 @@ def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str],
         claimed = next(iter(known))
         reject = Reject("wrong_signature", "$", "no live secret of this account signs these bytes", claimed)
         return [Rejected(known[claimed].tenant_id, envelope.source, reject)]
+    items = list(source.decode(raw, headers))
+    otherwise = next(iter(trusted))
+    first = trusted.get(items[0].account_id or otherwise)
+    events: list[Event] = []
+    for item in items:
+        account_id = item.account_id or otherwise
+        if first is None or isinstance(item, Reject) or trusted.get(account_id) is not first:
+            break
+        events.append(completed(item, account_id, received_at))
+    else:
+        return Whole(first, events)  # type: ignore[arg-type]  # of no items there is no first
+    return _item_by_item(envelope, items, known, trusted)
+
+
+def _item_by_item(
+    envelope: Envelope, items: list[Event | Reject], known: Mapping[str, Account], trusted: Mapping[str, Account]
+) -> list[Accepted | Rejected]:
     found: list[Accepted | Rejected] = []
-    for item in source.decode(raw, headers):
+    for item in items:
         account_id = item.account_id or next(iter(trusted))
         account = trusted.get(account_id)
         if account is None:  # a broken item of such a part too: nothing of it is to be believed
@@ -193,7 +226,7 @@ def _authentic(envelope: Envelope, raw: bytes, source: Source, named: list[str],
 def completed(event: Event, account_id: str, received_at: datetime) -> Event:
     """With what the body does not tell: whose it is, and when."""
     event.account_id = account_id
-    if isinstance(event, Message) and not event.channel_account_id:
+    if type(event) is Message and not event.channel_account_id:
         event.channel_account_id = account_id
     if event.occurred_at == UNTOLD:
         event.occurred_at = received_at

@@ -64,11 +64,13 @@ class SlaPolicy(DatedRow, kw_only=True, frozen=True):
 
 
 class CreditRate(DatedRow, kw_only=True, frozen=True):
-    """Tokens credited for each major unit of the currency (100 minor)."""
+    """Tokens credited for each major unit of the currency (100 minor), and how long they live; without days, for ever."""
 
     table: ClassVar[str] = "credit_rates"
     currency: str
     tokens_per_major: int
+    expires_after_days: int | None = None
+    expires_not_before: datetime | None = None
 
 
 class DebitRate(DatedRow, kw_only=True, frozen=True):
@@ -81,6 +83,16 @@ class DebitRate(DatedRow, kw_only=True, frozen=True):
     category: str
     per_quantity: int
     tokens: int
+
+
+class MessagePrice(DatedRow, kw_only=True, frozen=True):
+    """What `per_messages` messages of ours cost in the tenant's currency's smallest unit; empty text in `category` means any."""
+
+    table: ClassVar[str] = "message_prices"
+    channel: str
+    category: str
+    price_minor: int
+    per_messages: int
 
 
 class ScoringWeights(DatedRow, kw_only=True, frozen=True):
@@ -221,7 +233,7 @@ class Run(Struct, kw_only=True, frozen=True):
 
 
 REFERENCE_TYPES: tuple[type[Struct], ...] = (
-    Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
+    Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, MessagePrice, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
     Experiment, ExperimentMetric, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
 )  # fmt: skip
 """Every reference table."""

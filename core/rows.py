@@ -7,7 +7,7 @@ row: a third of the time. Not here: where keys come from (`core.ports.Vault`), f
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -73,6 +73,10 @@ def micros(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6)
 
 
+_micros = lru_cache(maxsize=4096)(micros)
+"""Much happens in the same second: 0.1 µs for 0.25 µs."""
+
+
 def points_of(event: Event) -> list[Point]:
     """Every contact that the event names."""
     return [point for name in point_fields(type(event)) if (point := getattr(event, name)) is not None]
@@ -123,6 +127,18 @@ class _Batch:
             hidden.append(found.hexdigest())
         self.hidden_ids = hidden
 
+    @cached_property
+    def contacts(self) -> list[PointKey | None]:
+        """Of each event whom it is about."""
+        return self.found(_CONTACT)
+
+    def found(self, field: Callable[[Event], Point | None]) -> list[PointKey | None]:
+        points = self.keys.points
+        return [None if value is None else points[value] for value in map(field, self.events)]
+
+
+_CONTACT: Callable[[Event], Point | None] = attrgetter("contact")
+
 
 @cache
 def _keepers(event_type: type[Event]) -> tuple[Callable[[_Batch], list[Any]], ...]:
@@ -133,40 +149,42 @@ def _keeper(column: Column) -> Callable[[_Batch], list[Any]]:
     field = attrgetter(column.field)
     if column.role == "ref":
 
-        def refs(batch: _Batch) -> list[str | None]:
-            key = batch.keys.ref_key
-            known = zip(map(field, batch.events), batch.ids, batch.hidden_ids, strict=True)
+        def refs(batch: _Batch) -> list[Any]:
+            key, values = batch.keys.ref_key, list(map(field, batch.events))
+            if values == batch.ids:
+                return batch.hidden_ids
+            known = zip(values, batch.ids, batch.hidden_ids, strict=True)
             return [hidden if value is own else (None if value is None else hide(key, value)) for value, own, hidden in known]
 
         return refs
     if column.role == "point":
 
         def points(batch: _Batch) -> list[str | None]:
-            found = batch.keys.points
-            return [None if value is None else found[value].point_id for value in map(field, batch.events)]
+            found = batch.contacts if column.field == "contact" else batch.found(field)
+            return [None if key is None else key.point_id for key in found]
 
         return points
     if column.role in {"personal", "sealed"}:
         is_contact_needed = column.role == "personal"  # its Struct has always one: nothing personal may fall under the tenant's key
+        place = f":{column.name}"
 
         def sealed(batch: _Batch) -> list[bytes | None]:
-            found = batch.keys.points
             values: list[bytes | None] = []
-            for event, hidden in zip(batch.events, batch.hidden_ids, strict=True):
-                value = field(event)
+            for value, contact, hidden in zip(map(field, batch.events), batch.contacts, batch.hidden_ids, strict=True):
                 if value is None:
                     values.append(None)
                     continue
-                contact = event.contact  # type: ignore[attr-defined]  # every Struct with such a field has one
-                key = found[contact].key if is_contact_needed or contact is not None else batch.keys.fragment_key
-                values.append(_sealer(key).seal(value.encode(), f"{hidden}:{column.name}".encode()))
+                if contact is None and is_contact_needed:
+                    raise KeyError(column.name)
+                key = batch.keys.fragment_key if contact is None else contact.key
+                values.append(_sealer(key).seal(value.encode(), (hidden + place).encode()))
             return values
 
         return sealed
     if column.type == "time":
 
         def times(batch: _Batch) -> list[int | None]:
-            return [None if value is None else micros(value) for value in map(field, batch.events)]
+            return [None if value is None else _micros(value) for value in map(field, batch.events)]
 
         return times
 

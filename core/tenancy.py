@@ -110,10 +110,12 @@ class SlaPolicy(Dated, frozen=True, kw_only=True):
 
 
 class CreditRate(Dated, frozen=True, kw_only=True):
-    """Tokens for each major unit paid."""
+    """Tokens for each major unit paid. They expire `expires_after_days` (of 24 h) after the credit, but not before `expires_not_before`."""
 
     currency: Currency
     tokens_per_major: Annotated[int, Meta(gt=0)]
+    expires_after_days: Annotated[int, Meta(gt=0, le=36_500, description="Without it, never.")] | None = None
+    expires_not_before: Moment | None = None
 
 
 class DebitRate(Dated, frozen=True, kw_only=True):
@@ -125,6 +127,15 @@ class DebitRate(Dated, frozen=True, kw_only=True):
     category: str = ""
     per_quantity: Annotated[int, Meta(gt=0)] = 1
     tokens: Annotated[int, Meta(ge=0)]
+
+
+class MessagePrice(Dated, frozen=True, kw_only=True):
+    """What `per_messages` messages of ours cost, in the tenant's currency's smallest unit; an empty `category` means any."""
+
+    channel: Literal["whatsapp", "instagram", "messenger", "gmail"]
+    category: str = ""
+    price_minor: Annotated[int, Meta(ge=0)]
+    per_messages: Annotated[int, Meta(gt=0, description="More than 1 where one costs a fraction: 1150 for 100 are 11.5 each.")] = 1
 
 
 class ScoringWeights(Dated, frozen=True, kw_only=True):
@@ -246,6 +257,7 @@ class Tenant(Strict, frozen=True, kw_only=True):
     scoring_weights: Annotated[list[ScoringWeights], Meta(min_length=1)]
     credit_rates: Annotated[list[CreditRate], Meta(min_length=1)]
     debit_rates: list[DebitRate] = []
+    message_prices: list[MessagePrice] = []
     sla_policies: list[SlaPolicy] = []
     people: list[Person] = []
     destinations: list[Destination] = []

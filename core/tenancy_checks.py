@@ -32,6 +32,7 @@ _UNIQUE: Mapping[str, Sequence[Callable[[Any], tuple[str, ...]]]] = {
     "sla_policies": [lambda each: (each.id,), lambda each: (each.tier, each.metric)],
     "credit_rates": [lambda each: (each.currency,)],
     "debit_rates": [lambda each: (each.kind, each.model, each.channel, each.category)],
+    "message_prices": [lambda each: (each.channel, each.category)],
     "scoring_weights": [lambda _: ()],
     "policies": [lambda _: ()],
     "experiments": [lambda each: (each.id,)],
@@ -106,6 +107,7 @@ def _tenant(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
         yield from _calendar_users(tenant)
     yield from _coverage(tenant, partial)
     yield from _promises(tenant, partial)
+    yield from _expiry(tenant)
     yield from _weights(tenant)
     yield from _experiments(tenant, partial)
 
@@ -196,6 +198,29 @@ def _coverage(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
             gap = _gap(connection, parts)
             if gap is not None:
                 yield Finding(("connections", place), f"{name} do not cover {_text(gap)}, when this connection is valid")
+    if "debit_rates" in partial:
+        return
+    for kind in dict.fromkeys(each.kind for each in tenant.debit_rates):  # a kind without any rate is a finding where it is used
+        parts = [each for each in tenant.debit_rates if each.kind == kind]
+        for place, connection in enumerate(tenant.connections):
+            gap = _gap(connection, parts) if connection.source == "platform" else None
+            if gap is not None:  # only the operating system's own feed tells of uses
+                yield Finding(("connections", place), f"debit_rates of {kind} do not cover {_text(gap)}, when this connection is valid")
+
+
+def _expiry(tenant: Tenant) -> Iterator[Finding]:
+    """A credit never ends before one that was bought earlier, so behind one that never ends no other could."""
+    rates = tenant.credit_rates
+    for place, each in enumerate(rates):
+        if each.expires_not_before is not None and each.expires_after_days is None:
+            yield Finding(("credit_rates", place, "expires_not_before"), "it means nothing without expires_after_days")
+        behind = [n for n, other in enumerate(rates) if other.expires_after_days and (other.valid_to or _FOREVER) > each.valid_from]
+        if each.expires_after_days is None and behind:
+            yield Finding(
+                ("credit_rates", place),
+                f"its credits never expire, so those of credit_rates[{behind[0]}] bought later never could, for what was bought first is "
+                "spent first: give it expires_after_days too, and expires_not_before the day until which its credits may be used",
+            )
 
 
 def _promises(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ KEYS: Mapping[type[Struct], tuple[str, ...]] = {
     ref.SlaPolicy: ("policy_id",),
     ref.CreditRate: ("currency",),
     ref.DebitRate: ("kind", "model", "channel", "category"),
+    ref.MessagePrice: ("channel", "category"),
     ref.ScoringWeights: (),
     ref.Policy: (),
     ref.RecoveryStep: ("attempt",),
@@ -112,9 +113,18 @@ def _sla_policies(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
 
 def _rates(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
     for each in tenant.credit_rates:
-        yield ref.CreditRate(tenant_id=tenant.id, currency=each.currency, tokens_per_major=each.tokens_per_major, **_when(each))
+        yield ref.CreditRate(
+            tenant_id=tenant.id,
+            currency=each.currency,
+            tokens_per_major=each.tokens_per_major,
+            expires_after_days=each.expires_after_days,
+            expires_not_before=each.expires_not_before and each.expires_not_before.astimezone(UTC),
+            **_when(each),
+        )
     for rate in tenant.debit_rates:
         yield ref.DebitRate(tenant_id=tenant.id, **_same(rate, ref.DebitRate), **_when(rate))
+    for price in tenant.message_prices:
+        yield ref.MessagePrice(tenant_id=tenant.id, **_same(price, ref.MessagePrice), **_when(price))
 
 
 def _weights(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:

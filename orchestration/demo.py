@@ -25,6 +25,8 @@ from orchestration.tenant_command import apply_tenants
 
 END_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TENANTS, LEADS, OTHERS, DAYS, SEED = 4, 45, 8, 21, 7
+_PLANTED_CHECKS = {"marts/fct_billing_reconciliation: fct_billing_reconciliation_has_no_difference"}
+"""Checks that warn because of what was planted: the provider owes money, and paid out what nobody paid."""
 
 
 def run_demo(home: Path, *, quiet: bool) -> int:
@@ -68,9 +70,10 @@ def run_demo(home: Path, *, quiet: bool) -> int:
             from orchestration.run import run_everything  # imports Dagster, which reads the home that was just prepared
 
             summary = run_everything(platform)
+            unplanted = set(summary.checks_failed) - _PLANTED_CHECKS
             console.print(
                 f"   → {summary.segments} segments in {summary.rounds} rounds, {summary.checks_passed} checks passed, "
-                f"{len(summary.checks_failed)} failed, {summary.seconds:.0f} s"
+                f"{len(summary.checks_failed) - len(unplanted)} warned as planted, {len(unplanted)} failed, {summary.seconds:.0f} s"
             )
             if summary.errors:
                 console.print("\n".join(summary.errors), style="red")
@@ -79,7 +82,7 @@ def run_demo(home: Path, *, quiet: bool) -> int:
             refusals = platform.ledger.refusals()
     _print(console, settings, findings, summary.conservation, refusals)
     console.print(f"\n{time.monotonic() - started:.0f} s in all.")
-    ok = all(each.is_equal for each in findings) and not summary.checks_failed
+    ok = all(each.is_equal for each in findings) and not unplanted
     return 0 if ok else 1
 
 

@@ -26,6 +26,16 @@ _OF_WHATSAPP = (
     "(metric = 'hand_over' or (tenant_id, conversation_id) in "
     "(select (tenant_id, conversation_id) from marts.fct_conversations where channel = 'whatsapp'))"
 )
+_TRANSACTIONS = "(select distinct tenant_id, kind, transaction_id from marts.fct_token_ledger where kind <> 'usage') as told"
+_DIFFERENCES = {
+    "captured_not_settled_late": "late",
+    "captured_not_settled_yet": "yet",
+    "refund_not_in_settlement": "refunded",
+    "settled_without_payment": "unpaid",
+    "fees_not_settled_yet": "fees",
+    "fee_mismatch": "fee mismatch",
+}
+"""Columns of the reconciliation, without their unit, and what the simulation calls them."""
 _SIMULATED = "select segment_id from ops.segments where path like 'sim-%'"
 
 
@@ -74,14 +84,7 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
     recoveries = Counter((each.tenant_id, each.lead_id, each.detail) for each in arrived.elements() if each.rule == "cold_recovery")
     crossings = {(each.tenant_id, each.detail) for each in actions.values() if each.rule == "token_threshold"}
     wanted = Counter(
-        _Action(
-            each.tenant,
-            each.rule,
-            each.kind,
-            each.phone and lead(each.tenant, each.phone),
-            each.leak or each.metric or each.attempt or each.percent,
-        )
-        for each in manifest.actions
+        _Action(each.tenant, each.rule, each.kind, each.phone and lead(each.tenant, each.phone), each.detail) for each in manifest.actions
     )
     return [
         _finding(
@@ -112,6 +115,23 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
             Counter({(t, x.token_balance): 1 for t, x in manifest.tenants.items() if t}),
             marts.counter("select tenant_id, balance_tokens from marts.fct_token_balances where is_current"),
         ),
+        _finding("token transactions", counted(lambda t: t.entries), marts.words("kind", _TRANSACTIONS)),
+        _finding(
+            "tokens expired",
+            Counter({t: x.expired_tokens for t, x in manifest.tenants.items()}),
+            marts.sums("select tenant_id, sum(expired_tokens) from marts.fct_token_grants group by tenant_id"),
+        ),
+        _finding(
+            "signs of abuse",
+            by_lead(lambda t: t.signs, lambda t, e: (t, e.signal, e.date)),
+            marts.counter("select tenant_id, signal, cast(signal_date as varchar) from marts.fct_abuse_signals"),
+        ),
+        _finding(
+            "wallets about to run out",
+            Counter({t: int(x.runs_out) for t, x in manifest.tenants.items()}),
+            marts.counter("select tenant_id from marts.act_requests where rule = 'token_run_out'"),
+        ),
+        _finding("money between us and the provider", counted(lambda t: t.differences), marts.differences()),
         _finding("token thresholds", by_lead(lambda t: t.thresholds_crossed, lambda t, e: (t, e)), Counter(crossings)),
         _finding(
             "number changes, one lead each",
@@ -174,6 +194,20 @@ class _Marts:
         """How often each word occurs, by tenant."""
         return self.counter(f"select tenant_id, {word} as word from {table}")
 
+    def sums(self, query: str) -> Counter[Any]:
+        """A number by what stands before it in its row."""
+        rows = [tuple(row.values()) for row in self._platform.warehouse.query(query).to_pylist()]
+        return Counter({row[0] if len(row) == 2 else row[:-1]: int(row[-1]) for row in rows})
+
+    def differences(self) -> Counter[Any]:
+        """What the provider's account comes to on the last day, by tenant, and currency and name."""
+        each = " union all ".join(
+            f"select tenant_id, currency || ' {name}', {column}_minor from last_days" for column, name in _DIFFERENCES.items()
+        )
+        last = "select * from marts.fct_billing_reconciliation where (tenant_id, currency, reconciled_date) in ("
+        last += "select (tenant_id, currency, max(reconciled_date)) from marts.fct_billing_reconciliation group by tenant_id, currency)"
+        return self.sums(f"with last_days as ({last}) {each}")
+
     def lead_of_phone(self) -> dict[tuple[str, str], str]:
         return self._phones("order by valid_from_at")
 
@@ -206,7 +240,7 @@ def _outbox(platform: Platform) -> dict[str, _Action]:
         rows: Sequence[Any] = connection.execute(text(_SENT_RULES)).all()
     found = {}
     for action_id, tenant_id, rule, kind, lead_id, details in rows:
-        detail = details.get("leak") or details.get("metric") or details.get("attempt") or details.get("percent")
+        detail = next((details[name] for name in ("leak", "attempt", "percent", "signal", "metric") if details.get(name) is not None), None)
         found[action_id] = _Action(tenant_id, rule, kind, lead_id, detail)
     return found
 
@@ -217,9 +251,13 @@ def _action_id(request: Request) -> str:
 
 
 def _finding(kind: str, planted: Counter[Any], found: Counter[Any]) -> Finding:
-    planted, found = +planted, +found
+    planted, found = _without_zeros(planted), _without_zeros(found)
     missing, surplus = planted - found, found - planted
     return Finding(kind, planted.total(), found.total(), planted == found, _shown(missing), _shown(surplus))
+
+
+def _without_zeros(counter: Counter[Any]) -> Counter[Any]:
+    return Counter({key: number for key, number in counter.items() if number})
 
 
 def _shown(counter: Counter[Any]) -> tuple[str, ...]:

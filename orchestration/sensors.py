@@ -16,6 +16,8 @@ _SENSOR_NAMES = {
     "lead_leak": "lead_leakage",
     "cold_recovery": "cold_recovery",
     "token_threshold": "token_thresholds",
+    "token_abuse": "token_abuse",
+    "token_run_out": "token_run_out",
     "sla_warning": "sla_warnings",
     "sla_breach": "sla_breaches",
 }

@@ -22,6 +22,7 @@ _PATH = re.compile(r" - at `([^`]*)`$")
 _QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 _QUOTABLE = re.compile(r"[a-z][a-z_.-]{0,63}")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
+_LONGEST_CODE = 64
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=-]{0,127}(@g\.us)?")  # the end is that of a WhatsApp group's id
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -36,7 +37,9 @@ Id = str | Int
 OWN_SIGNATURE = "x-flexoraa-signature"
 """The header that signs what we wrote ourselves: a vendor's answer that we fetched, with the account added that it is of."""
 
+_META_SCHEME = "sha256="
 _DIGITS = re.compile(r"[0-9]{1,17}")
+_LONGEST_EPOCH = 17
 _LONGEST_TIME = 64
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this would be the year 5138, as milliseconds 1973
 
@@ -66,16 +69,27 @@ def shown(code: str | None) -> str:
     return repr(code) if _QUOTABLE.fullmatch(code) else f"{len(code)} characters that are no code"
 
 
+_BLOCK_BYTES = 64
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))  # RFC 2104
+
+
 @lru_cache(maxsize=1024)
-def _keyed(secret: bytes) -> hmac.HMAC:
-    return hmac.new(secret, digestmod=hashlib.sha256)
+def _keyed(secret: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """SHA-256 with the secret's inner and outer block in it: what `hmac` makes anew for each message."""
+    key = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK_BYTES else secret).ljust(_BLOCK_BYTES, b"\0")
+    return hashlib.sha256(key.translate(_INNER)), hashlib.sha256(key.translate(_OUTER))
 
 
 def hmac_hex_matches(secret: bytes, raw: bytes, signature: str) -> bool:
     """Compare a hex HMAC-SHA256 of `raw` with `signature` in constant time."""
-    expected = _keyed(secret).copy()  # 1.3 µs for 500 bytes, a new one 2.1 µs
-    expected.update(raw)
-    return hmac.compare_digest(expected.hexdigest().encode(), signature.strip().lower().encode())
+    keyed = _keyed(secret)
+    inner, outer = keyed[0].copy(), keyed[1].copy()  # 0.8 µs for 500 bytes, `hmac.digest` 1.8 µs
+    inner.update(raw)
+    outer.update(inner.digest())
+    expected = outer.hexdigest()
+    if not signature.isascii():
+        return False
+    return hmac.compare_digest(expected, signature) or hmac.compare_digest(expected, signature.strip().lower())
 
 
 def utc(moment: datetime) -> datetime | None:
@@ -91,14 +105,17 @@ def epoch(value: str | int | None) -> datetime | None:
     >>> [str(epoch(value)) for value in ("1749416383", 1749416383123, "TIMESTAMP")]
     ['2025-06-08 20:59:43+00:00', '2025-06-08 20:59:43.123000+00:00', 'None']
     """
-    if value is None or (isinstance(value, str) and not _DIGITS.fullmatch(value)):
+    if value is None or (isinstance(value, str) and len(value) > _LONGEST_EPOCH):
         return None
-    return _epoch(int(value))
+    return _epoch(value)
 
 
 @lru_cache(maxsize=4096)
-def _epoch(number: int) -> datetime | None:
-    """Of a number; remembered, since much happens in the same second: 0.1 µs for 0.6 µs."""
+def _epoch(value: str | int) -> datetime | None:
+    """Remembered, since much happens in the same second: 0.1 µs for 0.8 µs."""
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        return None
+    number = int(value)
     micros = number * 1_000 if abs(number) >= _MILLISECONDS_FROM else number * 1_000_000
     if not _EARLIEST_MICROS <= micros < _LATEST_MICROS:
         return None
@@ -135,7 +152,13 @@ def code(value: str | None, otherwise: str = "unknown") -> str:
     >>> code("payout.pending-upi"), code("DISABLED_UPDATE"), code("Asha 98765"), code(None, "text")
     ('payout.pending-upi', 'DISABLED_UPDATE', 'unknown', 'text')
     """
-    return value if value is not None and _CODE.fullmatch(value) else otherwise
+    return value if value is not None and len(value) <= _LONGEST_CODE and _is_code(value) else otherwise
+
+
+@lru_cache(maxsize=4096)
+def _is_code(value: str) -> bool:
+    """Remembered, for they are few: 0.1 µs for 0.3 µs."""
+    return _CODE.fullmatch(value) is not None
 
 
 def identifier(value: Id | None) -> str | None:
@@ -171,5 +194,5 @@ def fragment(body: bytes | object, headers: Mapping[str, str] | None = None) -> 
 
 def meta_signature_holds(headers: Mapping[str, str], raw: bytes, secret: bytes) -> bool:
     """Meta's `X-Hub-Signature-256: sha256=<hex>` over the bytes as sent (unicode escaped), under the app's secret."""
-    scheme, _, signature = headers.get("x-hub-signature-256", "").partition("=")
-    return scheme == "sha256" and hmac_hex_matches(secret, raw, signature)
+    signature = headers.get("x-hub-signature-256", "")
+    return signature.startswith(_META_SCHEME) and hmac_hex_matches(secret, raw, signature[len(_META_SCHEME) :])

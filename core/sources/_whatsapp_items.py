@@ -22,12 +22,12 @@ class _Origin(Struct):
     code: Int | None = None
 
 
-class _Pricing(Struct):
+class _Pricing(Struct, gc=False):
     type: str | None = None
     category: str | None = None
 
 
-class Status(Struct):
+class Status(Struct, gc=False):
     """One delivery status."""
 
     id: str

@@ -9,7 +9,7 @@ from msgspec import Struct
 from core.sources._common import Int, code
 
 
-class _Text(Struct):
+class _Text(Struct, gc=False):
     body: str | None = None
 
 
@@ -77,7 +77,7 @@ class _Location(Struct):
     name: str | None = None
 
 
-class Item(Struct, rename={"sender": "from"}):
+class Item(Struct, rename={"sender": "from"}, gc=False):
     """One message, inbound or echoed."""
 
     id: str
@@ -104,17 +104,20 @@ class Item(Struct, rename={"sender": "from"}):
 
     def kind(self) -> str:
         """The stated type; a body without one is told by what it holds."""
+        if self.type:
+            return code(self.type, "unknown")
         held = ("text", "button", "interactive", "image", "video", "document", "reaction", "location", "order")
-        return code(self.type, "unknown") if self.type else next((name for name in held if getattr(self, name) is not None), "unknown")
+        return next((name for name in held if getattr(self, name) is not None), "unknown")
 
     def words(self) -> str | None:
         """The text that a person would read, whatever the type."""
-        reply = self.interactive and (self.interactive.button_reply or self.interactive.list_reply or self.interactive.nfm_reply)
         told = (self.edit and self.edit.message) or self
+        if told.text is not None and told.text.body:
+            return told.text.body
+        reply = self.interactive and (self.interactive.button_reply or self.interactive.list_reply or self.interactive.nfm_reply)
         media = told.image or told.video or told.document
         return (
-            (told.text and told.text.body)
-            or (self.button and self.button.text)
+            (self.button and self.button.text)
             or (reply and (reply.title or reply.body))
             or (media and media.caption)
             or (self.reaction and self.reaction.emoji)

@@ -22,11 +22,11 @@ class Entry(NamedTuple):
     field: str
 
 
-class _Name(Struct):
+class _Name(Struct, gc=False):
     name: str | None = None
 
 
-class Profile(Struct):
+class Profile(Struct, gc=False):
     """One element of `contacts`: who the items of this change speak of."""
 
     wa_id: str | None = None

@@ -106,6 +106,38 @@
 {%- endmacro %}
 
 
+{# In a select list: a row for each date from one to another, both included. #}
+{% macro each_date(first, last) %}{{ return(adapter.dispatch('each_date')(first, last)) }}{% endmacro %}
+
+{% macro default__each_date(first, last) -%}
+    generate_series({{ first }}, {{ last }}, interval '1 day')
+{%- endmacro %}
+
+{% macro duckdb__each_date(first, last) -%}
+    unnest(generate_series({{ first }}, {{ last }}, interval 1 day))
+{%- endmacro %}
+
+{% macro spark__each_date(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}, interval 1 day))
+{%- endmacro %}
+
+
+{# In a select list: a row for each whole number from 1 to a bigint. #}
+{% macro each_number(last) %}{{ return(adapter.dispatch('each_number')(last)) }}{% endmacro %}
+
+{% macro default__each_number(last) -%}
+    generate_series(1, {{ last }})
+{%- endmacro %}
+
+{% macro duckdb__each_number(last) -%}
+    unnest(generate_series(1, {{ last }}))
+{%- endmacro %}
+
+{% macro spark__each_number(last) -%}
+    explode(sequence(1L, {{ last }}))
+{%- endmacro %}
+
+
 {# A moment as ISO 8601 in UTC with microseconds and Z. #}
 {% macro iso_time(moment) %}{{ return(adapter.dispatch('iso_time')(moment)) }}{% endmacro %}
 

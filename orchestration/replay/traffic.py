@@ -189,6 +189,7 @@ def _business(tenant_id: str, kept: Mapping[str, str]) -> Business:
         hours=Hours(zone, week, (), _SINCE, _SINCE),
         people=("p_asha", "p_ben", "p_chen"),
         rate_step_at=datetime(2019, 1, 1, tzinfo=UTC),
+        gift_at=datetime(2018, 12, 1, tzinfo=UTC),
         razorpay_rotated_at=_SINCE,
         since=_SINCE,
     )

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,6 +30,9 @@ from orchestration.resources.settings import Settings
 
 _EMPTY = date(1970, 1, 1)
 """The partition of each table's empty file, which gives the table its columns before its first event."""
+
+_ARROW_ROWS = 1_000
+"""Rows of one tenant that become Arrow by themselves, where most columns hold one value; fewer are joined with the next tenant's."""
 
 _DICTIONARY_ROWS = 1_000
 _UNIQUE = {column.name for each in EVENT_TYPES for column in columns(each) if column.role in {"ref", "personal", "sealed"}} | {"body_hash"}
@@ -233,16 +237,26 @@ class PartWriter:
         self._folder = folder
         self._stem = stem
         self._tables: dict[type[Event], list[pa.Table]] = defaultdict(list)
+        self._open: dict[type[Event], dict[str, list[Any]]] = {}
 
     def add(self, event_type: type[Event], values: Mapping[str, Sequence[Any]]) -> None:
-        """Keep columns as Arrow: a tenth of what the same takes as Python values."""
-        table = table_of(event_type, values)
+        """Keep columns, soon as Arrow: a tenth of what the same takes as Python values."""
+        kept = self._open.setdefault(event_type, defaultdict(list))
+        for name, column in values.items():
+            kept[name].extend(column)
+        if len(kept["tenant_id"]) >= _ARROW_ROWS:
+            self._pack(event_type)
+
+    def _pack(self, event_type: type[Event]) -> None:
+        table = table_of(event_type, self._open.pop(event_type))
         if table.num_rows:
             self._tables[event_type].append(table)
 
     def close(self) -> list[str]:
         """Write the files; returns their names in the folder."""
         names = []
+        for event_type in list(self._open):
+            self._pack(event_type)
         for event_type in sorted(self._tables, key=lambda each: each.table):
             for day, table in _by_day(pa.concat_tables(self._tables.pop(event_type))):
                 # flat: a folder a day to make and remove cost as much as the file
@@ -253,7 +267,10 @@ class PartWriter:
 
 def _by_day(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
     """The rows of each UTC day of `occurred_at`, in their order."""
-    days = table["occurred_at"].cast(pa.int64()).to_numpy() // _DAY_MICROS
+    table = table.combine_chunks()
+    # by its buffer, for `to_numpy` imports pandas: 1.6 s of CPU
+    (moments,) = table["occurred_at"].chunks
+    days = np.frombuffer(moments.buffers()[1], np.int64, len(moments), moments.offset * 8) // _DAY_MICROS
     if (days[1:] < days[:-1]).any():
         order = days.argsort(kind="stable")
         table, days = table.take(pa.array(order)), days[order]

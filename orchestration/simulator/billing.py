@@ -1,8 +1,8 @@
 """What a simulated tenant pays and what its balance comes to: planted to the token.
 
-A small purchase that is partly refunded, a large top-up, and near the end a last top-up, after which bulk enrichment uses
-the balance up to exactly the planted share of it. Not here: usage by conversations (`lead`), the shape of payments
-(`razorpay`).
+A first purchase whose tokens expire, a small one that is partly refunded, a large top-up, and near the end a last top-up, after which bulk
+enrichment uses the balance up to exactly the planted share of it. Not here: usage by conversations (`lead`), what goes wrong (`spending`),
+the shape of payments (`razorpay`).
 """
 
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ class Billing:
         """The payer is one person of the tenant's staff."""
         self.business, self.post, self.truth, self._rng = business, post, truth, rng
         self._email, self._contact = email, contact
+        self.bulks: list[datetime] = []
 
     def settle(self, start: datetime, end: datetime, others: int) -> None:
         """Plant payments, refund and bulk usage, and note the balance; `others` are tokens credited by other payments that stay."""
@@ -39,20 +40,36 @@ class Billing:
         old, new = self.business.rate_at(start), self.business.rate_at(last_at)
         used = self.post.tokens_used
         large = 100 * (1 + 3 * used // (100 * old))  # three times the use, so that no threshold is near before the last top-up
-        self._pay(_SMALL, start + timedelta(hours=1), refund_major=_REFUND)
-        self._pay(large, start + timedelta(hours=2))
-        self._fail(300, last_at - timedelta(minutes=9))
-        self._pay(large, last_at)
-        credited, last = (_SMALL - _REFUND + large) * old + others, large * new
+        self.truth.expired_tokens = self._gift()
+        self.pay(_SMALL, start + timedelta(hours=1), refund_major=_REFUND)
+        self.pay(large, start + timedelta(hours=2))
+        self.fail(300, last_at - timedelta(minutes=9))
+        self.pay(large, last_at)
+        # what was used of the first purchase before it ended is all that it gave
+        credited, last = (_SMALL - _REFUND + large) * old + others + self.post.tokens_used_early, large * new
         balance = last * SHARES[self.business.index % len(SHARES)] // 100
-        self._use_up(credited + last - used - balance, end)
+        bulk = credited + last - used - balance
+        self._use_up(bulk, end)
         self.truth.token_balance = balance
+        self.truth.runs_out = 0 < balance * (end - start).days < 3 * bulk  # nearly all that is used is bulk; the limit is three days
         self.truth.thresholds_crossed = [each for each in THRESHOLDS if balance * 100 <= last * each]
 
-    def _pay(self, major: int, at: datetime, refund_major: int = 0) -> None:
+    def _gift(self) -> int:
+        """The first purchase, under a rate card of its own: more than is used before it ends. The tokens that expire."""
+        rate, used = self.business.rate_at(self.business.gift_at), self.post.tokens_used_early
+        major = 20 + 3 * used // rate
+        self.pay(major, self.business.gift_at)
+        self.truth.entries["expiry"] += 1
+        return major * rate - used
+
+    def pay(self, major: int, at: datetime, refund_major: int = 0) -> None:
         """One payment, told by authorized (now and then), captured and order.paid in any order, maybe refunded a day later."""
         at = at.replace(microsecond=0)
         paid = self._paid(major, at)
+        self.truth.entries["credit"] += 1
+        is_late = at < self.business.rate_step_at
+        self.truth.differences[f"{paid.currency} {'late' if is_late else 'yet'}"] += paid.amount_minor - paid.fee_minor
+        self.truth.differences[f"{paid.currency} fees"] += paid.fee_minor
         if happens(self._rng, 0.6):
             self._tell(paid, "payment.authorized", at + timedelta(seconds=self._rng.choice((0, 5))))
         paid_at = at + timedelta(seconds=2 + self._rng.choice((0, 1)))
@@ -63,9 +80,12 @@ class Billing:
         if refund_major:
             moment = at + timedelta(days=1)
             self.truth.payments["refund.processed"] += 1
+            self.truth.entries["refund"] += 1
+            self.truth.differences[f"{paid.currency} late"] -= refund_major * 100
             self.post.razorpay(paid.refund(entity_id("rfnd", self._rng), refund_major * 100, moment, self._rng), moment)
 
-    def _fail(self, major: int, at: datetime) -> None:
+    def fail(self, major: int, at: datetime) -> None:
+        """One payment that fails."""
         at = at.replace(microsecond=0)
         self._tell(self._paid(major, at), "payment.failed", at)
 
@@ -93,6 +113,7 @@ class Billing:
                 action="bulk_enrichment",
             )
             self.post.platform(event)
+            self.bulks.append(at)
 
 
 def heartbeats(business: Business, post: Post, start: datetime, end: datetime) -> None:

@@ -21,6 +21,7 @@ from orchestration.simulator.google import AUDIENCE, PUSHER, Google
 from orchestration.simulator.hours import DAYS, Hours
 
 RECOVERY_TEMPLATE = "recovery_nudge"
+GIFT_DAYS = 2
 _RATE_STEP = timedelta(days=4)  # the new rate card starts this long before the end, between two top-ups
 
 DEBITS: tuple[tuple[str, str, str, int, int], ...] = (
@@ -95,6 +96,7 @@ class Business:
     hours: Hours
     people: tuple[str, ...]
     rate_step_at: datetime
+    gift_at: datetime
     razorpay_rotated_at: datetime
     since: datetime = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -107,6 +109,15 @@ class Business:
     def gmail_secret(self) -> str:
         """What signs Gmail's answers that we fetch ourselves."""
         return str(json.loads(self.secrets["gmail"])["secret"])
+
+    @property
+    def gift_ends_at(self) -> datetime:
+        """When the first credit ends, the only one that does: its rate card is over half an hour after it."""
+        return self.gift_at + timedelta(days=GIFT_DAYS)
+
+    def local_date(self, moment: datetime) -> str:
+        """The date at the tenant's place, in ISO 8601."""
+        return moment.astimezone(ZoneInfo(self.profile.timezone)).date().isoformat()
 
     def rate_at(self, moment: datetime) -> int:
         """Tokens credited for each major unit at that moment."""
@@ -149,6 +160,7 @@ def make_business(index: int, seed: int, start: datetime, end: datetime) -> Busi
         hours=Hours(profile.timezone, week, holidays, start - timedelta(days=2), end + timedelta(days=2)),
         people=("p_asha", "p_ben", "p_chen"),
         rate_step_at=end - _RATE_STEP,
+        gift_at=start + timedelta(minutes=10),
         razorpay_rotated_at=end - timedelta(days=2),
     )
 
@@ -199,6 +211,7 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
     """One tenant as the tenant file writes it."""
     (old_rate, new_rate), profile = business.profile.tokens_per_major, business.profile
     since, step = _stamp(business.since), _stamp(business.rate_step_at)
+    gift = _stamp(business.gift_at + timedelta(minutes=30))
 
     def secret(name: str) -> dict[str, str]:
         return {"file": f"secrets/{business.id}_{name}"}
@@ -244,7 +257,9 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
             {"id": "person_any", "metric": "hand_over", "target_seconds": 14400, "calendar": "main", "valid_from": since},
         ],
         "credit_rates": [
-            {"currency": profile.currency, "tokens_per_major": old_rate, "valid_from": since, "valid_to": step},
+            {"currency": profile.currency, "tokens_per_major": old_rate, "expires_after_days": GIFT_DAYS, "valid_from": since,
+             "valid_to": gift},
+            {"currency": profile.currency, "tokens_per_major": old_rate, "valid_from": gift, "valid_to": step},
             {"currency": profile.currency, "tokens_per_major": new_rate, "valid_from": step},
         ],
         "debit_rates": [

@@ -225,8 +225,9 @@ class Lead:
 
     def _use(self, kind: UsageKind, quantity: int, model: str = "", category: str = "") -> None:
         own: dict[str, Any] = {"model": model or None, "category": category or None, "channel": "whatsapp"}
-        self.post.platform(TokensUsed(**self._about("use"), kind=kind, quantity=quantity, contact=self._contact(), **own))
-        self.post.spend(kind, quantity, model, category)
+        event = TokensUsed(**self._about("use"), kind=kind, quantity=quantity, contact=self._contact(), **own)
+        self.post.platform(event)
+        self.post.spend(event.occurred_at, kind, quantity, model, category)
 
     def _send(
         self,

@@ -94,6 +94,9 @@ class Merchant:
     def _dispute(self, paid: Paid, verdict: str) -> None:
         """The bank asks for the money back; a lost dispute takes the tokens, a won one gives them back."""
         dispute_id, at = self._id("disp"), paid.created_at + timedelta(hours=20)
+        self.truth.entries["dispute_hold"] += 1
+        self.truth.entries["dispute_loss" if verdict == "lost" else "dispute_release"] += 1
+        self.truth.differences[f"{paid.currency} late"] -= paid.amount_minor if verdict == "lost" else 0
         for kind, moment in ((f"payment.dispute.{verdict}", at + timedelta(hours=9)), ("payment.dispute.created", at)):
             self._tell(kind, paid.dispute(kind, dispute_id, moment, self.rng), moment)
 
@@ -107,8 +110,15 @@ class Merchant:
             self.post.razorpay(self._body(kind, {part: {"entity": entity}}, moment), moment, "account_events")
 
     def _money_moves(self, paid: Paid, at: datetime) -> None:
-        """A settlement, a transfer of a part of a payment, a failed refund, a link that nobody paid."""
+        """A settlement in rupees, which only pays what was paid in rupees; a transfer, a failed refund, a link that nobody paid."""
         currency, seconds = paid.currency, int(at.timestamp())
+        self.truth.differences[f"{currency} late"] -= 1_000
+        if currency == "INR":
+            self.truth.differences["INR late"] -= 8_800
+            self.truth.differences["INR fees"] -= 180
+        else:
+            self.truth.differences["INR unpaid"] += 8_800
+            self.truth.differences["INR fee mismatch"] -= 180
         entities: tuple[tuple[str, str, dict[str, Any]], ...] = (
             ("settlement.processed", "settlement", {"amount": 8_800, "fees": 180, "tax": 20, "utr": "1568176960vxp0rj"}),
             ("transfer.processed", "transfer", {"amount": 1_000, "currency": currency, "source": paid.payment_id, "notes": []}),
@@ -127,6 +137,11 @@ class Merchant:
 
     def _credit(self, paid: Paid, at: datetime) -> int:
         self.truth.credits += 1
+        self.truth.entries["credit"] += 1
+        self.truth.differences[f"{paid.currency} {'yet' if at > self.business.rate_step_at else 'late'}"] += (
+            paid.amount_minor - paid.fee_minor
+        )
+        self.truth.differences[f"{paid.currency} fees"] += paid.fee_minor
         return paid.amount_minor // 100 * self.business.rate_at(at)
 
     def _tell(self, kind: str, raw: str, at: datetime) -> None:

@@ -51,6 +51,10 @@ class Post:
         """Nothing arrives after `end`."""
         self.business, self.end, self.truth = business, end, truth
         self.tokens_used = 0
+        self.tokens_used_early = 0
+        """Before the first credit ends."""
+        self.late_uses: list[datetime] = []
+        """In the last ten hours."""
         self.bodies = 0
         self._segments, self._rng = segments, rng
         self._ids = count(1)
@@ -112,10 +116,14 @@ class Post:
         self._deliver(wire, received_at, occurred_at, len(tables) + repeated, signer)
         return received_at
 
-    def spend(self, kind: str, quantity: int, model: str = "", category: str = "") -> None:
+    def spend(self, at: datetime, kind: str, quantity: int, model: str = "", category: str = "") -> None:
         """Note tokens used, at the price of the rate card."""
         per, tokens = _STEP_TOKENS[(kind, model, category)]
-        self.tokens_used += -(-quantity // per) * tokens
+        used = -(-quantity // per) * tokens
+        self.tokens_used += used
+        self.tokens_used_early += used if at < self.business.gift_ends_at else 0
+        if at > self.end - timedelta(hours=10):
+            self.late_uses.append(at)
 
     def next_id(self, prefix: str) -> str:
         """An id of our own feed, unlike all others of this tenant."""

@@ -32,10 +32,15 @@ class Paid:
     contact: str | None
     created_at: datetime
 
+    @property
+    def fee_minor(self) -> int:
+        """What Razorpay keeps: 2 %."""
+        return self.amount_minor * 2 // 100
+
     def entity(self, status: str, refunded_minor: int, rng: Random) -> dict[str, Any]:
         """The payment entity. `notes` is a list when empty, an object otherwise."""
         is_captured = status in {"captured", "refunded"}
-        fee = self.amount_minor * 2 // 100
+        fee = self.fee_minor
         failed = status == "failed"
         return {
             "id": self.payment_id,

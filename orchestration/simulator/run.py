@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.ports import Progress
+from core.sources.platform import Contact
 from orchestration.resources.progress import TerminalProgress
 from orchestration.simulator.billing import THRESHOLDS, Billing, heartbeats
 from orchestration.simulator.broken import Breaker
@@ -25,6 +26,7 @@ from orchestration.simulator.people import NAMES, phone, user_id
 from orchestration.simulator.phrases import LANGUAGES
 from orchestration.simulator.post import Post
 from orchestration.simulator.segments import Place, Segments
+from orchestration.simulator.spending import Spending
 from orchestration.simulator.stories import choose, won
 from orchestration.simulator.truth import Manifest, TenantTruth, WantedAction
 
@@ -126,7 +128,10 @@ def _tenant(world: _World, business: Business, progress: Progress) -> None:
     merchant = Merchant(business, post, truth, chance(world.seed, "merchant", number), email, contact)
     tokens = merchant.live(world.start)
     billing = Billing(business, post, truth, chance(world.seed, "billing", number), email=email, contact=contact)
+    spending = Spending(business, post, truth, Contact("phone", _lead(world, business, post, truth, 0).phone), world.end)
+    spending.live(billing)
     billing.settle(world.start, world.end, tokens)
+    spending.close(billing.bulks)
     known = [_lead(world, business, post, truth, index).phone for index, story in enumerate(stories) if story.tell is won]
     tell_others(Others(world.seed, world.start, world.end, world.others), business, post, truth, known)
     heartbeats(business, post, world.start, world.end)
@@ -204,4 +209,6 @@ def _wanted(tenant: str, truth: TenantTruth) -> list[WantedAction]:
     crossed = [WantedAction(tenant, "token_threshold", THRESHOLDS[each], percent=each) for each in truth.thresholds_crossed]
     late = [WantedAction(tenant, "sla_breach", "notify", each.phone, metric=each.metric) for each in sorted(truth.sla_overdue)]
     warned = [WantedAction(tenant, "sla_warning", "notify", each.phone, metric=each.metric) for each in sorted(truth.sla_nearly_due)]
-    return leaks + due + crossed + late + warned
+    signs = [WantedAction(tenant, "token_abuse", "notify", signal=each.signal) for each in sorted(truth.signs) if each.is_fresh]
+    run_out = [WantedAction(tenant, "token_run_out", "notify")] if truth.runs_out else []
+    return leaks + due + crossed + signs + run_out + late + warned

@@ -46,6 +46,14 @@ class NumberChange(Struct, frozen=True, order=True):
     new: str
 
 
+class Sign(Struct, frozen=True, order=True):
+    """A sign of abuse on a local day (ISO 8601); `is_fresh`: less than a day old at the end, so that its alert is still wanted."""
+
+    signal: str
+    date: str
+    is_fresh: bool = False
+
+
 class TenantTruth(Struct, kw_only=True):
     """What is true of one tenant at the end. Under tenant '' only rejects: those of nobody known."""
 
@@ -83,6 +91,14 @@ class TenantTruth(Struct, kw_only=True):
     """What the payment provider said of amounts, by its own name of it."""
     credits: int = 0
     """Payments that were credited, each once."""
+    entries: dict[str, int] = field(default_factory=Counter)
+    """Transactions of the token ledger by kind; uses are not counted."""
+    expired_tokens: int = 0
+    signs: list[Sign] = field(default_factory=list)
+    runs_out: bool = False
+    """Whether the balance lasts less than three days."""
+    differences: dict[str, int] = field(default_factory=Counter)
+    """What the payment provider's account comes to at the end, by currency and name of the difference, in minor units."""
     news: dict[str, int] = field(default_factory=Counter)
     """What vendors said of our accounts, by source, kind and state."""
     contact_events: dict[str, int] = field(default_factory=Counter)
@@ -107,17 +123,23 @@ class TenantTruth(Struct, kw_only=True):
 class WantedAction(Struct, frozen=True):
     """One action that must be delivered once everything up to the end is taken in; rule and kind are those of `act_requests`.
 
-    `leak`, `attempt`, `metric` and `percent` are what its details say, each for its own rule.
+    `leak`, `attempt`, `percent`, `signal` and `metric` are what its details say, each for its own rule.
     """
 
     tenant: str
-    rule: Literal["lead_leak", "cold_recovery", "token_threshold", "sla_warning", "sla_breach"]
+    rule: Literal["lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach"]
     kind: Literal["notify", "send_template", "top_up_link", "pause"]
     phone: str | None = None
     leak: LeakKind | None = None
     attempt: int | None = None
     percent: int | None = None
+    signal: str | None = None
     metric: Metric | None = None
+
+    @property
+    def detail(self) -> str | int | None:
+        """The one of them that it has."""
+        return next((each for each in (self.leak, self.attempt, self.percent, self.signal, self.metric) if each is not None), None)
 
 
 class Canaries(Struct):

@@ -145,7 +145,7 @@ def _message(
     for status in rng.sample(("sent", "delivered", "read", "failed", "warning"), rng.randint(0, 3)):
         made.add(
             "message_statuses", tenant, f"{status}:{event_id}", at + timedelta(seconds=rng.randint(0, 99)), message_id=event_id,
-            status=status, pricing_category=rng.choice((None, "utility")),
+            status=status, pricing_category=rng.choice((None, "utility")), pricing_type=("regular", "free_entry_point")[len(status) % 2],
             error_code=rng.choice((131047, 131026)) if status == "failed" else None,
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from core.business_time import Calendar, intervals, parse_shift
 from core.reference import (
     CreditRate,
     DebitRate,
+    MessagePrice,
     Policy,
     RecoveryStep,
     ScoringWeights,
@@ -45,7 +46,10 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 engagement_points=rng.choice((20, 19)), signal_points=10, hot_at=rng.choice((60, 70)), warm_at=40,
                 typical_deal_minor=500_000,
             ),
-            CreditRate(tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10))),
+            CreditRate(
+                tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10)),
+                expires_after_days=None if tenant == "tenant_0" else 6,
+            ),
         )  # fmt: skip
     made.refer(
         *(
@@ -68,6 +72,14 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 per_quantity=per, tokens=tokens,
             )
         )  # fmt: skip
+    for category, per, price, since, until in (("", 3, 10, early, late), ("utility", 100, 1150, early, None), ("", 1, 4, late, None)):
+        if tenant == "tenant_1" or (tenant == "tenant_2" and category):
+            made.refer(
+                MessagePrice(
+                    tenant_id=tenant, valid_from=since, valid_to=until, channel="whatsapp", category=category, price_minor=price,
+                    per_messages=per,
+                )
+            )  # fmt: skip
 
 
 def add_promises(made: History, tenant: str, early: datetime, late: datetime) -> None:

@@ -5,9 +5,48 @@ from datetime import timedelta
 
 from tests.dbt.history_base import START, History, step
 
+CURRENCY = {"currency": "INR"}
+
 
 def add_tokens(made: History, tenant: str, rng: random.Random) -> None:
     """All of one tenant."""
+    _add_payments(made, tenant, rng)
+    _add_money(made, tenant, random.Random(f"money:{tenant}:{rng.random()}"))
+
+
+def _add_money(made: History, tenant: str, rng: random.Random) -> None:
+    """Fees, settlements, transfers, failures, a flood by one contact, three refunds in a row; one tenant holds more than it can use."""
+    for row in made.lake["payments"]:
+        if row["tenant_id"] == tenant and row["kind"] in ("payment.captured", "payment.listed.captured"):
+            row["fee_minor"] = row["amount_minor"] // 50
+            row["tax_minor"] = row["fee_minor"] * 18 // 118
+    for number in range(15):
+        at, amount = START + timedelta(seconds=rng.randint(0, 45 * 86400)), rng.choice((10_000, 300_000, 700_000))
+        told = rng.choice((("",), (".listed",), ("", ".listed")))
+        for way in told:
+            made.add("payments", tenant, f"setl{way}:{number}", at, kind=f"settlement{way}.processed", subject_id=f"setl_{number}",
+                     amount_minor=amount, fee_minor=amount // 40, tax_minor=0, **CURRENCY)  # fmt: skip
+    for number in range(3):
+        made.add("payments", tenant, f"trf:{number}", START + step(rng), kind="transfer.processed", subject_id=f"trf_{number}",
+                 payment_id="pay_0", amount_minor=rng.randint(1, 5_000), **CURRENCY)  # fmt: skip
+    day = START + timedelta(days=rng.randint(5, 40))
+    for number in range(rng.choice((4, 5, 9))):
+        for kind in rng.sample(("payment.failed", "payment.listed.failed"), rng.randint(1, 2)):
+            made.add("payments", tenant, f"{kind}:{number}", day + timedelta(minutes=number), kind=kind, payment_id=f"fail_{number}",
+                     amount_minor=100, **CURRENCY)  # fmt: skip
+    for number in range(rng.choice((199, 200, 203))):
+        made.add("token_usage", tenant, f"flood:{number}", day + timedelta(seconds=number), kind="enrichment", quantity=1,
+                 contact_point_id="flooding")  # fmt: skip
+    for number in range(3):
+        for kind, at in (("payment.captured", day), ("refund.processed", day + timedelta(days=1))):
+            made.add("payments", tenant, f"cycle:{kind}:{number}", at, kind=kind, payment_id=f"cycle_{number}", amount_minor=500,
+                     refund_id=f"cycle_{number}" if kind.startswith("refund") else None, fee_minor=0, **CURRENCY)  # fmt: skip
+    if tenant in ("tenant_0", "tenant_3"):
+        made.add("payments", tenant, "rich", START, kind="payment.captured", payment_id="rich", amount_minor=9_000_000_000,
+                 fee_minor=1, **CURRENCY)  # fmt: skip
+
+
+def _add_payments(made: History, tenant: str, rng: random.Random) -> None:
     for number in range(40):
         at = START + timedelta(seconds=rng.randint(0, 45 * 86400))
         payment, amount = (

@@ -237,7 +237,10 @@ def test_refunds_reverse_exactly(scenes) -> None:
 def test_thresholds_and_local_days(scenes) -> None:
     balances = "select balance_date, balance_tokens, is_current from marts.fct_token_balances where tenant_id = 'spent' order by 1"
     # 18:30 UTC is midnight in Kolkata.
-    assert scenes.execute(balances).fetchall() == [(date(2026, 3, 2), 201, False), (date(2026, 3, 3), 199, True)]
+    found = scenes.execute(balances).fetchall()
+    assert found[:3] == [(date(2026, 3, 2), 201, False), (date(2026, 3, 3), 199, False), (date(2026, 3, 4), 199, False)]
+    assert found[-1] == (date(2026, 3, 20), 199, True)  # as_of is 05:30 of the 20th
+    assert len(found) == 19
     requests = "select kind, due_at, expires_at from marts.act_requests where tenant_id = 'spent'"
     assert scenes.execute(requests).fetchall() == [("notify", at("2026-03-02 18:30"), at("2026-03-03 18:30"))]
 

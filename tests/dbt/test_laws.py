@@ -35,7 +35,7 @@ def test_other_order_other_copies_same_marts(first) -> None:
     folder, before = first
     with build(folder, told(history(7, 12), 2), AS_OF) as connection:
         assert marts(connection) == before
-    assert len(before) == 23
+    assert len(before) == 28
     assert all(before.values())
 
 
@@ -78,9 +78,9 @@ def test_no_events_at_all(first) -> None:
 def test_unit_tests(first) -> None:
     folder, _ = first
     if other := engines.chosen():
-        assert other.unit_tests_passed() == 10
+        assert other.unit_tests_passed() == 14
     else:
-        assert "PASS=10" in run_dbt(folder, "test", "--select", "test_type:unit")
+        assert "PASS=14" in run_dbt(folder, "test", "--select", "test_type:unit")
 
 
 def test_models_know_neither_clock_nor_engine() -> None:

@@ -168,7 +168,7 @@ def test_recovery(built, made, known, holders) -> None:
 
 
 def test_tokens(built, made, known) -> None:
-    moves = tokens.bookings(known["payments"], known["token_usage"], made.reference)
+    moves = tokens.bookings(known["payments"], known["token_usage"], made.reference, AS_OF)
     found = rows(
         built,
         "select tenant_id, account, kind, occurred_at, amount_tokens from marts.fct_token_ledger where amount_tokens <> 0",
@@ -182,8 +182,8 @@ def test_tokens(built, made, known) -> None:
             "select tenant_id, balance_date, balance_tokens from marts.fct_token_balances",
         )
     }
-    expected = tokens.balances(moves, zones)
-    assert {day: balances[day] for day in expected} == expected
+    assert balances == tokens.balances(moves, zones, AS_OF)
+    assert {move[2] for move in moves} == {"credit", "usage", "expiry", "refund", "dispute_hold", "dispute_release", "dispute_loss"}
 
 
 def test_thresholds_ask_once_for_each_top_up(built, made, known) -> None:

@@ -18,7 +18,8 @@ from tests.e2e.conftest import END_AT, Ran, fingerprints, flexoraa
 from tests.e2e.mixing import Mix, Signers, mixed, unpacked, write
 
 KINDS = (
-    "leads", "leaks open", "leaks ever", "service levels met", "service levels breached", "hot leads", "recovery due", "token balance", "token thresholds",
+    "leads", "leaks open", "leaks ever", "service levels met", "service levels breached", "hot leads", "recovery due", "token balance", "token transactions", "tokens expired",
+    "signs of abuse", "wallets about to run out", "money between us and the provider", "token thresholds",
     "number changes, one lead each", "opt-outs", "messages", "statuses", "conversations", "messaging windows", "window violations",
     "appointments", "reschedules", "payments", "payments credited", "account news", "contact events", "duplicates", "rejects",
     "events accepted", "actions delivered",

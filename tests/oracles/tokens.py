@@ -1,29 +1,39 @@
 """The token ledger by booking one event after the other onto accounts."""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.oracles import grants
 from tests.oracles.common import Row, valid
 
-Booking = tuple[str, str, str, datetime, int]
-"""Tenant, account, kind, moment, tokens."""
+Booking = grants.Booking
 
 TOLD_BY = ("payment.captured", "order.paid", "payment_link.paid", "invoice.paid")
 LISTED_AS = ("payment.listed.captured", "payment.listed.refunded")
 
 
-def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[Any]]) -> list[Booking]:
+def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[Any]], as_of: datetime) -> list[Booking]:
     """All movements of all accounts, without those of zero."""
-    found: list[Booking] = []
+    lots = [lot for tenant_lots in credited(payments, reference).values() for lot in tenant_lots]
+    uses = [(row["tenant_id"], row["occurred_at"], tokens) for row in usages if (tokens := _debit(row, reference["debit_rates"]))]
+    found = grants.after_expiry(lots, uses, as_of)
+    for tenant, at, tokens in uses:
+        found += [(tenant, account, "usage", at, sign * tokens) for account, sign in (("wallet", -1), ("usage", 1))]
+    return found
+
+
+def credited(payments: list[Row], reference: dict[str, list[Any]]) -> dict[str, list[grants.Lot]]:
+    """The credited payments of each tenant, each with its own movements, as if nothing ever expired."""
+    found: dict[str, list[grants.Lot]] = defaultdict(list)
     by_payment: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in payments:
         if row.get("payment_id"):
             by_payment[row["tenant_id"], row["payment_id"]].append(row)
-    for (tenant, _), rows in by_payment.items():
+    for (tenant, payment), rows in by_payment.items():
         tellings = [row for row in rows if row["kind"] in TOLD_BY] or [row for row in rows if row["kind"] in LISTED_AS]
         if not tellings:
             continue
@@ -31,13 +41,12 @@ def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[A
         at = min(row.get("captured_at") or row["occurred_at"] for row in captures or tellings)
         rate = valid(reference["credit_rates"], tenant, at, currency=tellings[0]["currency"])
         if rate:
-            found += _payment(tenant, at, tellings[0]["amount_minor"], rate.tokens_per_major, rows)
-    for row in usages:
-        tokens = _debit(row, reference["debit_rates"])
-        if tokens:
-            found += [
-                (row["tenant_id"], account, "usage", row["occurred_at"], sign * tokens) for account, sign in (("wallet", -1), ("usage", 1))
-            ]
+            amount = tellings[0]["amount_minor"]
+            moves = _payment(tenant, at, amount, rate.tokens_per_major, rows)
+            end = at + timedelta(days=rate.expires_after_days) if rate.expires_after_days else None
+            if end and rate.expires_not_before:
+                end = max(end, rate.expires_not_before)
+            found[tenant].append(grants.Lot(tenant, payment, at, amount * rate.tokens_per_major // 100, end, moves))
     return found
 
 
@@ -48,7 +57,9 @@ def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, ro
         (tenant, "sales", "credit", credited_at, -tokens),
     ]
     created = {row["dispute_id"]: row for row in rows if row["kind"] == "payment.dispute.created"}
-    verdicts = {row["dispute_id"]: row for row in rows if row["kind"] in ("payment.dispute.won", "payment.dispute.lost")}
+    ended = [row for row in rows if row["kind"] in ("payment.dispute.won", "payment.dispute.lost")]
+    first_last = sorted(ended, key=lambda row: (row["occurred_at"], row["kind"]), reverse=True)
+    verdicts = {row["dispute_id"]: row for row in first_last}  # the first verdict stands
     steps: list[tuple[datetime, int, str, str, Row]] = []
     told = {row["refund_id"] for row in rows if row["kind"] == "refund.processed"}
     for row in rows:
@@ -100,12 +111,17 @@ def _debit(row: Row, rates: list[Any]) -> int:
     return ceil(Fraction(row["quantity"] * best[1].tokens, best[1].per_quantity)) if best else 0
 
 
-def balances(moves: list[Booking], zones: dict[str, str]) -> dict[tuple[str, Any], int]:
-    """Closing balance of the wallet by tenant and local day."""
+def balances(moves: list[Booking], zones: dict[str, str], as_of: datetime) -> dict[tuple[str, Any], int]:
+    """Closing balance of the wallet by tenant and local day, every day from the first movement to `as_of`."""
     found: dict[tuple[str, Any], int] = {}
-    running: dict[str, int] = defaultdict(int)
-    for tenant, account, _, at, tokens in sorted(moves, key=lambda move: move[3]):
-        if account == "wallet":
-            running[tenant] += tokens
-            found[tenant, at.astimezone(ZoneInfo(zones[tenant])).date()] = running[tenant]
+    for tenant, zone in zones.items():
+        changes: dict[Any, int] = defaultdict(int)
+        for owner, account, _, at, tokens in moves:
+            if (owner, account) == (tenant, "wallet"):
+                changes[at.astimezone(ZoneInfo(zone)).date()] += tokens
+        day, running = min(changes), 0
+        while day <= as_of.astimezone(ZoneInfo(zone)).date():
+            running += changes[day]
+            found[tenant, day] = running
+            day += timedelta(days=1)
     return found

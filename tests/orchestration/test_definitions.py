@@ -32,8 +32,15 @@ from tests.orchestration.lakes import by_polars, live, on_disk, small_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = ROOT / "tests" / "snapshots" / "dagster.json"
-RULE_SENSORS = {"lead_leakage": "lead_leak", "cold_recovery": "cold_recovery", "token_thresholds": "token_threshold"}
-RULE_SENSORS |= {"sla_warnings": "sla_warning", "sla_breaches": "sla_breach"}
+RULE_SENSORS = {
+    "lead_leakage": "lead_leak",
+    "cold_recovery": "cold_recovery",
+    "token_thresholds": "token_threshold",
+    "token_abuse": "token_abuse",
+    "token_run_out": "token_run_out",
+    "sla_warnings": "sla_warning",
+    "sla_breaches": "sla_breach",
+}
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +231,7 @@ def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform) -> None
         with pytest.raises(Exception, match="another process"):
             platform.warehouse.names()
         holder.communicate("")
-    assert counts == {"lead_leakage": 1, "cold_recovery": 1, "token_thresholds": 0, "sla_warnings": 0, "sla_breaches": 0}
+    assert counts == dict.fromkeys(RULE_SENSORS, 0) | {"lead_leakage": 1, "cold_recovery": 1}
     path.unlink()
 
 

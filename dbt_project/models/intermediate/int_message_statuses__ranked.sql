@@ -18,6 +18,7 @@ told as (
         message_id,
         event_id,
         status,
+        pricing_type,
         pricing_category,
         error_code,
         occurred_at
@@ -29,6 +30,7 @@ told as (
         messages.message_id,
         messages.event_id,
         watermarks.status,
+        cast(null as {{ text_type() }}) as pricing_type,
         cast(null as {{ text_type() }}) as pricing_category,
         cast(null as bigint) as error_code,
         watermarks.watermark_at as occurred_at
@@ -71,6 +73,7 @@ final as (
         tenant_id,
         message_id,
         max(status_rank) as status_rank,
+        max(case when pricing_no = 1 then pricing_type end) as pricing_type,
         max(case when pricing_no = 1 then pricing_category end) as category,
         max(case when error_code = 131047 then 1 else 0 end) as has_window_error,
         min(case when error_code = 131047 then event_id end) as window_error_event_id

@@ -12,6 +12,7 @@ with changes as (
         changes.lost_minor,
         payments.amount_minor,
         payments.credited_tokens,
+        payments.expires_at,
         payments.rate_valid_from,
         case when changes.occurred_at < payments.credited_at then payments.credited_at else changes.occurred_at end as occurred_at
     from {{ ref('int_payment_changes__told') }} as changes
@@ -69,6 +70,7 @@ final as (
         refunds_tokens,
         losses_tokens,
         least(wanted_disputes_tokens, credited_tokens - refunds_tokens - losses_tokens) as disputes_tokens,
+        coalesce(occurred_at >= expires_at, false) as is_after_end,
         occurred_at,
         rate_valid_from
     from limited

@@ -11,6 +11,7 @@ refunds as (
         event_id,
         'refund' as change_kind,
         coalesce(refund_id, event_id) as change_id,
+        currency,
         amount_minor as refunded_minor,
         0 as held_minor,
         0 as lost_minor,
@@ -31,6 +32,7 @@ dispute_events as (
         kind = 'payment.dispute.created' as is_opening,
         kind = 'payment.dispute.lost' as is_loss,
         coalesce(dispute_id, payment_id, event_id) as dispute_id,
+        currency,
         amount_minor,
         occurred_at,
         row_number() over (
@@ -63,6 +65,7 @@ holds as (
         openings.event_id,
         'dispute_hold' as change_kind,
         openings.dispute_id as change_id,
+        openings.currency,
         0 as refunded_minor,
         openings.amount_minor as held_minor,
         0 as lost_minor,
@@ -81,6 +84,7 @@ ends as (
         verdicts.event_id,
         case when verdicts.is_loss then 'dispute_loss' else 'dispute_release' end as change_kind,
         verdicts.dispute_id as change_id,
+        verdicts.currency,
         0 as refunded_minor,
         -coalesce(openings.amount_minor, 0) as held_minor,
         case when verdicts.is_loss then coalesce(openings.amount_minor, verdicts.amount_minor) else 0 end as lost_minor,
@@ -93,14 +97,20 @@ ends as (
 ),
 
 final as (
-    select tenant_id, payment_id, event_id, change_kind, change_id, 1 as change_order, refunded_minor, held_minor, lost_minor, occurred_at
+    select
+        tenant_id, payment_id, event_id, change_kind, change_id, 1 as change_order, currency, refunded_minor, held_minor, lost_minor,
+        occurred_at
     from refunds
     where telling_no = 1
     union all
-    select tenant_id, payment_id, event_id, change_kind, change_id, 2 as change_order, refunded_minor, held_minor, lost_minor, occurred_at
+    select
+        tenant_id, payment_id, event_id, change_kind, change_id, 2 as change_order, currency, refunded_minor, held_minor, lost_minor,
+        occurred_at
     from holds
     union all
-    select tenant_id, payment_id, event_id, change_kind, change_id, 3 as change_order, refunded_minor, held_minor, lost_minor, occurred_at
+    select
+        tenant_id, payment_id, event_id, change_kind, change_id, 3 as change_order, currency, refunded_minor, held_minor, lost_minor,
+        occurred_at
     from ends
 )
 

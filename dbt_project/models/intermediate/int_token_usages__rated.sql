@@ -3,7 +3,11 @@ with candidates as (
     select
         usages.tenant_id,
         usages.event_id,
+        usages.contact_point_id,
         usages.kind,
+        usages.model,
+        usages.channel,
+        usages.action,
         usages.quantity,
         usages.occurred_at,
         rates.per_quantity,
@@ -32,7 +36,12 @@ final as (
     select
         tenant_id,
         event_id,
+        contact_point_id,
         kind,
+        model,
+        channel,
+        action,
+        quantity,
         {{ whole_division('quantity * tokens + per_quantity - 1', 'per_quantity') }} as debited_tokens,
         occurred_at,
         rate_valid_from

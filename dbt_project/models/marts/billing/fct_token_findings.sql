@@ -1,4 +1,4 @@
--- One row per payment, change or use that the ledger could not book, with the reason: never a silent default.
+-- One row per payment, change, use or message without a rate or price, with the reason: never a silent default.
 with findings as (
     select tenant_id, event_id, payment_id, 'payment_without_rate' as finding, credited_at as occurred_at
     from {{ ref('int_payments__credited') }}
@@ -11,6 +11,10 @@ with findings as (
     select tenant_id, event_id, cast(null as {{ text_type() }}), 'usage_without_rate', occurred_at
     from {{ ref('int_token_usages__rated') }}
     where debited_tokens is null
+    union all
+    select tenant_id, event_id, cast(null as {{ text_type() }}), 'message_without_price', occurred_at
+    from {{ ref('int_messages__priced') }}
+    where cost_minor is null
     union all
     select
         changes.tenant_id,

@@ -34,6 +34,8 @@ positions as (
         change_kind as kind,
         payment_id,
         event_id,
+        -- what comes back or goes after a credit's end moves what has expired: the wallet holds nothing of it any more
+        case when is_after_end then 'expired' else 'wallet' end as counter_account,
         occurred_at,
         rate_valid_from,
         refunds_tokens - coalesce(lag(refunds_tokens) over in_time, 0) as refunds_change,
@@ -41,6 +43,20 @@ positions as (
         disputes_tokens - coalesce(lag(disputes_tokens) over in_time, 0) as disputes_change
     from {{ ref('int_payment_changes__positioned') }}
     window in_time as (partition by tenant_id, payment_id order by change_no)
+),
+
+expiries as (
+    select
+        tenant_id,
+        {{ key_of(['tenant_id', "'expiry'", 'payment_id']) }} as transaction_id,
+        'expiry' as kind,
+        payment_id,
+        event_id,
+        expired_tokens as tokens,
+        expires_at as occurred_at,
+        rate_valid_from
+    from {{ ref('int_credits__expired') }}
+    where expired_tokens > 0
 ),
 
 entries as (
@@ -56,8 +72,14 @@ entries as (
     select tenant_id, transaction_id, 2, 'usage', kind, payment_id, event_id, tokens, occurred_at, rate_valid_from
     from usages
     union all
+    select tenant_id, transaction_id, 1, 'wallet', kind, payment_id, event_id, -tokens, occurred_at, rate_valid_from
+    from expiries
+    union all
+    select tenant_id, transaction_id, 2, 'expired', kind, payment_id, event_id, tokens, occurred_at, rate_valid_from
+    from expiries
+    union all
     select
-        tenant_id, transaction_id, 1, 'wallet', kind, payment_id, event_id,
+        tenant_id, transaction_id, 1, counter_account, kind, payment_id, event_id,
         -refunds_change - losses_change - disputes_change, occurred_at, rate_valid_from
     from positions
     where refunds_change + losses_change + disputes_change <> 0

@@ -30,7 +30,7 @@ final as (
         end as status,
         statuses.category,
 
-        cast(null as bigint) as cost_minor,
+        cast(prices.cost_minor as bigint) as cost_minor,
 
         messages.occurred_at as sent_at
     from messages
@@ -38,6 +38,10 @@ final as (
         on
             messages.tenant_id = statuses.tenant_id
             and messages.message_id = statuses.message_id
+    left join {{ ref('int_messages__priced') }} as prices
+        on
+            messages.tenant_id = prices.tenant_id
+            and messages.event_id = prices.event_id
 )
 
 select
