@@ -50,7 +50,7 @@
 {%- endmacro %}
 
 
-{# In a list of columns: the row once for each whole number from one to another; the first must not be above the last. #}
+{# In a list of columns: the row once for each whole number from one to another; both bigint, the first not above the last. #}
 {% macro each_number(first, last) %}{{ return(adapter.dispatch('each_number')(first, last)) }}{% endmacro %}
 
 {% macro default__each_number(first, last) -%}
@@ -119,22 +119,6 @@
 
 {% macro spark__each_date(first, last) -%}
     explode(sequence({{ first }}, {{ last }}, interval 1 day))
-{%- endmacro %}
-
-
-{# In a select list: a row for each whole number from 1 to a bigint. #}
-{% macro each_number(last) %}{{ return(adapter.dispatch('each_number')(last)) }}{% endmacro %}
-
-{% macro default__each_number(last) -%}
-    generate_series(1, {{ last }})
-{%- endmacro %}
-
-{% macro duckdb__each_number(last) -%}
-    unnest(generate_series(1, {{ last }}))
-{%- endmacro %}
-
-{% macro spark__each_number(last) -%}
-    explode(sequence(1L, {{ last }}))
 {%- endmacro %}
 
 

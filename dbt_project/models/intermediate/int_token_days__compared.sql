@@ -31,7 +31,7 @@ offsets as (
     select
         tenant_id,
         day_no,
-        {{ each_number('trailing_days') }} as days_before
+        {{ each_number('cast(1 as bigint)', 'trailing_days') }} as days_before
     from candidates
 ),
 
