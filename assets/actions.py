@@ -21,6 +21,8 @@ PUBLISHED = (
     "fct_lead_scores",
     "fct_messaging_windows",
     "fct_recovery_candidates",
+    "fct_scheduled_messages",
+    "fct_service_health",
     "fct_sla_clocks",
     "fct_token_balances",
 )

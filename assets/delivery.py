@@ -12,7 +12,22 @@ from core.actions import Delivery, Outcome, may_send
 from core.plans import plan_requests
 from core.ports import Clock, Outbox, Receipts, Sender
 
-RULES = ("lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach")
+RULES = (
+    "lead_leak",
+    "cold_recovery",
+    "token_threshold",
+    "token_abuse",
+    "token_run_out",
+    "sla_warning",
+    "sla_breach",
+    "scheduled_message",
+    "appointment_confirmation",
+    "appointment_reminder",
+    "no_show_follow_up",
+    "routing",
+    "escalation",
+    "service_burn",
+)
 """Rules whose requests become actions; a sensor each."""
 
 

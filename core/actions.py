@@ -93,8 +93,8 @@ def retry_at(attempt: int, now: datetime) -> datetime:
     return now + min(FIRST_RETRY * (1 << min(attempt - 1, 10)), LONGEST_RETRY)
 
 
-PERSONAL_KINDS = frozenset({"send_template"})
-"""Actions that reach a lead; all others reach the tenant's own people or systems."""
+PERSONAL_KINDS = frozenset({"send_template", "send_scheduled", "send_confirmation", "send_reminder", "send_follow_up"})
+"""Actions that reach a lead, by ourselves or by the operating system for us; all others reach the tenant's own people or systems."""
 
 
 def may_send(action: Action, standing: Standing, now: datetime) -> Outcome | None:

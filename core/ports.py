@@ -152,6 +152,14 @@ class Lake(Protocol):
         """The last name up to a moment that was told of each point."""
         ...
 
+    def arrivals(self, event_type: type[Event], since: datetime, until: datetime) -> Mapping[str, Sequence[Any]]:
+        """What was received in [since, until), as columns; ciphertext is left out."""
+        ...
+
+    def received_per_day(self, event_type: type[Event], since: datetime, until: datetime) -> Sequence[int]:
+        """Rows received in the 24 hours before `until`, in the 24 hours before those, and so on back to the first that has any."""
+        ...
+
     def event_dates(self) -> tuple[date, date] | None:
         """The first and the last event date, or None while the lake is empty."""
         ...

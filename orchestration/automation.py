@@ -3,11 +3,14 @@
 Here belongs timing that does not depend on what is observed. Not here: sensors.
 """
 
+from datetime import timedelta
+
 import dagster as dg
 from msgspec.structs import asdict
 
 from assets.maintenance import compact
 from assets.pull import back_fill, poll_gmail, renew_watches
+from assets.quality import lake_quality
 from assets.retention import remove_old
 from core.plans import WATCH_DAILY, is_watch_due
 from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
@@ -16,14 +19,20 @@ from core.quarantine import Quarantine
 
 EVERYTHING = dg.define_asset_job(
     "everything",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.checks(*lake_quality.check_keys),
     description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
 )
 
 BUILD = dg.define_asset_job(
     "build",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(["serving", "marts"], ["ops", "outbox"], ["ops", "deliveries"]),
+    selection=EVERYTHING.selection - dg.AssetSelection.assets(["serving", "marts"], ["ops", "outbox"], ["ops", "deliveries"]),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
+)
+
+QUALITY = dg.define_asset_job(
+    "data_quality",
+    selection=dg.AssetSelection.checks(*lake_quality.check_keys),
+    description="What entered the lake in the last day, looked at by great-expectations.",
 )
 
 DELIVER = dg.define_asset_job(
@@ -70,6 +79,24 @@ def compact_lake() -> None:
     merge_small_files()
 
 
+_HOUR = timedelta(hours=1)
+FRESHNESS = {
+    "lake": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
+    "reference": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
+    "marts": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
+    "serving": dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=90), fail_window=3 * _HOUR),
+    "ops": dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=90), fail_window=3 * _HOUR),
+}
+"""How old an asset may be, by its layer (the first part of its key): the sweep makes everything once an hour, so one that is late is borne,
+one that is lost warns. What senders act on is stricter. Staging and intermediate tables are as old as the marts that they are made for."""
+
+
+def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """The asset with the policy of its layer, if the layer has one."""
+    policy = FRESHNESS.get(spec.key.path[0])
+    return dg.apply_freshness_policy(spec, policy) if policy else spec
+
+
 HOURLY_SWEEP = dg.ScheduleDefinition(
     name="hourly_sweep",
     job=EVERYTHING,
@@ -85,6 +112,15 @@ DAILY_COMPACTION = dg.ScheduleDefinition(
     cron_schedule="41 2 * * *",
     execution_timezone="UTC",
     description="Small files of the lake into larger ones, once a day: no run waits for it but one that starts meanwhile.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+DAILY_QUALITY = dg.ScheduleDefinition(
+    name="daily_data_quality",
+    job=QUALITY,
+    cron_schedule="17 4 * * *",
+    execution_timezone="UTC",
+    description="Once a day: types, ranges, freshness and volume of what entered, against the four weeks before it.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
@@ -111,6 +147,6 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
     return dg.RunRequest() if is_wanted else dg.SkipReason("no watch is to be renewed")
 
 
-JOBS = [EVERYTHING, BUILD, DELIVER]
+JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY]
 OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
-SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, gmail_watch_renewal]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, gmail_watch_renewal]

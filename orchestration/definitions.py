@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, identity, ingest, warehouse
+from assets import actions, checks, contracts, identity, ingest, quality, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -19,15 +19,18 @@ from orchestration.resources.lazy import lazy_ports, run_lock
 def build_defs(**overrides: Any) -> dg.Definitions:
     """All definitions; `overrides` are resources in place of those of the installation that the environment names."""
     return dg.Definitions(
-        assets=[
-            ingest.lake_assets,
-            identity.reference_assets,
-            warehouse.warehouse_assets,
-            actions.serving_marts,
-            actions.outbox_actions,
-            actions.deliveries,
-        ],
-        asset_checks=[checks.conservation, checks.circuit_breaker, contracts.contracts],
+        assets=dg.map_asset_specs(
+            automation.with_freshness,
+            [
+                ingest.lake_assets,
+                identity.reference_assets,
+                warehouse.warehouse_assets,
+                actions.serving_marts,
+                actions.outbox_actions,
+                actions.deliveries,
+            ],
+        ),
+        asset_checks=[checks.conservation, checks.circuit_breaker, contracts.contracts, quality.lake_quality],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,
         sensors=sensors.SENSORS,

@@ -14,13 +14,11 @@ from orchestration.automation import DELIVER, EVERYTHING
 
 _SENSOR_NAMES = {
     "lead_leak": "lead_leakage",
-    "cold_recovery": "cold_recovery",
     "token_threshold": "token_thresholds",
-    "token_abuse": "token_abuse",
-    "token_run_out": "token_run_out",
     "sla_warning": "sla_warnings",
     "sla_breach": "sla_breaches",
 }
+"""Where a sensor is not called as its rule."""
 
 
 @dg.sensor(
@@ -54,7 +52,7 @@ def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pu
 
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
-        name=_SENSOR_NAMES[rule],
+        name=_SENSOR_NAMES.get(rule, rule),
         job=DELIVER,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,

@@ -19,6 +19,7 @@ CONFIGURATION = {
     "telemetry": {"enabled": False},
     "nux": {"enabled": False},
     "run_monitoring": {"enabled": True},
+    "freshness": {"enabled": True},
     "concurrency": {"runs": {"max_concurrent_runs": 2}},  # two cores; the run lock makes writers wait for each other besides
     "retention": {"sensor": {"purge_after_days": {"skipped": 7, "success": 30}}},
 }

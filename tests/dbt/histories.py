@@ -12,6 +12,8 @@ from tests.dbt.history_bookings import add_bookings
 from tests.dbt.history_experiments import add_experiments
 from tests.dbt.history_leads import add_lead
 from tests.dbt.history_reference import add_reference
+from tests.dbt.history_schedules import add_schedules
+from tests.dbt.history_services import add_services
 from tests.dbt.history_tokens import add_tokens
 
 __all__ = ["AS_OF", "History", "history", "told"]
@@ -29,6 +31,8 @@ def history(seed: int, leads: int) -> History:
         add_tokens(made, tenant, rng)
         add_bookings(made, tenant, rng)
         add_experiments(made, tenant, rng)
+        add_schedules(made, tenant, rng)
+        add_services(made, tenant, rng)
     return made
 
 

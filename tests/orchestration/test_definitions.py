@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from assets.project import MANIFEST
+from orchestration.automation import FRESHNESS
 from orchestration.definitions import build_defs
 from orchestration.receiver import Receiver
 from orchestration.resources.clock import FixedClock
@@ -40,7 +41,12 @@ RULE_SENSORS = {
     "token_run_out": "token_run_out",
     "sla_warnings": "sla_warning",
     "sla_breaches": "sla_breach",
-}
+} | {
+    rule: rule
+    for rule in (
+        "scheduled_message", "appointment_confirmation", "appointment_reminder", "no_show_follow_up", "routing", "escalation", "service_burn",
+    )
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +102,14 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
     checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
     assert len(names) > 50
     assert names - checks == set()
-    assert checks - names == {"circuit_breaker", "conservation", "contract"}
+    assert checks - names == {"circuit_breaker", "conservation", "contract", "expectations"}
 
 
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("everything")
     assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys
     jobs = {"hourly_sweep": "everything", "daily_retention": "retention", "daily_compaction": "compact_lake"}
-    jobs |= {"gmail_watch_renewal": "renew_watches"}
+    jobs |= {"gmail_watch_renewal": "renew_watches", "daily_data_quality": "data_quality"}
     assert {each.name: each.job_name for each in defs.schedules or []} == jobs
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name
@@ -240,6 +246,16 @@ def test_each_rule_has_its_sensor() -> None:
 
     assert sorted(RULE_SENSORS.values()) == sorted(RULES)
     assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling"}
+
+
+def test_every_layer_that_is_read_has_a_freshness_policy_that_bears_a_late_sweep(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    policies = {key: graph.get(key).freshness_policy for key in graph.get_all_asset_keys()}
+    assert {key.path[0] for key, policy in policies.items() if policy} == {"lake", "reference", "marts", "serving", "ops"}
+    assert all(policy for key, policy in policies.items() if key.path[0] in FRESHNESS)
+    for policy in FRESHNESS.values():
+        assert policy.warn_window.to_timedelta() > timedelta(hours=1)
+        assert policy.fail_window.to_timedelta() >= 2 * timedelta(hours=1)
 
 
 def test_overrides_stand_in_for_any_resource() -> None:

@@ -199,6 +199,14 @@ requests as (
     select * from abuses
     union all
     select * from run_outs
+    union all
+    select * from {{ ref('int_scheduled_requests__wanted') }}
+    union all
+    select * from {{ ref('int_appointment_requests__wanted') }}
+    union all
+    select * from {{ ref('int_lead_requests__wanted') }}
+    union all
+    select * from {{ ref('int_service_requests__wanted') }}
 )
 
 select

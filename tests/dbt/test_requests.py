@@ -1,0 +1,122 @@
+"""Scheduled messages and what appointments, leads and services want done, against plain Python."""
+
+import json
+from datetime import datetime, timedelta
+
+import duckdb
+import pytest
+
+from core.actions import key_of
+from tests.dbt.histories import AS_OF, History
+from tests.oracles import schedules
+from tests.oracles.common import Holders, Row
+
+_HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def holders(made: History) -> Holders:
+    return Holders(row for row in made.reference["lead_points"] if row.valid_from <= AS_OF)
+
+
+def test_scheduled_messages_end_as_they_should(built: duckdb.DuckDBPyConnection, made: History, holders: Holders) -> None:
+    windows = built.execute(
+        "select tenant_id, contact_point_id, channel_account_id, opened_at, expires_at from marts.fct_messaging_windows where kind = 'service'"
+    ).fetchall()
+    messages = made.known("messages", AS_OF)
+
+    def is_open(plan: Row, moment: datetime) -> bool:
+        with_whom = (plan["tenant_id"], plan["contact_point_id"])
+        talk = [row for row in messages if (row["tenant_id"], row["contact_point_id"], row["channel"]) == (*with_whom, plan["channel"])]
+        account = max(talk, key=lambda row: (row["occurred_at"], row["event_id"]))["channel_account_id"] if talk else None
+        return any(row[:3] == (*with_whom, account) and row[3] <= moment < row[4] for row in windows)
+
+    consents = [row for row in made.known("contact_events", AS_OF) if row["kind"] in ("opted_in", "opted_out", "blocked")]
+    erasures = [row for row in made.known("privacy_requests", AS_OF) if row["kind"] == "erasure"]
+    expected = schedules.schedules(made.known("scheduled_messages", AS_OF), messages, consents, erasures, holders, is_open, AS_OF)
+    found = built.execute(
+        "select tenant_id, schedule_id, status, expiry_reason, send_at, sent_at, cancelled_at from marts.fct_scheduled_messages"
+    ).fetchall()
+    assert {row[:2]: row[2:] for row in found} == expected
+    assert {row[2] for row in found} == {"scheduled", "due", "sent", "cancelled", "expired"}
+    assert {row[3] for row in found} >= {None, "opted_out", "point_given_up", "window_closed", "not_sent_in_time"}
+
+
+def wanted(built: duckdb.DuckDBPyConnection, rule: str) -> dict[tuple[str, str, str], tuple[str, datetime, datetime]]:
+    """Kind, due time and end by tenant, subject and trigger."""
+    rows = built.execute("select tenant_id, subject, trigger, kind, due_at, expires_at from marts.act_requests where rule = ?", [rule])
+    return {row[:3]: row[3:] for row in rows.fetchall()}
+
+
+def test_a_scheduled_message_is_wanted_unless_it_is_called_off_or_not_allowed(built: duckdb.DuckDBPyConnection) -> None:
+    messages = built.execute("select tenant_id, scheduling_event_id, status, expiry_reason, action_id from marts.fct_scheduled_messages")
+    asked = wanted(built, "scheduled_message")
+    for tenant, event, status, reason, action_id in messages.fetchall():
+        is_wanted = status in ("scheduled", "due", "sent") or reason == "not_sent_in_time"
+        assert ((tenant, "schedule", event) in asked) == is_wanted
+        assert action_id == key_of(tenant, "scheduled_message", "schedule", event)
+    assert {kind for kind, _, _ in asked.values()} == {"send_template", "send_scheduled"}
+
+
+def test_an_appointment_is_confirmed_and_reminded_of_unless_it_was_booked_too_late_or_called_off(built: duckdb.DuckDBPyConnection) -> None:
+    reminders: dict[tuple[str, str, str], tuple[str, datetime, datetime]] = {}
+    confirmations, follow_ups = dict(reminders), dict(reminders)
+    rows = built.execute(
+        "select a.tenant_id, latest_booking_id, status, a.starts_at, a.ends_at, a.cancelled_at, b.booked_at from marts.fct_appointments as a "
+        "inner join intermediate.int_appointments__chained as b on a.tenant_id = b.tenant_id and latest_booking_id = b.appointment_id "
+        "where a.lead_id is not null and a.starts_at is not null and status <> 'rescheduled'"
+    ).fetchall()
+    for tenant, booking, status, starts_at, ends_at, cancelled_at, booked_at in rows:
+        end = min(starts_at, cancelled_at or starts_at)
+        for name, before in (("day_before", 24 * _HOUR), ("hour_before", _HOUR)):
+            due_at = starts_at - before
+            if booked_at is not None and booked_at <= due_at and (cancelled_at is None or cancelled_at > due_at):
+                reminders[tenant, name, booking] = ("send_reminder", due_at, end)
+        if booked_at is not None and (cancelled_at is None or cancelled_at > booked_at):
+            confirmations[tenant, "confirmation", booking] = ("send_confirmation", booked_at, min(end, booked_at + 24 * _HOUR))
+        if status == "no_show":
+            follow_ups[tenant, "no_show", booking] = ("send_follow_up", ends_at, ends_at + 168 * _HOUR)
+    assert wanted(built, "appointment_reminder") == reminders
+    assert wanted(built, "appointment_confirmation") == confirmations
+    assert wanted(built, "no_show_follow_up") == follow_ups
+    assert min(map(len, (reminders, confirmations, follow_ups))) > 5
+
+
+def test_people_are_told_of_a_lead_that_became_hot_and_of_an_assistant_that_gave_up(built: duckdb.DuckDBPyConnection) -> None:
+    tiers: dict[tuple[str, str], str] = {}
+    hot = set()
+    for tenant, lead, tier, event, _ in built.execute(
+        "select tenant_id, lead_id, tier, trigger_event_id, decided_at from intermediate.int_lead_tiers__decided order by decided_at"
+    ).fetchall():
+        if tier == "HOT" and tiers.get((tenant, lead)) != "HOT":
+            hot.add((tenant, "hot", event))
+        tiers[tenant, lead] = tier
+    assert wanted(built, "routing").keys() == hot
+    escalated = built.execute(
+        "select tenant_id, 'qualification', last_turn_event_id from marts.fct_qualification where outcome = 'escalated'"
+    )
+    turns = set(escalated.fetchall())
+    assert wanted(built, "escalation").keys() == turns
+    assert min(len(hot), len(turns)) > 10
+
+
+def test_a_budget_alerts_on_the_day_that_spends_much_and_on_the_day_that_passes_a_part(built: duckdb.DuckDBPyConnection) -> None:
+    spent: dict[tuple[str, str], int] = {}
+    expected = set()
+    for tenant, service, day, down, total, budget in built.execute(
+        "select tenant_id, service, health_date, down_us, spent_us, budget_us from marts.fct_service_health order by health_date"
+    ).fetchall():
+        before = spent.get((tenant, service), 0)
+        trigger = f"{service}:{day}"
+        if down * 100 >= budget * 5:
+            expected.add((tenant, "fast_burn", trigger))
+        expected |= {
+            (tenant, name, trigger)
+            for name, part in (("half_spent", 50), ("exhausted", 100))
+            if before * 100 < budget * part <= total * 100
+        }
+        spent[tenant, service] = total
+    assert wanted(built, "service_burn").keys() == expected
+    assert {alert for _, alert, _ in expected} == {"fast_burn", "half_spent", "exhausted"}
+    details = built.execute("select details from marts.act_requests where rule = 'service_burn'").fetchall()
+    assert all(json.loads(text).keys() == {"alert", "service", "spent_percent"} for (text,) in details)
