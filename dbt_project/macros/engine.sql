@@ -50,7 +50,7 @@
 {%- endmacro %}
 
 
-{# In a list of columns: the row once for each whole number from one to another; the first must not be above the last. #}
+{# In a list of columns: the row once for each whole number from one to another; both bigint, the first not above the last. #}
 {% macro each_number(first, last) %}{{ return(adapter.dispatch('each_number')(first, last)) }}{% endmacro %}
 
 {% macro default__each_number(first, last) -%}

@@ -179,7 +179,7 @@ def test_the_reference_files(state: State, vault: Vault, settings: Settings) -> 
         table = pq.read_table(settings.reference / f"{struct.table}.parquet")  # type: ignore[attr-defined]
         assert table.column_names == [column.name for column in columns(struct)]
         assert table.num_rows == counts[struct.table]  # type: ignore[attr-defined]
-    assert pq.read_table(settings.reference / "run.parquet").to_pylist() == [{"as_of": AT}]
+    assert pq.read_table(settings.reference / "run.parquet").to_pylist() == [{"as_of": AT, "known_at": None}]
     opened = [
         (row["opened_at"], row["closed_at"], row["open_seconds_before"])
         for row in pq.read_table(settings.reference / "business_intervals.parquet").to_pylist()
