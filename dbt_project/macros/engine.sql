@@ -203,6 +203,12 @@
 {%- endmacro %}
 
 
+{# The type of a floating-point column. #}
+{% macro double_type() -%}
+    {{ return(engine_type('double precision')) }}
+{%- endmacro %}
+
+
 {# What a planner must be told of a table that was just built: Postgres would plan its first readers blindly. #}
 {% macro gather_statistics(relation) %}{{ return(adapter.dispatch('gather_statistics')(relation)) }}{% endmacro %}
 
