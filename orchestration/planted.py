@@ -39,7 +39,7 @@ _DIFFERENCES = {
 _SIMULATED = "select segment_id from ops.segments where path like 'sim-%'"
 
 
-_RULES = {"lead_leak", "cold_recovery", "token_threshold"}
+_RULES = {"lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach"}
 """Rules whose actions the simulation plants."""
 
 

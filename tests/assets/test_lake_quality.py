@@ -14,7 +14,7 @@ from core.quality import usual_rows
 from orchestration.definitions import build_defs
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.lake import FolderLake
-from tests.orchestration.lakes import AT, row, segment_id
+from tests.orchestration.lakes import AT, row, segment_id, values_of
 
 NOW = AT + timedelta(hours=12)
 _MICRO = timedelta(microseconds=1)
@@ -33,9 +33,8 @@ def lake(tmp_path: Path) -> Iterator[FolderLake]:
 
 def put(lake: FolderLake, name: str, event_type: type[Event], rows: list[dict[str, Any]]) -> None:
     with lake.replace(segment_id(name)) as writer:
-        writer.write(
-            event_type, [row(event_type, segment_id=segment_id(name), event_id=f"{name}{n}", **each) for n, each in enumerate(rows)]
-        )
+        made = (row(event_type, segment_id=segment_id(name), event_id=f"{name}{n}", **each) for n, each in enumerate(rows))
+        writer.add(event_type, values_of(event_type, made))
 
 
 def looked_at(lake: FolderLake) -> dict[str, dg.AssetCheckEvaluation]:

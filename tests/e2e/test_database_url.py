@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 
 from orchestration.resources.postgres import EmbeddedPostgres
-from tests.e2e.conftest import END_AT, flexoraa
+from tests.e2e.conftest import END_AT, WARNED, flexoraa
 
 PASSWORD = "not-for-any-file"
 
@@ -32,7 +32,8 @@ def test_a_server_of_ones_own_needs_no_superuser_and_an_earlier_moment_is_only_b
             assert ran.json()["marts"]["dim_leads"] > 0
             assert ran.json()["note"] == ""
             earlier = flexoraa("run", "--as-of", "2026-11-19T12:00:00Z", "--home", home, "--quiet", **env)
-            assert earlier.code == 0, earlier.err
+            assert earlier.code == 3, earlier.err
+            assert earlier.json()["checks_failed"] == [WARNED]
             assert earlier.json()["note"].startswith("nothing was published or sent: 2026-11-20T12:00:00.000000Z was published already")
             assert earlier.json()["actions"] == {}
             with psycopg.connect(postgres.libpq_url().replace("/postgres", "/platform", 1)) as connection:

@@ -14,7 +14,7 @@ from orchestration.readme import shown, timeless
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import open_state
 from orchestration.simulator import Manifest
-from tests.e2e.conftest import END_AT, Ran, fingerprints, flexoraa
+from tests.e2e.conftest import END_AT, WARNED, Ran, fingerprints, flexoraa
 from tests.e2e.mixing import Mix, Signers, mixed, unpacked, write
 
 KINDS = (
@@ -107,8 +107,9 @@ def test_a_second_run_over_a_compacted_lake_changes_no_mart_and_sends_nothing(de
     assert compacted.json()["merges"] > 20
     assert compacted.json()["files_removed"] == compacted.json()["files_before"] > 40
     ran = flexoraa("run", "--as-of", END_AT, "--home", home, "--quiet")
-    assert ran.code == 0, ran.err
+    assert ran.code == 3, ran.err
     summary = ran.json()
+    assert summary["checks_failed"] == [WARNED]
     assert (summary["segments"], summary["rounds"], summary["actions"]) == (0, 1, {"receipts": 0})
     assert fingerprints(home) == before
     assert _effects(home) == sent

@@ -20,7 +20,7 @@ import pytest
 import zstandard
 
 from core import business_time
-from core.events import AccountEvent, Event, Reject
+from core.events import AccountEvent, ContactEvent, Event, Reject
 from core.intake import (
     Accepted,
     Account,
@@ -146,8 +146,9 @@ class Taken:
 
 
 def _is_untold(event: Event) -> bool:
-    """Pages of a mailbox's history tell no time, so it is that of receipt."""
-    return event.source == "gmail" and isinstance(event, AccountEvent)
+    """Pages of a mailbox's history tell no time, so it is that of receipt; comments only when Meta told of them, which a retry does anew."""
+    is_comment = isinstance(event, ContactEvent) and event.kind in {"commented", "mentioned"}
+    return is_comment or (event.source == "gmail" and isinstance(event, AccountEvent))
 
 
 @pytest.fixture(scope="module")
