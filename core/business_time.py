@@ -155,8 +155,9 @@ def _opening(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _closing(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The instant after the last one at which the wall clock shows less than `wall`: where clocks go back to just `wall`, they do not
-    show less again, so that its first reading closes.
+    """The instant after the last one at which the wall clock shows less than `wall`.
+
+    Where clocks go back to just `wall`, they do not show less again: its first reading closes.
     """
     first, second = (_instant(wall, zone, fold=each) for each in (0, 1))
     shown_before = (second - timedelta(microseconds=1)).astimezone(zone).replace(tzinfo=None)
