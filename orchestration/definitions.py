@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, identity, ingest, quality, warehouse
+from assets import actions, checks, contracts, experiments, identity, ingest, quality, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -25,12 +25,15 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 ingest.lake_assets,
                 identity.reference_assets,
                 warehouse.warehouse_assets,
+                experiments.experiment_results,
                 actions.serving_marts,
+                experiments.experiment_kills,
                 actions.outbox_actions,
                 actions.deliveries,
+                experiments.experiment_reports,
             ],
         ),
-        asset_checks=[checks.conservation, checks.circuit_breaker, contracts.contracts, quality.lake_quality],
+        asset_checks=[checks.conservation, checks.circuit_breaker, contracts.contracts, quality.lake_quality, experiments.no_experiment_is_killed],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,
         sensors=sensors.SENSORS,

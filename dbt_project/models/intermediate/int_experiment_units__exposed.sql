@@ -1,6 +1,7 @@
 -- One row per experiment and unit that was exposed: its first exposure, the version valid then, and when it saw a second variant.
 with versions as (
     select distinct tenant_id, experiment_id, unit, valid_from, valid_to from {{ source('reference', 'experiments') }}
+    where not is_killed
 ),
 
 exposures as (
