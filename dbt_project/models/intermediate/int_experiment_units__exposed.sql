@@ -13,6 +13,7 @@ exposures as (
         versions.valid_from,
         events.event_id,
         events.variant,
+        events.point_kind,
         events.occurred_at
     from {{ ref('int_experiment_events__identified') }} as events
     inner join versions
@@ -39,6 +40,7 @@ units as (
         unit_id,
         max(case when exposure_no = 1 then unit end) as unit,
         max(first_variant) as variant,
+        max(case when exposure_no = 1 then point_kind end) as point_kind,
         max(case when exposure_no = 1 then valid_from end) as valid_from,
         min(occurred_at) as exposed_at,
         min(case when variant <> first_variant then occurred_at end) as crossed_at
