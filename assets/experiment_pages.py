@@ -6,10 +6,14 @@ Here belongs choosing what a page says. Not here: how it looks (`ml.reports.expe
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.experiments import Key, Verdict, standing
+from ml.experiments.inference import compare
+from ml.experiments.results import Comparison
+from ml.moments import Moments
 from ml.reports import experiments as html
 
 FOLDER = "experiments"
@@ -22,8 +26,18 @@ def page_name(tenant_id: str, experiment_id: str) -> str:
     return f"{FOLDER}/{tenant_id}--{experiment_id}.html"
 
 
-def pages_of(results: Sequence[Row], decisions: Sequence[Row], verdicts: Sequence[Verdict], as_of: datetime) -> dict[str, str]:
+class Said(NamedTuple):
+    """All rows that pages are made of: those of `exp_results`, `exp_decisions` and `exp_channels`, and the journal of verdicts."""
+
+    results: Sequence[Row]
+    decisions: Sequence[Row]
+    channels: Sequence[Row]
+    verdicts: Sequence[Verdict]
+
+
+def pages_of(said: Said, as_of: datetime) -> dict[str, str]:
     """Every page by its name in the reports' folder: one an experiment, of its newest version, the index, and the script that draws."""
+    results, decisions, channels, verdicts = said
     newest: dict[Key, Row] = {}
     for row in sorted(decisions, key=lambda row: row["valid_from"]):
         newest[row["tenant_id"], row["experiment_id"]] = row
@@ -44,9 +58,13 @@ def pages_of(results: Sequence[Row], decisions: Sequence[Row], verdicts: Sequenc
     for page in pages:
         tenants[page.experiment].append(page)
     made = {}
-    for page in pages:
+    for each_page in pages:
+        page = each_page
         others = [each for each in tenants[page.experiment] if each is not page]
-        made[page_name(page.tenant, page.experiment)] = html.render(_beside(page, others, newest, last), f"../{INDEX}")
+        row = newest[page.tenant, page.experiment]
+        split = [each for each in channels if all(each[name] == row[name] for name in ("tenant_id", "experiment_id", "valid_from"))]
+        page = _with(page, "By channel", channel_grid(split, own[(page.tenant, page.experiment), row["valid_from"]]))
+        made[page.name] = html.render(_beside(page, others, newest, last), f"../{INDEX}")
     return made | {INDEX: html.render_index(pages, as_of.isoformat()), f"{FOLDER}/{html.SCRIPT}": html.script()}
 
 
@@ -115,7 +133,32 @@ def _beside(page: html.Page, others: Sequence[html.Page], newest: Mapping[Key, R
         effect = "" if row is None else f"{_number(row['effect'])} {_span(row['ci_low'], row['ci_high'])}"
         rows.append((each.tenant, each.status, effect, each.verdict))
     grid = html.Grid(("tenant", "status", "effect, 95 %", "verdict"), rows)
-    return html.Page(**{name: getattr(page, name) for name in html.Page.__dataclass_fields__} | {"tables": [*page.tables, ("By tenant", grid)]})
+    return _with(page, "By tenant", grid)
+
+
+def channel_grid(channels: Sequence[Row], results: Sequence[Row]) -> html.Grid:
+    """Each treatment on the primary metric against the control of the same channel, with a 95 % interval by Welch.
+
+    Looked at this way an experiment is cut into parts: a difference between channels is a hint, and no finding. Ratios are left out.
+    """
+    primary = next((row for row in results if row["role"] == "primary" and row["kind"] != "ratio"), None)
+    own = [row for row in channels if primary is not None and row["metric"] == primary["metric"]]
+    treated = {row["variant"] for row in results}
+    controls = {row["channel"]: row for row in own if row["variant"] not in treated}
+    lines = []
+    for row in sorted(own, key=lambda row: (row["channel"], row["variant"])):
+        control = controls.get(row["channel"])
+        if row["variant"] not in treated or control is None:
+            continue
+        arms = [Moments.from_variance(each["n"], each["mean"], each["variance"] or 0.0) for each in (control, row)]
+        found = compare(*arms)
+        effect = f"{found.effect:.4g} {_span(found.ci_low, found.ci_high)}" if isinstance(found, Comparison) else found.reason
+        lines.append((row["channel"], row["variant"], f"{control['n']} / {row['n']}", _number(control["mean"]), _number(row["mean"]), effect))
+    return html.Grid(("channel", "variant", "units", "control", "treatment", "effect, 95 %"), lines)
+
+
+def _with(page: html.Page, name: str, grid: html.Grid) -> html.Page:
+    return replace(page, tables=[*page.tables, (name, grid)]) if grid.rows else page
 
 
 def _number(value: float | None) -> str:

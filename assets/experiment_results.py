@@ -110,7 +110,8 @@ def _analysed(judged: Sequence[_Judged]) -> tuple[list[_Place], list[dict[str, A
                     if row is None:
                         continue
                     given = (number, name, variant.name, variant.is_control, variant.share, kind_of(metric), row["n"], row["mean"])
-                    more = tuple(row[part] or 0.0 for part in ("variance", "other_mean", "other_variance", "covariance"))
+                    other_variance = (row["other_m2"] or 0.0) / max(row["n"] - 1, 1)
+                    more = (row["variance"] or 0.0, row["other_mean"] or 0.0, other_variance, row["covariance"] or 0.0)
                     for column, value in zip(columns.values(), (*given[:-1], given[-1] or 0.0, *more), strict=True):
                         column.append(value)
                     if not variant.is_control:

@@ -162,7 +162,7 @@ def write_reports(settings: Settings, name: str | None, tenant: str | None) -> l
     Raises:
         ExperimentError: there is no page of that name.
     """
-    from assets.experiment_pages import INDEX, page_name, pages_of
+    from assets.experiment_pages import INDEX, Said, page_name, pages_of
     from orchestration.resources.engines import warehouse_of
     from orchestration.resources.pages import FolderPages
 
@@ -170,9 +170,8 @@ def write_reports(settings: Settings, name: str | None, tenant: str | None) -> l
         experiments = PostgresExperiments(state, Vault(state, settings.master_key()))
         as_of = experiments.published().as_of or SystemClock().now()
         warehouse = warehouse_of(settings, state.libpq_url)
-        marts = warehouse.read(["exp_results", "exp_decisions"])
-        results, decisions = (marts[mart].to_pylist() for mart in ("exp_results", "exp_decisions"))
-        made = pages_of(results, decisions, experiments.verdicts(as_of), as_of)
+        results, decisions, channels = (warehouse.rows(mart) for mart in ("exp_results", "exp_decisions", "exp_channels"))
+        made = pages_of(Said(results, decisions, channels, experiments.verdicts(as_of)), as_of)
     FolderPages(settings.reports).write(made)
     wanted = [
         page_name(row["tenant_id"], row["experiment_id"])

@@ -17,7 +17,7 @@ _STYLE = (
     "table{border-collapse:collapse;margin:1rem 0}td,th{border-bottom:1px solid #ddd;padding:.3rem .7rem;text-align:right}"
     "td:first-child,th:first-child{text-align:left}.killed{color:#b00020}.running{color:#00695c}.verdict{font-size:1.15rem}"
 )
-_CONFIG = {"displaylogo": False, "responsive": True, "showEditInChartStudio": False, "plotlyServerURL": ""}
+_CONFIG = {"displaylogo": False, "responsive": True, "plotlyServerURL": ""}
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ page.title }}</title>
 <style>{{ style|safe }}</style><script src="{{ script }}"></script></head><body>
 <p><a href="{{ index }}">All experiments</a></p><h1>{{ page.title }}</h1>
