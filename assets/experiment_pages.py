@@ -51,7 +51,13 @@ def pages_of(said: Said, as_of: datetime) -> dict[str, str]:
     }
     switched = standing(verdicts)
     pages = [
-        _page(row, own[key, row["valid_from"]], [each for each in verdicts if (each.tenant_id, each.experiment_id) == key], switched.get(key), as_of)
+        _page(
+            row,
+            own[key, row["valid_from"]],
+            [each for each in verdicts if (each.tenant_id, each.experiment_id) == key],
+            switched.get(key),
+            as_of,
+        )
         for key, row in sorted(newest.items())
     ]
     tenants: dict[str, list[html.Page]] = defaultdict(list)
@@ -105,8 +111,8 @@ def _curve(rows: Sequence[Row]) -> html.Curve:
         return [row[name] for row in rows]
 
     return html.Curve(
-        first["variant"], first["metric"], first["role"], [row["look_date"].isoformat() for row in rows], column("effect"), column("ci_low"),
-        column("ci_high"), column("always_low"), column("always_high"), column("statistic"), column("boundary"),
+        first["variant"], first["metric"], first["role"], [row["look_date"].isoformat() for row in rows],
+        column("effect"), column("ci_low"), column("ci_high"), column("always_low"), column("always_high"), column("statistic"), column("boundary"),
     )  # fmt: skip
 
 
@@ -117,7 +123,8 @@ def _last(rows: Sequence[Row]) -> html.Grid:
         (
             row["metric"], row["role"], row["variant"], f"{row['control_units']} / {row['treatment_units']}", _number(row["control"]),
             _number(row["treatment"]), _number(row["effect"]), _span(row["ci_low"], row["ci_high"]),
-            _span(row["always_low"], row["always_high"]), _number(row["p_value"]), _number(row["p_holm"]), _number(row["srm_p"]), row["reason"],
+            _span(row["always_low"], row["always_high"]), _number(row["p_value"]), _number(row["p_holm"]), _number(row["srm_p"]),
+            row["reason"],
         )
         for row in rows
         if row["look_date"] == day
@@ -150,10 +157,12 @@ def channel_grid(channels: Sequence[Row], results: Sequence[Row]) -> html.Grid:
         control = controls.get(row["channel"])
         if row["variant"] not in treated or control is None:
             continue
-        arms = [Moments.from_variance(each["n"], each["mean"], each["variance"] or 0.0) for each in (control, row)]
-        found = compare(*arms)
+        here, there = (Moments.from_variance(each["n"], each["mean"], each["variance"] or 0.0) for each in (control, row))
+        found = compare(here, there)
         effect = f"{found.effect:.4g} {_span(found.ci_low, found.ci_high)}" if isinstance(found, Comparison) else found.reason
-        lines.append((row["channel"], row["variant"], f"{control['n']} / {row['n']}", _number(control["mean"]), _number(row["mean"]), effect))
+        lines.append(
+            (row["channel"], row["variant"], f"{control['n']} / {row['n']}", _number(control["mean"]), _number(row["mean"]), effect)
+        )
     return html.Grid(("channel", "variant", "units", "control", "treatment", "effect, 95 %"), lines)
 
 

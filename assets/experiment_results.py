@@ -27,6 +27,7 @@ _RUINED = {
 }  # fmt: skip
 """Findings under which a number would only look right."""
 
+_FLOATS = ("share", "n", "mean", "variance", "other_mean", "other_variance", "covariance")
 _NUMBERS = (
     "control", "treatment", "effect", "ci_low", "ci_high", "p_value", "lift", "lift_low", "lift_high", "always_low", "always_high",
     "always_p", "p_holm", "p_bh",
@@ -66,11 +67,13 @@ def conclude(configured: Configured, moments: Sequence[Row], timezones: Mapping[
         timezones: of each tenant; a look is one of its local days.
         as_of: the moment of which the moments speak.
     """
-    judged = [each for own in versions(configured, moments, timezones, as_of).values() for each in _judge(own, as_of)]
-    places, found = _analysed(judged)
-    rows = list(zip(places, found, strict=True))
-    results = [_result(place, row) for place, row in rows]
-    return Concluded(results, [_decision(each, [pair for pair in rows if pair[0].judged is each]) for each in judged])
+    concluded = Concluded([], [])
+    for own in versions(configured, moments, timezones, as_of).values():
+        for judged in _judge(own, as_of):
+            rows = list(_analysed(judged))
+            concluded.results.extend(_result(place, row) for place, row in rows)
+            concluded.decisions.append(_decision(judged, rows))
+    return concluded
 
 
 def _judge(own: Sequence[Version], as_of: datetime) -> Iterator[_Judged]:
@@ -95,33 +98,28 @@ def _judge(own: Sequence[Version], as_of: datetime) -> Iterator[_Judged]:
         yield _Judged(each, decision, (*decision.findings, *told), is_current, bounds)
 
 
-def _analysed(judged: Sequence[_Judged]) -> tuple[list[_Place], list[dict[str, Any]]]:
-    """Every treatment, metric and look with its comparison, in one pass over all experiments."""
+def _analysed(judged: _Judged) -> Iterator[tuple[_Place, dict[str, Any]]]:
+    """Every treatment, metric and look of a version with its comparison, in one pass."""
     columns: dict[str, list[Any]] = {name: [] for name in MomentTable.__dataclass_fields__}
     places = []
-    number = 0
-    for each in judged:
-        config, rows = each.version.config, each.version.rows
-        for look, day in enumerate(each.version.dates):
-            number += 1
-            for variant in config.variants:
-                for name, metric in each.version.metrics.items():
-                    row = rows.get((day, name, variant.name))
-                    if row is None:
-                        continue
-                    given = (number, name, variant.name, variant.is_control, variant.share, kind_of(metric), row["n"], row["mean"])
-                    other_variance = (row["other_m2"] or 0.0) / max(row["n"] - 1, 1)
-                    more = (row["variance"] or 0.0, row["other_mean"] or 0.0, other_variance, row["covariance"] or 0.0)
-                    for column, value in zip(columns.values(), (*given[:-1], given[-1] or 0.0, *more), strict=True):
-                        column.append(value)
-                    if not variant.is_control:
-                        places.append(_Place(each, look, day, name, variant.name))
-    if not places:
-        return [], []
-    plain = {name: np.array(values) for name, values in columns.items()}
-    floats = ("share", "n", "mean", "variance", "other_mean", "other_variance", "covariance")
-    table = MomentTable(**{name: values.astype(float) if name in floats else values for name, values in plain.items()})
-    return places, analyse(table).rows()
+    config, rows = judged.version.config, judged.version.rows
+    for look, day in enumerate(judged.version.dates):
+        for variant in config.variants:
+            for name, metric in judged.version.metrics.items():
+                row = rows.get((day, name, variant.name))
+                if row is None:
+                    continue
+                arm = (look, name, variant.name, variant.is_control, variant.share, kind_of(metric))
+                other_variance = (row["other_m2"] or 0.0) / max(row["n"] - 1, 1)
+                own = (row["n"], row["mean"], row["variance"], row["other_mean"], other_variance, row["covariance"])
+                for column, value in zip(columns.values(), (*arm, *(part or 0.0 for part in own)), strict=True):
+                    column.append(value)
+                if not variant.is_control:
+                    places.append(_Place(judged, look, day, name, variant.name))
+    if places:
+        plain = {name: np.array(values) for name, values in columns.items()}
+        floats = {name: plain[name].astype(float) for name in _FLOATS}
+        yield from zip(places, analyse(MomentTable(**plain | floats), n_best=config.planned_units).rows(), strict=True)
 
 
 def _result(place: _Place, row: Mapping[str, Any]) -> ExperimentResult:
@@ -187,7 +185,10 @@ def _decision(judged: _Judged, rows: Sequence[tuple[_Place, Mapping[str, Any]]])
     ]
     first = decision.triggers[0] if decision.triggers else None
     controls = [version.rows[place.day, place.metric, config.control.name] for place, _ in last]
-    powers = [_power(place, control, version.rows[place.day, place.metric, place.variant]) for (place, _), control in zip(last, controls, strict=True)]
+    powers = [
+        _power(place, control, version.rows[place.day, place.metric, place.variant])
+        for (place, _), control in zip(last, controls, strict=True)
+    ]
     told = [{"kind": each.kind, "detail": each.detail, "about": each.about} for each in judged.findings]
     return ExperimentDecision(
         tenant_id=version.tenant_id,

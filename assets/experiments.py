@@ -4,6 +4,8 @@ Here belongs when each is made, and the order of watching: publish, kill, tell. 
 who is killed (`core.plans`), where anything is kept (`core.experiments`).
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from core.experiments import ExperimentDecision, ExperimentResult, Experiments, Kill, Pages, standing
@@ -40,7 +42,7 @@ def experiment_results(
     experiments: dg.ResourceParam[Experiments],
     clock: dg.ResourceParam[Clock],
     run_lock: dg.ResourceParam[None],
-) -> dg.MaterializeResult[None]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """From moments to results, all experiments in one pass."""
     from assets.experiment_results import conclude  # here: numpy and scipy, 0.6 s that a code location does not need
 
@@ -73,7 +75,11 @@ def experiment_kills(experiments: dg.ResourceParam[Experiments], clock: dg.Resou
 def no_experiment_is_killed(experiments: dg.ResourceParam[Experiments], clock: dg.ResourceParam[Clock]) -> dg.AssetCheckResult:
     """Warns while an experiment is killed, with the reason of each, until a manager resumes it or it leaves the configuration."""
     now = clock.now()
-    declared = {(each.tenant_id, each.experiment_id) for each in experiments.configured(now).variants if each.valid_to is None or now < each.valid_to}
+    declared = {
+        (each.tenant_id, each.experiment_id)
+        for each in experiments.configured(now).variants
+        if each.valid_to is None or now < each.valid_to
+    }
     newest = [each for key, each in sorted(standing(experiments.verdicts(now)).items()) if each.verdict == "killed" and key in declared]
     told = [f"{each.tenant_id} {each.experiment_id} since {each.decided_at.isoformat()}, {each.cause}: {each.reason}" for each in newest]
     return dg.AssetCheckResult(
@@ -84,7 +90,13 @@ def no_experiment_is_killed(experiments: dg.ResourceParam[Experiments], clock: d
     )
 
 
-@dg.asset(key=dg.AssetKey(["reports", "experiments"]), deps=[_KILLS, dg.AssetKey(["marts", "exp_channels"])], group_name="experiments", kinds={"html"}, owners=_OWNERS)
+@dg.asset(
+    key=dg.AssetKey(["reports", "experiments"]),
+    deps=[_KILLS, dg.AssetKey(["marts", "exp_channels"])],
+    group_name="experiments",
+    kinds={"html"},
+    owners=_OWNERS,
+)
 def experiment_reports(
     warehouse: dg.ResourceParam[Warehouse],
     experiments: dg.ResourceParam[Experiments],

@@ -25,7 +25,8 @@ EVERYTHING = dg.define_asset_job(
 
 BUILD = dg.define_asset_job(
     "build",
-    selection=EVERYTHING.selection - dg.AssetSelection.assets(
+    selection=EVERYTHING.selection
+    - dg.AssetSelection.assets(
         ["serving", "marts"], ["ops", "experiment_kills"], ["ops", "outbox"], ["ops", "deliveries"], ["reports", "experiments"]
     ),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",

@@ -39,7 +39,9 @@ def plan(  # noqa: PLR0913 — one parameter an option
         return
     days = f", {answer['days']:g} days" if answer["days"] is not None else ""
     typer.echo(f"{answer['control_units']:,} units in control and {answer['treatment_units']:,} in treatment{days}.")
-    typer.echo(f"With 30 looks up to a declared horizon the power is {answer['power_with_30_looks']:.0%} in place of {answer['power']:.0%}.")
+    typer.echo(
+        f"With 30 looks up to a declared horizon the power is {answer['power_with_30_looks']:.0%} in place of {answer['power']:.0%}."
+    )
 
 
 @experiment_app.command(epilog="Example: flexoraa experiment status --tenant asha_homes --json")
@@ -57,7 +59,9 @@ def status(tenant: Tenant = None, as_of: AsOf = None, home: Home = None, json: J
         _print(rows)
 
 
-@experiment_app.command(epilog='Example: flexoraa experiment kill greeting --tenant asha_homes --by ravi --reason "wrong price in the text"')
+@experiment_app.command(
+    epilog='Example: flexoraa experiment kill greeting --tenant asha_homes --by ravi --reason "wrong price in the text"'
+)
 def kill(name: Name, by: By, reason: Reason, tenant: Tenant = None, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
     """Stop an experiment at once: control to everybody. An operator may; a second kill changes nothing."""
     from orchestration.experiment_command import open_bench
@@ -106,5 +110,6 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
     from orchestration.tables import print_table
 
-    shown = ("tenant_id", "experiment_id", "status", "serve", "looks", "power", "verdict")
-    print_table(pa.Table.from_pylist([{name: row[name] for name in shown} for row in rows]), "table")
+    names = ("tenant_id", "experiment_id", "status", "serve", "looks", "power", "verdict")
+    shown = [{name: row[name] for name in names} | {"power": "" if row["power"] is None else f"{row['power']:.0%}"} for row in rows]
+    print_table(pa.Table.from_pylist(shown), "table")

@@ -179,5 +179,7 @@ def write_reports(settings: Settings, name: str | None, tenant: str | None) -> l
         if name in {None, row["experiment_id"]} and tenant in {None, row["tenant_id"]}
     ]
     if not wanted and (name is not None or tenant is not None):
-        raise ExperimentError(f"there is no page of {name or 'any experiment'}{f' of {tenant}' if tenant else ''}; `flexoraa experiment status` lists them")
+        raise ExperimentError(
+            f"there is no page of {name or 'any experiment'}{f' of {tenant}' if tenant else ''}; `flexoraa experiment status` lists them"
+        )
     return [str(settings.reports / each) for each in (*dict.fromkeys(wanted), INDEX)]

@@ -250,7 +250,14 @@ def _outbox(platform: Platform) -> dict[str, _Action]:
         rows: Sequence[Any] = connection.execute(text(_SENT_RULES)).all()
     found = {}
     for action_id, tenant_id, rule, kind, lead_id, details in rows:
-        detail = next((details[name] for name in ("leak", "attempt", "percent", "signal", "metric", "experiment_id") if details.get(name) is not None), None)
+        detail = next(
+            (
+                details[name]
+                for name in ("leak", "attempt", "percent", "signal", "metric", "experiment_id")
+                if details.get(name) is not None
+            ),
+            None,
+        )
         found[action_id] = _Action(tenant_id, rule, kind, lead_id, detail)
     return found
 

@@ -12,7 +12,9 @@ from ml.experiments.power import Mean, Proportion, power
 from ml.experiments.results import Comparison
 
 
-def power_reached(kind: str, baseline: float, sd: float | None, units: tuple[float, float], effect: float, alpha: float = 0.05) -> float | None:
+def power_reached(
+    kind: str, baseline: float, sd: float | None, units: tuple[float, float], effect: float, alpha: float = 0.05
+) -> float | None:
     """The chance that a single two-sided test of so many units finds a difference of `effect`; None where there is nothing to go by.
 
     Args:
@@ -63,7 +65,8 @@ def verdict(config: ExperimentConfig, decision: Decision, found: Sequence[tuple[
 
 
 def _compared(config: ExperimentConfig, name: str, comparison: Comparison, low: float, high: float) -> str:
-    numbers = f"{comparison.treatment:.4g} against {comparison.control:.4g} (difference {comparison.effect:+.4g}, at all looks {low:.4g} to {high:.4g})"
+    difference = f"difference {comparison.effect:+.4g}, at all looks {low:.4g} to {high:.4g}"
+    numbers = f"{comparison.treatment:.4g} against {comparison.control:.4g} ({difference})"
     if low <= 0 <= high:
         return f"{name} is not told from {config.control.name} on {config.primary.metric}: {numbers}"
     is_better = (low > 0) == config.primary.higher_is_better

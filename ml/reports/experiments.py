@@ -25,13 +25,15 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ 
 <p>Status <b class="{{ page.status }}">{{ page.status }}</b>; served: <b>{{ page.serve }}</b>. {{ page.power }}</p>
 {% if page.journal %}<h2>Kills and their ends</h2><table><tr><th>when</th><th>what</th><th>by</th><th>why</th></tr>
 {% for row in page.journal %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>{% endif %}
-{% if page.findings %}<h2>Findings</h2><ul>{% for each in page.findings %}<li><b>{{ each.kind }}</b>: {{ each.detail }}</li>{% endfor %}</ul>{% endif %}
+{% if page.findings %}<h2>Findings</h2><ul>{% for each in page.findings %}
+<li><b>{{ each.kind }}</b>: {{ each.detail }}</li>{% endfor %}</ul>{% endif %}
 {% for name, figure in figures %}<h2>{{ name }}</h2>{{ figure|safe }}{% endfor %}
 {% for name, table in page.tables %}<h2>{{ name }}</h2><table><tr>{% for cell in table.head %}<th>{{ cell }}</th>{% endfor %}</tr>
 {% for row in table.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>{% endfor %}
 <p>As of {{ page.as_of }}. Intervals: inner 95 % at one look, outer 95 % at all looks together.</p></body></html>
 """
-_INDEX = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Experiments</title><style>{{ style|safe }}</style></head><body>
+_INDEX = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Experiments</title>
+<style>{{ style|safe }}</style></head><body>
 <h1>Experiments</h1><table><tr><th>tenant</th><th>experiment</th><th>status</th><th>served</th><th>verdict</th></tr>
 {% for page in pages %}<tr><td>{{ page.tenant }}</td><td><a href="{{ page.name }}">{{ page.experiment }}</a></td>
 <td class="{{ page.status }}">{{ page.status }}</td><td>{{ page.serve }}</td><td>{{ page.verdict }}</td></tr>{% endfor %}</table>
@@ -42,7 +44,10 @@ _TEMPLATES = Environment(autoescape=True)
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A treatment on a metric, by look: fields (looks,), None where there is no number. `statistic` passes `boundary` where it is stopped."""
+    """A treatment on a metric, by look: fields (looks,), None where there is no number.
+
+    `statistic` passes `boundary` where it is stopped.
+    """
 
     variant: str
     metric: str

@@ -63,7 +63,9 @@ class PostgresExperiments:
 
     def notes(self, as_of: datetime) -> Mapping[int, str]:
         """What people wrote, by the number of the verdict."""
-        select = "select number, tenant_id, action_id, note_enc from ops.experiment_verdicts where note_enc is not null and decided_at <= %s"
+        select = (
+            "select number, tenant_id, action_id, note_enc from ops.experiment_verdicts where note_enc is not null and decided_at <= %s"
+        )
         with self._state.psycopg() as connection:
             rows = connection.execute(select, (as_of,), binary=True).fetchall()
         found = {}

@@ -15,8 +15,8 @@ import duckdb
 import pyarrow as pa
 from msgspec import Struct
 
-from core.events import EVENT_TYPES, Unmodelled
 from core.columns import columns
+from core.events import EVENT_TYPES, Unmodelled
 from core.ports import Count
 from core.reference import REFERENCE_TYPES
 from orchestration.resources.arrow import table_of

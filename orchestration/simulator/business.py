@@ -197,7 +197,10 @@ def write_tenants(
         for name, value in business.secrets.items():
             write_secret(folder / f"{business.id}_{name}", value)
     path = out / "tenants.yaml"
-    document = {"version": 1, "tenants": [tenant_entry(each, receiver_url) | {"experiments": experiments.get(each.id, [])} for each in businesses]}
+    document = {
+        "version": 1,
+        "tenants": [tenant_entry(each, receiver_url) | {"experiments": experiments.get(each.id, [])} for each in businesses],
+    }
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
     return path
 

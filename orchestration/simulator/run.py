@@ -104,7 +104,9 @@ def simulate(  # noqa: PLR0913 — these are the command's options
     manifest = Manifest(seed=seed, end_at=end, days=days)
     world = _World(seed, start, end, leads, others, days, manifest, segments)
     businesses = [make_business(index, seed, start, end) for index in range(tenants)]
-    write_tenants(out, businesses, receiver_url, {each.id: [trials.trial_entry(each, start)] for each in businesses if leads >= trials.LEAST_LEADS})
+    write_tenants(
+        out, businesses, receiver_url, {each.id: [trials.trial_entry(each, start)] for each in businesses if leads >= trials.LEAST_LEADS}
+    )
     manifest.tenants[""] = TenantTruth()
     for business in businesses:
         _tenant(world, business, progress or TerminalProgress(quiet=True))

@@ -129,7 +129,9 @@ class WantedAction(Struct, frozen=True):
     """
 
     tenant: str
-    rule: Literal["lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach", "experiment_switch"]
+    rule: Literal[
+        "lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach", "experiment_switch"
+    ]
     kind: Literal["notify", "send_template", "top_up_link", "pause", "kill_experiment"]
     phone: str | None = None
     leak: LeakKind | None = None

@@ -17,11 +17,15 @@ DAYS = 10
 AS_OF = START + timedelta(days=DAYS)
 
 
-def configured(valid_from: datetime = START, shares: tuple[int, ...] = (50, 50), metric: str = "m", to: datetime | None = None) -> Configured:
+def configured(
+    valid_from: datetime = START, shares: tuple[int, ...] = (50, 50), metric: str = "m", to: datetime | None = None
+) -> Configured:
     common: dict[str, Any] = {"tenant_id": "t", "experiment_id": "x", "valid_from": valid_from, "valid_to": to}
     return Configured(
         [
-            Experiment(**common, variant=name, is_control=name == "a", allocation_ppm=share * 10_000, primary_metric=metric, minimum_effect=0.05)
+            Experiment(
+                **common, variant=name, is_control=name == "a", allocation_ppm=share * 10_000, primary_metric=metric, minimum_effect=0.05
+            )
             for name, share in zip("abc", shares, strict=False)
         ],
         [ExperimentMetric(**common, metric=metric, role="primary", kind="proportion", event=metric, window_seconds=60)],
@@ -96,9 +100,7 @@ def _negative() -> list[dict[str, Any]]:
 
 
 def _nobody() -> list[dict[str, Any]]:
-    return moments({"a": 0.5}) + [
-        row | {"exposed_count": 0, "n": 0, "hits": 0, "mean": None, "m2": None} for row in moments({"b": 0.5})
-    ]
+    return moments({"a": 0.5}) + [row | {"exposed_count": 0, "n": 0, "hits": 0, "mean": None, "m2": None} for row in moments({"b": 0.5})]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,15 @@ def test_pages_show_everything_and_ask_no_other_address() -> None:
     channels = [split | {"variant": "a", "mean": 0.8}, split | {"variant": "b", "mean": 0.3}]
     pages = pages_of(Said(results, decisions, channels, []), AS_OF)
     page = pages["experiments/t--x.html"]
-    for words in ("Stopped: b is worse on m", "sequential boundary", "Sample ratio mismatch", "By tenant", "By channel", "95 % at all looks", "Power reached"):
+    for words in (
+        "Stopped: b is worse on m",
+        "sequential boundary",
+        "Sample ratio mismatch",
+        "By tenant",
+        "By channel",
+        "95 % at all looks",
+        "Power reached",
+    ):
         assert words in page, words
     for name in (INDEX, "experiments/t--x.html"):
         assert "http" not in pages[name].replace("http://www.w3.org", "")

@@ -1,11 +1,12 @@
 """Kills cut the configuration to the microsecond, and are planned for whatever does harm or is not known."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.experiments import PATIENCE, Configured, ExperimentDecision, Publication, Verdict, standing, switch_action, switch_id
+from core.experiments import PATIENCE, Configured, ExperimentDecision, Key, Publication, Verdict, standing, switch_action, switch_id
 from core.plans import plan_kills
 from core.reference import Experiment, ExperimentMetric
 from core.timeline import timeline
@@ -18,7 +19,9 @@ DAY = timedelta(days=1)
 def configured(*spans: tuple[datetime, datetime | None]) -> Configured:
     common = [{"tenant_id": "t", "experiment_id": "x", "valid_from": begin, "valid_to": end} for begin, end in spans]
     variants = [
-        Experiment(**each, variant=name, is_control=name == "a", allocation_ppm=500_000, primary_metric="m") for each in common for name in "ab"
+        Experiment(**each, variant=name, is_control=name == "a", allocation_ppm=500_000, primary_metric="m")
+        for each in common
+        for name in "ab"
     ]
     metric = {"metric": "m", "role": "primary", "kind": "proportion", "event": "m", "window_seconds": 60}
     return Configured(variants, [ExperimentMetric(**each, **metric) for each in common])
@@ -44,7 +47,9 @@ def test_from_the_moment_of_a_kill_control_has_all() -> None:
 
 
 def test_after_its_end_the_experiment_begins_anew() -> None:
-    cut = timeline(configured((START, None)), [verdict(1, START + DAY), verdict(2, START + 3 * DAY, "resumed"), verdict(3, START + 5 * DAY)])
+    cut = timeline(
+        configured((START, None)), [verdict(1, START + DAY), verdict(2, START + 3 * DAY, "resumed"), verdict(3, START + 5 * DAY)]
+    )
     assert spans(cut) == [
         (START, START + DAY, False, [50, 50]),
         (START + DAY, START + 3 * DAY, True, [100, 0]),
@@ -68,10 +73,12 @@ def test_a_kill_at_the_very_start_leaves_nothing_to_count() -> None:
 @given(st.lists(st.integers(0, 20), max_size=6), st.lists(st.integers(1, 20), min_size=1, max_size=3, unique=True))
 def test_every_moment_has_one_version_and_is_killed_between_kill_and_resume(days: list[int], bounds: list[int]) -> None:
     begins = [0, *sorted(bounds)]
-    config = configured(*((START + a * DAY, None if b is None else START + b * DAY) for a, b in zip(begins, [*begins[1:], None], strict=True)))
+    config = configured(
+        *((START + a * DAY, None if b is None else START + b * DAY) for a, b in zip(begins, [*begins[1:], None], strict=True))
+    )
     journal = [verdict(n + 1, START + at * DAY, "killed" if n % 2 == 0 else "resumed") for n, at in enumerate(sorted(days))]
     cut = spans(timeline(config, journal))
-    for half_days in range(0, 45):
+    for half_days in range(45):
         at = START + half_days * DAY / 2
         [here] = [each for each in cut if each[0] <= at and (each[1] is None or at < each[1])]
         before = [each for each in journal if each.decided_at <= at]
@@ -86,7 +93,7 @@ def decision(status: str = "running", valid_from: datetime = START) -> Experimen
     )  # fmt: skip
 
 
-def kills(publication: Publication, as_of: datetime, killed: set[tuple[str, str]] = set(), applied: datetime = START) -> list[str]:
+def kills(publication: Publication, as_of: datetime, killed: Collection[Key] = (), applied: datetime = START) -> list[str]:
     found, _ = plan_kills("", publication, configured((START, None))._replace(applied_at={"t": applied}), killed, as_of)
     return [f"{each.cause}: {each.reason}" for each in found]
 

@@ -3,24 +3,29 @@
 import base64
 import random
 import shutil
+import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from orchestration.demo import DAYS, SEED, TENANTS
 from orchestration.demo import END_AT as END
 from orchestration.readme import shown, timeless
+from orchestration.receiver import Request
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import open_state
 from orchestration.simulator import Manifest
 from tests.e2e.conftest import END_AT, Ran, fingerprints, flexoraa
+from tests.e2e.late_exposures import drop
 from tests.e2e.mixing import Mix, Signers, mixed, unpacked, write
 
 KINDS = (
     "leads", "leaks open", "leaks ever", "service levels met", "service levels breached", "hot leads", "recovery due", "token balance", "token transactions", "tokens expired",
     "signs of abuse", "wallets about to run out", "money between us and the provider", "token thresholds",
-    "number changes, one lead each", "opt-outs", "messages", "statuses", "conversations", "messaging windows", "window violations",
+    "number changes, one lead each", "opt-outs", "experiments killed", "messages", "statuses", "conversations", "messaging windows", "window violations",
     "appointments", "reschedules", "payments", "payments credited", "account news", "contact events", "duplicates", "rejects",
     "events accepted", "actions delivered",
 )  # fmt: skip
@@ -118,6 +123,43 @@ def _effects(home: Path) -> int:
     with open_state(Settings(home)) as state, state.psycopg() as connection:
         row = connection.execute("select count(*) from ops.delivery_attempts").fetchone()
     return 0 if row is None else int(row[0])
+
+
+def test_a_harmful_variant_is_killed_once_told_once_and_no_later_exposure_counts(demo: tuple[Path, Ran]) -> None:
+    """In a copy of the home, a day later."""
+    home, _ = demo
+    [told] = [each.json() for each in _received(home) if each.path == "/callback/meridian_homes"]
+    assert (told["kind"], told["details"]["serve"], told["details"]["cause"]) == ("kill_experiment", "control", "harm")
+    assert told["details"]["evidence"]["statistic"] > told["details"]["evidence"]["bound"]
+    with tempfile.TemporaryDirectory(prefix="flexoraa-e2e-") as folder:
+        copy = Path(folder) / "home"
+        shutil.copytree(home, copy, ignore=lambda place, names: [each for each in names if (Path(place) / each).is_socket()])
+        counted = _ask(copy, "exp_moments", "max(exposed_count)")
+        experiment = drop(copy, SEED, DAYS, END, people=10)
+        ran = flexoraa("run", "--as-of", (END + timedelta(days=1)).isoformat(), "--home", copy, "--quiet")
+        assert ran.code == 3, ran.err
+        assert "ops/experiment_kills: no_experiment_is_killed" in ran.json()["checks_failed"]
+        assert experiment == "persuasion_scarcity"
+        assert _ask(copy, "exp_moments", "max(exposed_count)") == counted
+        assert _ask(copy, "exp_moments", "count(distinct valid_from)") == 1
+        assert _ask(copy, "exp_findings where finding = 'exposed_after_kill'", "max(finding_count)") == 10
+        with open_state(Settings(copy)) as state, state.psycopg() as connection:
+            switched = connection.execute("select state, attempts from ops.outbox where rule = 'experiment_switch'").fetchall()
+        assert switched == [("sent", 1)]
+        status = flexoraa("experiment", "status", "--tenant", "meridian_homes", "--home", copy, "--json").json()["experiments"]
+        assert [(each["status"], each["serve"], each["by"]) for each in status] == [("killed", "control", "ab_monitor")]
+        page = (copy / "reports" / "experiments" / "meridian_homes--persuasion_scarcity.html").read_text()
+        assert "Stopped: scarcity is worse on visit_booked" in page
+
+
+def _received(home: Path) -> list[Request]:
+    return [msgspec.json.decode(line, type=Request) for line in (home / "demo" / "received.ndjson").read_bytes().splitlines()]
+
+
+def _ask(home: Path, table: str, what: str) -> int:
+    with duckdb.connect(str(Settings(home).warehouse), read_only=True) as connection:
+        where = "and" if "where" in table else "where"
+        return int(connection.execute(f"select {what} from marts.{table} {where} experiment_id = 'persuasion_scarcity'").fetchall()[0][0])
 
 
 @pytest.mark.parametrize("seed", [1])
