@@ -111,7 +111,8 @@ def _curve(rows: Sequence[Row]) -> html.Curve:
         return [row[name] for row in rows]
 
     return html.Curve(
-        first["variant"], first["metric"], first["role"], [row["look_date"].isoformat() for row in rows],
+        first["variant"], first["metric"], first["role"],
+        [row["look_date"].isoformat() for row in rows],
         column("effect"), column("ci_low"), column("ci_high"), column("always_low"), column("always_high"), column("statistic"), column("boundary"),
     )  # fmt: skip
 
