@@ -113,7 +113,7 @@ def _curve(rows: Sequence[Row]) -> html.Curve:
     return html.Curve(
         first["variant"], first["metric"], first["role"],
         [row["look_date"].isoformat() for row in rows],
-        column("effect"), column("ci_low"), column("ci_high"), column("always_low"), column("always_high"), column("statistic"), column("boundary"),
+        *map(column, ("effect", "ci_low", "ci_high", "always_low", "always_high", "statistic", "boundary")),
     )  # fmt: skip
 
 

@@ -12,8 +12,9 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
+from assets.days import opened
 from assets.project import MANIFEST
-from core.ports import Dbt, Progress, Warehouse
+from core.ports import REBUILD, Dbt, Progress, Warehouse
 
 MART_GROUPS = ("leads", "messaging", "sla", "billing", "experiments", "ml", "ops", "actions")
 
@@ -51,8 +52,12 @@ def warehouse_assets(
     progress: dg.ResourceParam[Progress],
     run_lock: dg.ResourceParam[None],
 ) -> Iterator[Any]:
-    """Build and test everything selected, in one dbt invocation."""
-    warehouse.prepare()
+    """Build and test everything selected, in one dbt invocation: of touched keys alone where that is as good."""
+    begun = warehouse.begin(rebuild=REBUILD in context.run.tags)
+    told = f"everything is made anew: {begun.why}" if begun.why else f"the last build is continued: keys touched {begun.touched}"
+    for day in opened(begun):
+        context.log_event(day)
+    context.log.info("%s; files came for event dates %s", told, ", ".join(map(str, begun.days[-40:])) or "none")
     manifest = json.loads(MANIFEST.read_bytes())
     selection, indirect = get_subset_selection_for_context(
         context=context,
@@ -71,3 +76,5 @@ def warehouse_assets(
         if event["info"]["level"] in {"warn", "error"}:
             context.log.warning(event["info"]["msg"])
         yield from message.to_default_asset_events(manifest, _TRANSLATOR, context)
+    if not context.is_subset:
+        warehouse.end(begun)

@@ -297,11 +297,37 @@ class Reference(Protocol):
         ...
 
 
+REBUILD = "flexoraa/rebuild"
+"""The tag of a run that makes every model anew."""
+
+
+class Begun(NamedTuple):
+    """A build of the warehouse that begins.
+
+    `why` is empty where it continues the last one, and says why not where it makes everything anew. `touched` counts the keys, by scope,
+    whose rows are made anew. `days` are the event dates, in UTC, of which files came since the last build: late events open earlier
+    ones again.
+    """
+
+    build_id: str
+    as_of: datetime
+    why: str
+    touched: Mapping[str, int]
+    days: Sequence[date]
+
+
 class Warehouse(Protocol):
     """Where models are built and marts are read."""
 
-    def prepare(self) -> None:
-        """Show it the lake and the reference tables."""
+    def begin(self, *, rebuild: bool = False, days: Collection[date] = ()) -> Begun:
+        """Show it lake and reference, and decide how much the build that follows makes anew.
+
+        All of it where `rebuild` asks for it; else what is touched, and what has an event on one of `days`.
+        """
+        ...
+
+    def end(self, begun: Begun) -> None:
+        """Say that every table is of that build now."""
         ...
 
     def columns(self) -> Mapping[str, Mapping[str, str]]:
@@ -330,6 +356,10 @@ class Dbt(Protocol):
 
     def build(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Build and test what the arguments select; yields its structured events as they happen, and raises at the end on failure."""
+        ...
+
+    def document(self) -> Path:
+        """Write the documentation of all models as one page; returns where it is."""
         ...
 
 

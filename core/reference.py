@@ -241,3 +241,23 @@ REFERENCE_TYPES: tuple[type[Struct], ...] = (
     Experiment, ExperimentMetric, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
 )  # fmt: skip
 """Every reference table."""
+
+
+class Build(Struct, kw_only=True, frozen=True):
+    """What the tables of the warehouse hold when a build begins: one row. `previous_as_of` is absent where everything is made anew."""
+
+    table: ClassVar[str] = "build"
+    build_id: str
+    previous_as_of: datetime | None = None
+
+
+class TouchedKey(ReferenceRow, kw_only=True, frozen=True):
+    """A key whose rows may differ from those of the last build; `scope` says of what: point, lead, message or event."""
+
+    table: ClassVar[str] = "touched"
+    scope: str
+    key: str
+
+
+BUILD_TYPES: tuple[type[Struct], ...] = (Build, TouchedKey)
+"""What a build is told beside reference rows: how much of the warehouse it must make anew."""

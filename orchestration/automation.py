@@ -17,9 +17,12 @@ from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
 from core.pulling import Pull
 from core.quarantine import Quarantine
 
+BY_HAND = dg.AssetSelection.assets(["warehouse", "days"], ["reports", "dbt_docs"])
+"""What no run makes by itself: days, by a backfill; the documentation, once a day."""
+
 EVERYTHING = dg.define_asset_job(
     "everything",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.checks(*lake_quality.check_keys),
+    selection=dg.AssetSelection.all() - BY_HAND - dg.AssetSelection.checks(*lake_quality.check_keys),
     description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
 )
 
@@ -82,6 +85,12 @@ def compact_lake() -> None:
     merge_small_files()
 
 
+DOCUMENT = dg.define_asset_job(
+    "document",
+    selection=dg.AssetSelection.assets(["reports", "dbt_docs"]),
+    description="dbt's documentation of all models, as a page.",
+)
+
 _HOUR = timedelta(hours=1)
 FRESHNESS = {
     "lake": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
@@ -119,6 +128,15 @@ DAILY_COMPACTION = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
+DAILY_DOCUMENTATION = dg.ScheduleDefinition(
+    name="daily_documentation",
+    job=DOCUMENT,
+    cron_schedule="11 4 * * *",
+    execution_timezone="UTC",
+    description="dbt's documentation of all models, once a day.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
 DAILY_QUALITY = dg.ScheduleDefinition(
     name="daily_data_quality",
     job=QUALITY,
@@ -151,6 +169,6 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
     return dg.RunRequest() if is_wanted else dg.SkipReason("no watch is to be renewed")
 
 
-JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY]
+JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY, DOCUMENT]
 OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
-SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, gmail_watch_renewal]
+SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal]

@@ -39,6 +39,7 @@ app.add_typer(pull_app, name="pull")
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
 def run(
     as_of: Annotated[str | None, typer.Option(help="The moment to speak of (ISO 8601 with offset); else now.")] = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Make every model anew, not only what is touched.")] = False,
     known_at: Annotated[
         str | None,
         typer.Option(help="Build from what was received by then, and publish and send nothing; without --as-of also its moment."),
@@ -68,7 +69,7 @@ def run(
         platform.dbt.warm()
         from orchestration.run import run_everything  # imports Dagster: 4 s, after its home is set
 
-        summary = run_everything(platform, known)
+        summary = run_everything(platform, known, rebuild=full_refresh)
     typer.echo(summary.json())
     raise typer.Exit(summary.exit_code())
 

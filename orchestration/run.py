@@ -12,6 +12,7 @@ import dagster as dg
 import msgspec
 from msgspec import Struct, field
 
+from core.ports import REBUILD
 from orchestration.definitions import build_defs
 from orchestration.resources.platform import Platform
 
@@ -53,8 +54,10 @@ class Summary(Struct, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
 
 
-def run_everything(platform: Platform, known_at: datetime | None = None) -> Summary:
+def run_everything(platform: Platform, known_at: datetime | None = None, *, rebuild: bool = False) -> Summary:
     """Rounds of the whole graph, until the inbox stays empty; the first failed round is the last.
+
+    The first round makes every model anew where `rebuild` asks for it; else what is touched.
 
     A moment before that of the newest publication is only built: to publish it would take from the gate what it knows of later opt-outs.
     So is one of which not all is to be known (`known_at`, with which the platform was opened).
@@ -73,8 +76,9 @@ def run_everything(platform: Platform, known_at: datetime | None = None) -> Summ
     with dg.DagsterInstance.from_config(str(platform.settings.dagster)) as instance:
         # pooled connections: by default each of a run's 700 events opens one of its own
         instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=600, max_overflow=4)
-        for _ in range(MAX_ROUNDS):
-            result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=_QUIET)
+        for number in range(MAX_ROUNDS):
+            tags = {REBUILD: "true"} if rebuild and number == 0 else {}
+            result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=_QUIET, tags=tags)
             totals.add(result)
             if not result.success or not platform.inbox.names():
                 break

@@ -203,6 +203,12 @@
 {%- endmacro %}
 
 
+{# The type of a floating-point column. #}
+{% macro double_type() -%}
+    {{ return(engine_type('double precision')) }}
+{%- endmacro %}
+
+
 {# What a planner must be told of a table that was just built: Postgres would plan its first readers blindly. #}
 {% macro gather_statistics(relation) %}{{ return(adapter.dispatch('gather_statistics')(relation)) }}{% endmacro %}
 
@@ -254,3 +260,20 @@
     {%- do adapter.add_query(statement_text, abridge_sql_log=True) -%}
     {{ return(statement_text) }}
 {%- endmacro %}
+
+
+{# Whether models can be continued: Spark's Parquet tables know no delete, so there every build makes everything anew. #}
+{% macro has_increments() %}{{ return(adapter.dispatch('has_increments')()) }}{% endmacro %}
+
+{% macro default__has_increments() -%}
+    {{ return(true) }}
+{%- endmacro %}
+
+{% macro spark__has_increments() -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{# dbt-spark refuses strategies that it does not know; none of ours is ever asked for there. #}
+{% macro dbt_spark_validate_get_incremental_strategy(raw_strategy, file_format) %}
+    {{ return('append') }}
+{% endmacro %}

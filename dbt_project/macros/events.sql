@@ -24,6 +24,7 @@
         where
             events.occurred_at <= {{ as_of() }}
             and events.received_at <= coalesce({{ known_at() }}, events.received_at)
+            {{ only_touched() }}
     ) as tellings
     where tellings.telling_no = 1
 {%- endmacro %}

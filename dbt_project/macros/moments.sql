@@ -18,7 +18,7 @@
     (
         cast(
             {{ product }} - {{ one }}_whole * {{ other }}_whole * n - {{ one }}_whole * {{ other }}_rest - {{ other }}_whole * {{ one }}_rest
-            as double precision
-        ) - cast({{ one }}_rest as double precision) * cast({{ other }}_rest as double precision) / nullif(n, 0)
+            as {{ double_type() }}
+        ) - cast({{ one }}_rest as {{ double_type() }}) * cast({{ other }}_rest as {{ double_type() }}) / nullif(n, 0)
     ) / 10000000000
 {%- endmacro %}

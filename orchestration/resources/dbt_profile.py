@@ -27,7 +27,13 @@ _LIBPQ = {"sslmode": "PGSSLMODE", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", 
 
 def dbt_environment(settings: Settings, state_url: str | None) -> Mapping[str, str]:
     """Variables for the worker. `state_url` is the state's address, which the engine postgres needs."""
-    found = {"FLEXORAA_DBT_TARGET": settings.engine, "FLEXORAA_DBT_WAREHOUSE": str(settings.warehouse)}
+    found = {
+        "FLEXORAA_DBT_TARGET": settings.engine,
+        "FLEXORAA_DBT_WAREHOUSE": str(settings.warehouse),
+        "FLEXORAA_DBT_DUCKDB_MEMORY": settings.duckdb_memory,
+        "FLEXORAA_DBT_DUCKDB_THREADS": str(settings.duckdb_threads),
+        "FLEXORAA_DBT_DUCKDB_SPILL": str(settings.duckdb_spill),
+    }
     if settings.engine == "postgres" and state_url is not None:
         parts = psycopg.conninfo.conninfo_to_dict(warehouse_url(state_url))
         found |= {name: str(parts[part]) for names in (_PROFILE, _LIBPQ) for part, name in names.items() if parts.get(part) is not None}

@@ -141,6 +141,10 @@ class LakeFiles:
         """Whether rows of a segment may lie in merged files: then its own files alone are not all there is of it."""
         return stem in self._merged_stems()
 
+    def merged_stems(self) -> frozenset[str]:
+        """Those of all segments whose rows may lie in merged files."""
+        return self._merged_stems()
+
     def waiting(self, table: str) -> int:
         """Files that no longer count and are still there."""
         manifest = self.manifest(table)

@@ -6,11 +6,12 @@ query (2,000 files: 430 ms, by name 60 ms). Not here: connections.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.columns import ColumnType, columns
 from core.events import Event
-from orchestration.resources.lake_files import LakeFiles
+from orchestration.resources.lake_files import LakeFile, LakeFiles
 from orchestration.resources.lake_schema import readable
 
 _TYPES: dict[ColumnType, str] = {
@@ -24,8 +25,17 @@ def lake_query(files: LakeFiles, event_type: type[Event]) -> str:
     Raises:
         LakeError: a file is gone, or cannot be read by this version.
     """
+    return files_query(event_type, files.live(event_type.table))
+
+
+def files_query(event_type: type[Event], files: Iterable[LakeFile]) -> str:
+    """The rows of just these files of a table, with today's columns.
+
+    Raises:
+        LakeError: one of them cannot be read by this version.
+    """
     alike: dict[frozenset[str], list[Path]] = defaultdict(list)
-    for file, held in readable(event_type, files.live(event_type.table)).items():
+    for file, held in readable(event_type, files).items():
         alike[held].append(file.path)
     if not alike:
         return f"select {_cells(event_type, frozenset())} where false"

@@ -108,7 +108,9 @@ def open_platform(
     with (
         open_state(settings) as state,
         httpx.Client(timeout=timeout) as client,
-        contextlib.closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url))) as dbt,
+        contextlib.closing(
+            DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, state.libpq_url), settings.reports)
+        ) as dbt,
     ):
         vault, lake = Vault(state, settings.master_key()), FolderLake(settings.lake, settings.lake_file_mb << 20, known_at)
         warehouse = warehouse_of(settings, state.libpq_url)

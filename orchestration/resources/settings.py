@@ -34,6 +34,8 @@ VARIABLES = (
     "FLEXORAA_HTTP_READ_SECONDS",
     "FLEXORAA_SPARK_MASTER",
     "FLEXORAA_SPARK_MEMORY",
+    "FLEXORAA_DUCKDB_MEMORY",
+    "FLEXORAA_DUCKDB_THREADS",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
 )
@@ -75,6 +77,8 @@ class Settings:
     http_read_seconds: float = 15.0
     spark_master: str = "local[2]"
     spark_memory: str = "2g"
+    duckdb_memory: str = ""
+    duckdb_threads: int = 0
     lake_file_mb: int = 32
     done_days: int = 30
     master_key_text: str | None = field(default=None, repr=False)
@@ -116,6 +120,8 @@ class Settings:
                 env, "FLEXORAA_SPARK_MASTER", cls.spark_master, r"local\[(\d+|\*)\]|spark://\S+:\d+", "local[2] or spark://host:7077"
             ),
             spark_memory=_shaped(env, "FLEXORAA_SPARK_MEMORY", cls.spark_memory, r"\d+[mg]", "2g or 1500m"),
+            duckdb_memory=_shaped(env, "FLEXORAA_DUCKDB_MEMORY", _duckdb_memory(), r"\d+(MB|GB)", "4GB or 1500MB"),
+            duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
@@ -140,6 +146,11 @@ class Settings:
     def warehouse(self) -> Path:
         """The DuckDB file."""
         return self.home / "warehouse.duckdb"
+
+    @property
+    def duckdb_spill(self) -> Path:
+        """What DuckDB does not hold in memory while it builds."""
+        return self.home / "duckdb-spill"
 
     @property
     def spark_warehouse(self) -> Path:
@@ -288,6 +299,19 @@ def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name) or str(default)
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1024:
         message = f"{name} must be a whole number of megabytes from 1 to 1024, not {text!r}"
+        raise SettingsError(message)
+    return int(text)
+
+
+def _duckdb_memory() -> str:
+    """4 GB, or half of a smaller machine's memory; what a build needs besides, it spills to the home."""
+    return f"{min(4096, os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // (2 << 20))}MB"
+
+
+def _threads(env: Mapping[str, str], name: str) -> int:
+    text = env.get(name) or str(os.cpu_count() or 1)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
+        message = f"{name} must be a whole number of threads from 1 to 256, not {text!r}"
         raise SettingsError(message)
     return int(text)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from core.events import EVENT_TYPES
-from core.reference import REFERENCE_TYPES
+from core.reference import BUILD_TYPES, REFERENCE_TYPES
 from orchestration.resources.lake_files import LakeFiles
 from orchestration.resources.lake_schema import readable
 
@@ -39,6 +39,8 @@ def sources(lake: Path, reference: Path) -> Iterator[Source]:
     for event in EVENT_TYPES:
         files = readable(event, LakeFiles(lake).live(event.table))
         yield Source("lake", event.table, event, lake, [file.path for file in files])
-    for row in REFERENCE_TYPES:
-        table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
-        yield Source("reference", table, row, reference, [reference / f"{table}.parquet"])
+    for row in (*REFERENCE_TYPES, *BUILD_TYPES):
+        table: str = row.table  # type: ignore[attr-defined]  # every type of those tuples has one
+        path = reference / f"{table}.parquet"
+        if row not in BUILD_TYPES or path.exists():
+            yield Source("reference", table, row, reference, [path])

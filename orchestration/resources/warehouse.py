@@ -7,7 +7,8 @@ engines (`warehouse_postgres`, `warehouse_spark`), which one an installation has
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from msgspec import Struct
 
 from core.columns import columns
 from core.events import EVENT_TYPES, Unmodelled
-from core.ports import Count
-from core.reference import REFERENCE_TYPES
+from core.ports import Begun, Count
+from core.reference import BUILD_TYPES, REFERENCE_TYPES
 from orchestration.resources.arrow import table_of
 from orchestration.resources.fingerprint import Mart, fingerprint
+from orchestration.resources.increments import Increments
 from orchestration.resources.lake_files import LakeFiles
 from orchestration.resources.lake_views import lake_query, quote
 
@@ -44,6 +46,7 @@ class EngineWarehouse(ABC):
         """Take the folders; nothing is opened yet."""
         self._lake = LakeFiles(lake)
         self._reference = reference
+        self._increments = Increments(self._lake, reference)
 
     @abstractmethod
     def prepare(self) -> None:
@@ -52,6 +55,40 @@ class EngineWarehouse(ABC):
         Raises:
             LakeError: a file of the lake cannot be read by this version, or is gone.
         """
+
+    def begin(self, *, rebuild: bool = False, days: Collection[date] = ()) -> Begun:
+        """As `prepare`, and decide whether the build that follows continues the last one; `rebuild` makes everything anew.
+
+        Whatever has an event on one of `days` counts as touched.
+
+        Raises:
+            LakeError: as `prepare`.
+        """
+        with self._lake.reading():
+            begun = self._increments.begin(self._last_build(), self._ask, rebuild=rebuild or not self.has_increments, days=days)
+        if begun.why:
+            self._keep_build(None)  # from here on its tables are of two builds, until this one ends
+        self.prepare()
+        return begun
+
+    def end(self, begun: Begun) -> None:
+        """All tables are of this build now; to be called once every one of them was built."""
+        self._keep_build(begun.build_id)
+        self._increments.end(begun)
+
+    has_increments = True
+    """Whether models can be continued on this engine."""
+
+    def _last_build(self) -> str | None:
+        """The build that all tables are of, by the warehouse's own word."""
+        return None
+
+    def _keep_build(self, build_id: str | None) -> None:  # noqa: B027 — an engine without increments keeps nothing
+        """Write it down there, in one transaction."""
+
+    def _ask(self, statement: str) -> Sequence[tuple[Any, ...]]:
+        """Rows of a query of our own."""
+        raise NotImplementedError
 
     @abstractmethod
     def follow(self) -> bool:
@@ -162,10 +199,25 @@ class Warehouse(EngineWarehouse):
         with self._open(read_only=False) as connection:
             self._show_lake(connection)
             connection.execute("create schema if not exists reference")
-            for row in REFERENCE_TYPES:
-                table: str = row.table  # type: ignore[attr-defined]  # every type of that tuple has one
-                files = quote(self._reference / f"{table}.parquet")
-                connection.execute(f"create or replace view reference.{table} as from read_parquet({files})")
+            for row in (*REFERENCE_TYPES, *BUILD_TYPES):
+                table: str = row.table  # type: ignore[attr-defined]  # every type of those tuples has one
+                path = self._reference / f"{table}.parquet"
+                if row not in BUILD_TYPES or path.exists():
+                    connection.execute(f"create or replace view reference.{table} as from read_parquet({quote(path)})")
+
+    def _last_build(self) -> str | None:
+        with contextlib.suppress(WarehouseError):  # no file yet, or one of before there were increments
+            return next((row[0] for row in self._ask("select build_id from reference.last_build")), None)
+        return None
+
+    def _keep_build(self, build_id: str | None) -> None:
+        with self._open(read_only=False) as connection:
+            connection.execute("create schema if not exists reference")
+            connection.execute("create or replace table reference.last_build as select ?::text as build_id", [build_id])
+
+    def _ask(self, statement: str) -> Sequence[tuple[Any, ...]]:
+        with self._open(read_only=True) as connection:
+            return connection.execute(statement).fetchall()
 
     def follow(self) -> bool:
         """Show the files of the lake that count now, if there is a warehouse; False while another process has it open."""

@@ -6,7 +6,7 @@ can be built again. Not here: loading (`postgres_load`), what dbt is told (`dbt_
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,25 @@ class PostgresWarehouse(EngineWarehouse):
         self._make_database()
         with self._lake.reading(), self._open() as connection:
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-            for schema in ("lake", "reference"):
+            for schema in ("lake", "reference", "touched"):
                 connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
             load(connection, sources(self._lake.folder, self._reference))
+
+    def _last_build(self) -> str | None:
+        with contextlib.suppress(WarehouseError):  # no database yet, or one of before there were increments
+            return next((row[0] for row in self._ask("select build_id from reference.last_build")), None)
+        return None
+
+    def _keep_build(self, build_id: str | None) -> None:
+        self._make_database()
+        with self._open() as connection:
+            connection.execute("create schema if not exists reference; drop table if exists reference.last_build")
+            connection.execute("create table reference.last_build (build_id text)")
+            connection.execute("insert into reference.last_build values (%s)", (build_id,))
+
+    def _ask(self, statement: str) -> Sequence[tuple[Any, ...]]:
+        with self._open() as connection:
+            return connection.execute(statement.encode()).fetchall()
 
     def follow(self) -> bool:
         """Nothing to let go of: the rows were copied."""

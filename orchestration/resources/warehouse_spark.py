@@ -56,6 +56,8 @@ class SparkWarehouse(EngineWarehouse):
         super().__init__(Path(place.lake), Path(place.reference))
         self._place = place
 
+    has_increments = False  # dbt-spark's Parquet tables know no delete
+
     def prepare(self) -> None:
         """Nothing: the worker's session looks at lake and reference when it begins to build."""
 

@@ -1,4 +1,5 @@
 -- One row per turn of the assistant, with the lead that held its contact point and the limits valid at the time.
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with turns as (
     select * from {{ ref('stg_lake__ai_turns') }}
 ),

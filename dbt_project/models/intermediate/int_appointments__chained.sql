@@ -1,4 +1,5 @@
 -- One row per booking that any event names, with the chain of reschedules that it stands in, in whatever order it was told.
+{{ config(meta={'scope': 'lead'}) }}
 with steps as (
     select * from {{ ref('stg_lake__appointments') }}
     where kind <> 'form_submitted'

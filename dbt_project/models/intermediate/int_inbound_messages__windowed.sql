@@ -1,4 +1,5 @@
 -- One row per inbound message and kind of messaging window: the window that it opens or extends.
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with inbound as (
     select
         messages.tenant_id,

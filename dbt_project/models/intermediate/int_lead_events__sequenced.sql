@@ -1,4 +1,5 @@
 -- One row per thing that happened to a lead: messages, what people did, consent. Ordered by occurred_at, event_order, event_kind, event_id.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with messages as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- One row per stretch of time in which a lead was HOT, in nobody's hands, and neither won, lost nor opted out.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with changes as (
     select
         tenant_id,

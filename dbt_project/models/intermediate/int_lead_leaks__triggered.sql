@@ -1,4 +1,5 @@
 -- One row per thing that must be followed by another within a limit, with its limit and what closed it first.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with events as (
     select * from {{ ref('int_lead_events__sequenced') }}
 ),

@@ -1,4 +1,6 @@
--- One row per lead and instant at which its score may change: an inbound message, a turn of the assistant, a step of fading recency.
+-- One row per lead and instant at which its score may change, also one to come: an inbound message, a turn of the assistant, a step of
+-- fading recency.
+{{ config(materialized='incremental', meta={'scope': 'lead', 'changes_at': ['scored_at']}) }}
 with messages as (
     select
         tenant_id,
@@ -71,7 +73,6 @@ fadings as (
     where
         {{ is_valid_at('faded', 'faded.scored_at') }}
         and (faded.next_inbound_at is null or faded.scored_at < faded.next_inbound_at)
-        and faded.scored_at <= {{ as_of() }}
     group by faded.tenant_id, faded.lead_id, faded.scored_at
 ),
 

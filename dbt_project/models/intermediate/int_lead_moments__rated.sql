@@ -1,4 +1,5 @@
 -- One row per lead and instant at which its score may change, with each factor's percent and the weights valid then.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with moments as (
     select
         moments.*,
@@ -28,6 +29,7 @@ with moments as (
         on
             moments.tenant_id = turns.tenant_id
             and moments.last_turn_event_id = turns.event_id
+    where moments.scored_at <= {{ as_of() }}
 ),
 
 levels as (

@@ -1,4 +1,5 @@
 -- One row per lead and instant at which its tier was computed or set by a person; from the first setting on, only people count.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with overrides as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- One row per message of which a vendor reported a status: the highest by rank, whatever the order of arrival.
+{{ config(materialized='incremental', meta={'scope': 'message'}) }}
 with watermarks as (
     -- Messenger names no messages when they are read: all of ours to this contact up to a moment are meant.
     select

@@ -1,4 +1,5 @@
 -- One row per message, with the lead that held its contact point at the time.
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with messages as (
     select * from {{ ref('stg_lake__messages') }}
 ),

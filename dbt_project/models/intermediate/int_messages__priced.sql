@@ -1,5 +1,6 @@
 -- One row per message of ours of a tenant with prices for its channel, with its cost by the most specific price valid when it was sent;
 -- null where there is none. What failed, and what the vendor says is free, costs nothing.
+{{ config(materialized='incremental', meta={'scope': 'message'}) }}
 with listed as (
     select distinct
         tenant_id,

@@ -1,4 +1,5 @@
 -- One row per message, with its conversation and the instant at which silence or a resolve event would close it after this message.
+{{ config(materialized='incremental', meta={'scope': 'point', 'changes_at': ['closes_at']}) }}
 with messages as (
     select * from {{ ref('int_messages__identified') }}
 ),

@@ -84,14 +84,14 @@ compared as (
         tenant_id,
         day_no,
         max(day_count) as day_count,
-        cast(max(doubled_median) as {{ engine_type('double precision') }}) / 2 as median_tokens,
+        cast(max(doubled_median) as {{ double_type() }}) / 2 as median_tokens,
         cast(sum(
             case
                 when place * 2 in (day_count, day_count + 2) then doubled_distance
                 when place * 2 = day_count + 1 then 2 * doubled_distance
                 else 0
             end
-        ) as {{ engine_type('double precision') }}) / 4 as mad_tokens
+        ) as {{ double_type() }}) / 4 as mad_tokens
     from distances
     group by tenant_id, day_no
 ),

@@ -1,4 +1,5 @@
 -- One row per metered use, with its debit by the most specific rate valid at the time; null where there is none.
+{{ config(materialized='incremental', meta={'scope': 'event'}) }}
 with candidates as (
     select
         usages.tenant_id,

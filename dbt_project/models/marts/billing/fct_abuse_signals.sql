@@ -13,17 +13,17 @@ with signals as (
     union all
     select
         tenant_id, signal, coalesce(contact_point_id, 'wallet'), contact_point_id, local_date,
-        cast(happening_count as {{ engine_type('double precision') }}), cast(at_least as {{ engine_type('double precision') }}), detected_at
+        cast(happening_count as {{ double_type() }}), cast(at_least as {{ double_type() }}), detected_at
     from {{ ref('int_abuse_counts__reached') }}
     union all
     select
         tenant_id, 'refund_cycling', 'wallet', cast(null as {{ text_type() }}), local_date,
-        cast(at_least as {{ engine_type('double precision') }}), cast(at_least as {{ engine_type('double precision') }}), detected_at
+        cast(at_least as {{ double_type() }}), cast(at_least as {{ double_type() }}), detected_at
     from {{ ref('int_refund_cycles__found') }}
     union all
     select
         tenant_id, 'usage_while_paused', top_up_transaction_id, cast(null as {{ text_type() }}), local_date,
-        cast(use_count as {{ engine_type('double precision') }}), cast(at_least as {{ engine_type('double precision') }}), detected_at
+        cast(use_count as {{ double_type() }}), cast(at_least as {{ double_type() }}), detected_at
     from {{ ref('int_paused_usages__found') }}
 )
 

@@ -34,8 +34,8 @@ observed as (
         wallets.tenant_id,
         count(*) as day_count,
         cast(sum(spanned.used_tokens) as bigint) as used_tokens,
-        cast(sum(spanned.used_tokens) as {{ engine_type('double precision') }}) / count(*) as daily_tokens,
-        sum(cast(spanned.used_tokens as {{ engine_type('double precision') }}) * spanned.used_tokens) as used_squares
+        cast(sum(spanned.used_tokens) as {{ double_type() }}) / count(*) as daily_tokens,
+        sum(cast(spanned.used_tokens as {{ double_type() }}) * spanned.used_tokens) as used_squares
     from wallets
     inner join spanned
         on
@@ -79,7 +79,7 @@ quadratic as (
         *,
         daily_tokens * daily_tokens - deviations * deviations * variance / day_count as lead_term,
         2 * balance_tokens * daily_tokens + deviations * deviations * variance as middle_term,
-        4 * cast(balance_tokens as {{ engine_type('double precision') }}) * balance_tokens as last_term
+        4 * cast(balance_tokens as {{ double_type() }}) * balance_tokens as last_term
     from measured
     where reason is null
 ),

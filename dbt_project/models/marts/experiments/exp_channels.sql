@@ -27,7 +27,7 @@ totals as (
         units.variant,
         units.valid_from,
         units.channel,
-        cast(sum(moved.value_after - moved.value_before) as double precision) / 100000 as value
+        cast(sum(moved.value_after - moved.value_before) as {{ double_type() }}) / 100000 as value
     from {{ ref('int_experiment_values__moved') }} as moved
     inner join units
         on

@@ -110,8 +110,8 @@ summed as (
 near as (
     select
         *,
-        cast(cast(round(cast(value_sum as double precision) / nullif(n, 0)) as bigint) as {{ wide_type() }}) as value_whole,
-        cast(cast(round(cast(other_sum as double precision) / nullif(n, 0)) as bigint) as {{ wide_type() }}) as other_whole
+        cast(cast(round(cast(value_sum as {{ double_type() }}) / nullif(n, 0)) as bigint) as {{ wide_type() }}) as value_whole,
+        cast(cast(round(cast(other_sum as {{ double_type() }}) / nullif(n, 0)) as bigint) as {{ wide_type() }}) as other_whole
     from summed
 ),
 
@@ -126,13 +126,13 @@ centred as (
 measured as (
     select
         *,
-        (cast(value_whole as double precision) + cast(value_rest as double precision) / nullif(n, 0)) / 100000 as mean,
+        (cast(value_whole as {{ double_type() }}) + cast(value_rest as {{ double_type() }}) / nullif(n, 0)) / 100000 as mean,
         {{ deviations('value', 'value', 'value_squares') }} as m2,
-        (cast(other_whole as double precision) + cast(other_rest as double precision) / nullif(n, 0)) / 100000 as other_mean,
+        (cast(other_whole as {{ double_type() }}) + cast(other_rest as {{ double_type() }}) / nullif(n, 0)) / 100000 as other_mean,
         {{ deviations('other', 'other', 'other_squares') }} as other_m2,
         {{ deviations('value', 'other', 'products') }} as comoment,
-        cast(value_sum as double precision) / 100000 as value_total,
-        cast(other_sum as double precision) / 100000 as other_total,
+        cast(value_sum as {{ double_type() }}) / 100000 as value_total,
+        cast(other_sum as {{ double_type() }}) / 100000 as other_total,
         kind = 'ratio' as is_ratio,
         kind = 'ratio' or has_covariate as is_pair,
         case when kind = 'proportion' then value_sum end as hit_steps

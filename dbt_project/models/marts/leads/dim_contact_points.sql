@@ -1,4 +1,5 @@
 -- One row per contact point and stretch of time in which one lead holds it.
+{{ config(meta={'scope': 'lead'}) }}
 with points as (
     select * from {{ ref('stg_reference__lead_points') }}
 )

@@ -1,4 +1,5 @@
 -- One row per lead: what is known of it at as_of.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with leads as (
     select
         tenant_id,

@@ -1,4 +1,5 @@
 -- One row per thing that became known of a contact point: consent, change, link, profile name, hand-over, word in public.
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with events as (
     select
         events.tenant_id,

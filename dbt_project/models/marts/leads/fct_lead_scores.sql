@@ -1,4 +1,5 @@
 -- One row per lead and instant at which its points or its tier changed.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with points as (
     select
         *,

@@ -1,4 +1,5 @@
 -- One row per lead that owes us an answer: the recovery attempt that comes next, and when.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with messages as (
     select
         *,

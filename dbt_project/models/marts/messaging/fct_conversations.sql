@@ -1,4 +1,5 @@
 -- One row per conversation: messages with one contact point on one account, until resolved or silent for the tenant's gap.
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with messages as (
     select
         *,

@@ -1,4 +1,5 @@
 -- One row per message.
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with messages as (
     select * from {{ ref('int_messages__threaded') }}
 ),

@@ -1,4 +1,5 @@
 -- One row per messaging window: a stretch of time in which a channel lets us write freely to a contact point.
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with messages as (
     select * from {{ ref('int_inbound_messages__windowed') }}
 )

@@ -1,4 +1,5 @@
 -- One row per conversation in which the assistant took a turn: what it found, and how the qualification ended.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with conversations as (
     select * from {{ ref('fct_conversations') }}
 ),

@@ -1,4 +1,5 @@
 -- One row per free-form outbound message that no open window allowed, or that the provider refused for that reason (131047).
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with messages as (
     select
         messages.*,

@@ -100,13 +100,13 @@ measured as (
         latencies.p50_seconds,
         latencies.p95_seconds,
         latencies.p99_seconds,
-        cast(judged.up_us as double precision) / nullif(judged.watched_us, 0) as uptime_ratio,
-        cast(answers.error_count as double precision) / nullif(answers.request_count, 0) as error_ratio,
-        cast(judged.watched_us - judged.up_us as double precision)
+        cast(judged.up_us as {{ double_type() }}) / nullif(judged.watched_us, 0) as uptime_ratio,
+        cast(answers.error_count as {{ double_type() }}) / nullif(answers.request_count, 0) as error_ratio,
+        cast(judged.watched_us - judged.up_us as {{ double_type() }})
         * 1000000 / nullif(judged.watched_us * (1000000 - judged.uptime_ppm), 0) as burn_rate,
-        1 - cast(spent.spent_us as double precision) / nullif(judged.budget_us, 0) as budget_left_ratio,
-        cast(judged.watched_us as double precision) / 1000000 as watched_seconds,
-        cast(judged.watched_us - judged.up_us as double precision) / 1000000 as down_seconds
+        1 - cast(spent.spent_us as {{ double_type() }}) / nullif(judged.budget_us, 0) as budget_left_ratio,
+        cast(judged.watched_us as {{ double_type() }}) / 1000000 as watched_seconds,
+        cast(judged.watched_us - judged.up_us as {{ double_type() }}) / 1000000 as down_seconds
     from objectives as judged
     inner join spent
         on

@@ -1,4 +1,5 @@
 -- One row per turn of the qualifying assistant, each told once.
+{{ config(meta={'scope': 'point'}) }}
 with source as (
     {{ first_tellings('ai_turns') }}
 ),

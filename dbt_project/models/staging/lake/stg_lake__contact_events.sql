@@ -1,4 +1,5 @@
 -- One row per thing that became known of a contact point, each told once.
+{{ config(meta={'scope': 'point'}) }}
 with source as (
     {{ first_tellings('contact_events') }}
 ),

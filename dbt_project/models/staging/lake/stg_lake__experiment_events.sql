@@ -1,4 +1,5 @@
 -- One row per exposure of a contact to a variant, or observed metric value, each told once.
+{{ config(meta={'scope': 'point'}) }}
 with source as (
     {{ first_tellings('experiment_events') }}
 ),

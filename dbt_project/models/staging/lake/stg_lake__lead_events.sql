@@ -1,4 +1,5 @@
 -- One row per thing that a person or a rule did with a lead, each told once.
+{{ config(meta={'scope': 'point'}) }}
 with source as (
     {{ first_tellings('lead_events') }}
 ),

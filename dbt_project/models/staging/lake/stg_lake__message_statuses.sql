@@ -1,4 +1,5 @@
 -- One row per delivery status that a vendor reported, each told once.
+{{ config(meta={'scope': 'message'}) }}
 with source as (
     {{ first_tellings('message_statuses') }}
 ),

@@ -1,4 +1,5 @@
 -- One row per message between a contact and the business, each told once.
+{{ config(meta={'scope': 'point'}) }}
 with source as (
     {{ first_tellings('messages') }}
 ),

@@ -1,4 +1,5 @@
 -- One row per request of a person about their own data, each told once.
+{{ config(meta={'scope': 'point'}) }}
 with source as (
     {{ first_tellings('privacy_requests') }}
 ),

@@ -1,4 +1,5 @@
 -- One row per message to be sent later, or its cancellation, each told once.
+{{ config(meta={'scope': 'point'}) }}
 with source as (
     {{ first_tellings('scheduled_messages') }}
 ),

@@ -1,4 +1,5 @@
 -- One row per metered use of something that costs tokens, each told once.
+{{ config(meta={'scope': 'event'}) }}
 with source as (
     {{ first_tellings('token_usage') }}
 ),

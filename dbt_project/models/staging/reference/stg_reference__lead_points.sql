@@ -1,4 +1,5 @@
 -- One row per contact point and stretch of time in which one lead holds it; what changes after as_of is not known yet.
+{{ config(meta={'scope': 'lead'}) }}
 with source as (
     select * from {{ source('reference', 'lead_points') }}
     where valid_from <= {{ as_of() }}

@@ -1,0 +1,96 @@
+{#
+    Increments: a build that continues the last one makes only the rows of touched keys anew (orchestration/resources/increments.py finds them
+    and writes `reference.build` and `reference.touched`). A model adopts this by one line,
+
+        config(materialized='incremental', meta={'scope': 'lead'})
+
+    which promises that its rows of a key (scope point, lead, message or event) follow from the inputs' rows of the same key alone. Its refs then
+    read `touched.<model>`, and of what comes out the rows of touched keys take the place of those that were there. A model that does not
+    adopt it is built in full and reads in full. A table or view that says `scope` without being incremental promises the same to its readers.
+#}
+
+{# Whether this build continues the last one. #}
+{% macro continues() %}
+    {%- if not execute or not has_increments() or flags.FULL_REFRESH -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- if adapter.get_relation(database=this.database, schema='reference', identifier='build') is none -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set told = run_query('select count(*) from reference.build where previous_as_of is not null') -%}
+    {{ return((told.rows[0][0] | int) > 0) }}
+{% endmacro %}
+
+{# dbt's own question before it builds an incremental model. #}
+{% macro should_full_refresh() %}
+    {%- if model.config.materialized == 'incremental' -%}
+        {{ return(not continues()) }}
+    {%- endif -%}
+    {{ return(flags.FULL_REFRESH) }}
+{% endmacro %}
+
+{# The condition that a row's key was touched. #}
+{% macro is_touched(scope) -%}
+    {%- set keys = {'point': 'contact_point_id', 'lead': 'lead_id', 'message': 'message_id', 'event': 'event_id'} -%}
+    (tenant_id, {{ keys[scope] }}) in (select keys.tenant_id, keys.key from reference.touched as keys where keys.scope = '{{ scope }}')
+{%- endmacro %}
+
+{# The strategy of incremental models: what is there of touched keys goes, what was made of them comes; in one transaction. #}
+{% macro get_incremental_touched_sql(arguments) -%}
+    {%- set scope = model.config.meta['scope'] -%}
+    {%- set names = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    delete from {{ arguments['target_relation'] }} where {{ is_touched(scope) }};
+    insert into {{ arguments['target_relation'] }} ({{ names }})
+    select {{ names }} from {{ arguments['temp_relation'] }} where {{ is_touched(scope) }}
+{%- endmacro %}
+
+{# Stands where a staging model may be restricted: see `show_touched`. #}
+{% macro only_touched() -%}
+    /* only touched */
+{%- endmacro %}
+
+{#
+    After a model that says `scope`: what incremental models read of it, `touched.<model>`. In a build of everything that is all of it. Staging
+    is restricted below its windows, where an engine cannot push a condition to by itself; statuses by message and by point, since some name no
+    message.
+#}
+{% macro show_touched() %}
+    {%- set scope = model.config.meta.get('scope') -%}
+    {%- if scope and has_increments() -%}
+        {%- set body = 'select * from ' ~ this -%}
+        {%- if continues() -%}
+            {%- set condition = is_touched(scope) -%}
+            {%- if '/* only touched */' in model['compiled_code'] -%}
+                {%- if scope == 'message' -%}
+                    {%- set condition = '(' ~ condition ~ ' or ' ~ is_touched('point') ~ ')' -%}
+                {%- endif -%}
+                {%- set body = model['compiled_code'] | replace('/* only touched */', 'and ' ~ condition) -%}
+            {%- else -%}
+                {%- set body = body ~ ' where ' ~ condition -%}
+            {%- endif -%}
+        {%- endif -%}
+        drop view if exists touched.{{ this.identifier }};
+        create view touched.{{ this.identifier }} as {{ body }}
+    {%- endif -%}
+{% endmacro %}
+
+{# dbt's own, but an incremental model reads the touched rows of what says `scope`. #}
+{% macro ref() %}
+    {%- set relation = builtins.ref(*varargs, **kwargs) -%}
+    {%- if execute and model.config.materialized == 'incremental' and not relation.identifier.startswith('__dbt__cte__') -%}
+        {%- set node = graph.nodes.get('model.' ~ project_name ~ '.' ~ varargs[-1]) -%}
+        {%- if node and node.config.meta.get('scope') and has_increments() -%}
+            {{ return(api.Relation.create(database=relation.database, schema='touched', identifier=relation.identifier)) }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(relation) }}
+{% endmacro %}
+
+{# What dbt's tests look at: of a build that continues another one, the rows of touched keys. #}
+{% macro get_where_subquery(relation) %}
+    {%- set node = graph.nodes.get(model.attached_node) if execute else none -%}
+    {%- if node and node.config.meta.get('scope') and has_increments() -%}
+        {{ return(api.Relation.create(database=relation.database, schema='touched', identifier=relation.identifier)) }}
+    {%- endif -%}
+    {{ return(default__get_where_subquery(relation)) }}
+{% endmacro %}
