@@ -73,7 +73,11 @@ def test_a_kill_is_recorded_told_once_and_cuts_the_timeline(scene: Scene, bench:
     for _ in range(3):
         scene.deliver()
     [request] = told(scene)
-    assert (request["kind"], request["details"]["reason"], request["details"]["evidence"]) == ("kill_experiment", HARM[1], {"statistic": 3.5})
+    assert (request["kind"], request["details"]["reason"], request["details"]["evidence"]) == (
+        "kill_experiment",
+        HARM[1],
+        {"statistic": 3.5},
+    )
     assert scene.rows("state, attempts, rule") == [("sent", 1, "experiment_switch")]
     live = [row for row in bench.experiments.configured(NOW).variants if row.tenant_id == scene.tenant and row.valid_to is None]
     assert [(row.variant, row.allocation_ppm, row.is_killed, row.valid_from) for row in live] == [
