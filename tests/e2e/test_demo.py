@@ -3,7 +3,6 @@
 import base64
 import random
 import shutil
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import duckdb
 import msgspec
 import pytest
 
-from orchestration.demo import DAYS, SEED, TENANTS
+from orchestration.demo import DAYS, PLANTED_CHECKS, SEED, TENANTS
 from orchestration.demo import END_AT as END
 from orchestration.readme import shown, timeless
 from orchestration.receiver import Request
@@ -112,8 +111,9 @@ def test_a_second_run_over_a_compacted_lake_changes_no_mart_and_sends_nothing(de
     assert compacted.json()["merges"] > 20
     assert compacted.json()["files_removed"] == compacted.json()["files_before"] > 40
     ran = flexoraa("run", "--as-of", END_AT, "--home", home, "--quiet")
-    assert ran.code == 0, ran.err
+    assert ran.code == 3, ran.err  # 3: what was planted still warns
     summary = ran.json()
+    assert set(summary["checks_failed"]) == PLANTED_CHECKS
     assert (summary["segments"], summary["rounds"], summary["actions"]) == (0, 1, {"receipts": 0})
     assert fingerprints(home) == before
     assert _effects(home) == sent
@@ -123,33 +123,6 @@ def _effects(home: Path) -> int:
     with open_state(Settings(home)) as state, state.psycopg() as connection:
         row = connection.execute("select count(*) from ops.delivery_attempts").fetchone()
     return 0 if row is None else int(row[0])
-
-
-def test_a_harmful_variant_is_killed_once_told_once_and_no_later_exposure_counts(demo: tuple[Path, Ran]) -> None:
-    """In a copy of the home, a day later."""
-    home, _ = demo
-    [told] = [each.json() for each in _received(home) if each.path == "/callback/meridian_homes"]
-    assert (told["kind"], told["details"]["serve"], told["details"]["cause"]) == ("kill_experiment", "control", "harm")
-    assert told["details"]["evidence"]["statistic"] > told["details"]["evidence"]["bound"]
-    with tempfile.TemporaryDirectory(prefix="flexoraa-e2e-") as folder:
-        copy = Path(folder) / "home"
-        shutil.copytree(home, copy, ignore=lambda place, names: [each for each in names if (Path(place) / each).is_socket()])
-        counted = _ask(copy, "exp_moments", "max(exposed_count)")
-        experiment = drop(copy, SEED, DAYS, END, people=10)
-        ran = flexoraa("run", "--as-of", (END + timedelta(days=1)).isoformat(), "--home", copy, "--quiet")
-        assert ran.code == 3, ran.err
-        assert "ops/experiment_kills: no_experiment_is_killed" in ran.json()["checks_failed"]
-        assert experiment == "persuasion_scarcity"
-        assert _ask(copy, "exp_moments", "max(exposed_count)") == counted
-        assert _ask(copy, "exp_moments", "count(distinct valid_from)") == 1
-        assert _ask(copy, "exp_findings where finding = 'exposed_after_kill'", "max(finding_count)") == 10
-        with open_state(Settings(copy)) as state, state.psycopg() as connection:
-            switched = connection.execute("select state, attempts from ops.outbox where rule = 'experiment_switch'").fetchall()
-        assert switched == [("sent", 1)]
-        status = flexoraa("experiment", "status", "--tenant", "meridian_homes", "--home", copy, "--json").json()["experiments"]
-        assert [(each["status"], each["serve"], each["by"]) for each in status] == [("killed", "control", "ab_monitor")]
-        page = (copy / "reports" / "experiments" / "meridian_homes--persuasion_scarcity.html").read_text()
-        assert "Stopped: scarcity is worse on visit_booked" in page
 
 
 def _received(home: Path) -> list[Request]:
@@ -164,7 +137,7 @@ def _ask(home: Path, table: str, what: str) -> int:
 
 @pytest.mark.parametrize("seed", [1])
 def test_any_order_any_split_any_repetition_any_lateness_gives_the_same_marts(demo: tuple[Path, Ran], seed: int) -> None:
-    """Comes last: it forgets the lake and takes everything in again, shuffled, doubled, late, in other segments. The vault stays."""
+    """Comes late: it forgets the lake and takes everything in again, shuffled, doubled, late, in other segments. The vault stays."""
     home, _ = demo
     settings = Settings(home)
     before = fingerprints(home)
@@ -182,3 +155,27 @@ def test_any_order_any_split_any_repetition_any_lateness_gives_the_same_marts(de
     assert fingerprints(home) == before
     again = Manifest.load(home / "demo" / "traffic" / "truth.json").rejects().keys()
     assert ran.json()["rejected_in_this_run"].keys() == again
+
+
+def test_a_harmful_variant_is_killed_once_told_once_and_no_later_exposure_counts(demo: tuple[Path, Ran]) -> None:
+    """Comes last: a day later, with people whom the stopped experiment still meets."""
+    home, _ = demo
+    [told] = [each.json() for each in _received(home) if each.path == "/callback/meridian_homes"]
+    assert (told["kind"], told["details"]["serve"], told["details"]["cause"]) == ("kill_experiment", "control", "harm")
+    assert told["details"]["evidence"]["statistic"] > told["details"]["evidence"]["bound"]
+    counted = _ask(home, "exp_moments", "max(exposed_count)")
+    experiment = drop(home, SEED, DAYS, END, people=10)
+    ran = flexoraa("run", "--as-of", (END + timedelta(days=1)).isoformat(), "--home", home, "--quiet")
+    assert ran.code == 3, ran.err
+    assert "ops/experiment_kills: no_experiment_is_killed" in ran.json()["checks_failed"]
+    assert experiment == "persuasion_scarcity"
+    assert _ask(home, "exp_moments", "max(exposed_count)") == counted
+    assert _ask(home, "exp_moments", "count(distinct valid_from)") == 1
+    assert _ask(home, "exp_findings where finding = 'exposed_after_kill'", "max(finding_count)") == 10
+    with open_state(Settings(home)) as state, state.psycopg() as connection:
+        switched = connection.execute("select state, attempts from ops.outbox where rule = 'experiment_switch'").fetchall()
+    assert switched == [("sent", 1)]
+    status = flexoraa("experiment", "status", "--tenant", "meridian_homes", "--home", home, "--json").json()["experiments"]
+    assert [(each["status"], each["serve"], each["by"]) for each in status] == [("killed", "control", "ab_monitor")]
+    page = (home / "reports" / "experiments" / "meridian_homes--persuasion_scarcity.html").read_text()
+    assert "Stopped: scarcity is worse on visit_booked" in page
