@@ -86,11 +86,11 @@
     {{ return(relation) }}
 {% endmacro %}
 
-{# What dbt's tests look at: of a build that continues another one, the rows of touched keys. #}
+{# What dbt's tests look at: of a build that continues another one, the rows of touched keys; of these what a test's own `where` says. #}
 {% macro get_where_subquery(relation) %}
     {%- set node = graph.nodes.get(model.attached_node) if execute else none -%}
     {%- if node and node.config.meta.get('scope') and has_increments() -%}
-        {{ return(api.Relation.create(database=relation.database, schema='touched', identifier=relation.identifier)) }}
+        {%- set relation = api.Relation.create(database=relation.database, schema='touched', identifier=relation.identifier) -%}
     {%- endif -%}
-    {{ return(default__get_where_subquery(relation)) }}
+    {{ return('(select * from ' ~ relation ~ ' where ' ~ config.get('where') ~ ') as tested' if config.get('where') else relation) }}
 {% endmacro %}
