@@ -17,6 +17,8 @@ PUBLISHED = (
     "dim_contact_points",
     "dim_lead_aliases",
     "dim_leads",
+    "exp_decisions",
+    "exp_results",
     "fct_lead_leaks",
     "fct_lead_scores",
     "fct_messaging_windows",
@@ -44,7 +46,13 @@ def serving_marts(
     return dg.MaterializeResult(metadata={f"rows_{mart}": count for mart, count in rows.items()})
 
 
-@dg.asset(key=dg.AssetKey(["ops", "outbox"]), deps=[serving_marts], group_name="actions", kinds={"postgres"}, owners=_OWNERS)
+@dg.asset(
+    key=dg.AssetKey(["ops", "outbox"]),
+    deps=[serving_marts, ["ops", "experiment_kills"]],
+    group_name="actions",
+    kinds={"postgres"},
+    owners=_OWNERS,
+)
 def outbox_actions(outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.MaterializeResult[None]:
     """Every wanted action that is due, once. The sensors do the same between runs; whoever comes first wins."""
     new = {rule: decide(outbox, rule, "", clock)[0] for rule in RULES}

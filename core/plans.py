@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from core.actions import Action, key_of
+from core.experiments import PATIENCE, Configured, Key, Kill, Publication
 from core.pulling import Mailbox
 
 
@@ -44,6 +45,40 @@ def plan_ingest(cursor: str, pending: Sequence[str]) -> tuple[str | None, str]:
         return None, ""
     key = f"{len(pending)}:{key_of(*sorted(pending))[:12]}"
     return (None if key == cursor else key), key
+
+
+def plan_kills(
+    cursor: str, publication: Publication, wanted: Configured, killed: Collection[Key], as_of: datetime
+) -> tuple[tuple[Kill, ...], str]:
+    """The experiments in force that must not go on, by the newest publication; whatever is missing or stale is a reason too.
+
+    Args:
+        cursor: the moment of the last publication that was looked at; it says how far and never filters, as statistics get stale
+            without any publication.
+        publication: the newest decisions.
+        wanted: the configuration as it is now; those in force at `as_of` are judged.
+        killed: those that are killed already.
+        as_of: now.
+    """
+    told = {(each.tenant_id, each.experiment_id, each.valid_from): each for each in publication.decisions}
+    live = [each for each in wanted.variants if each.valid_from <= as_of and (each.valid_to is None or as_of < each.valid_to)]
+    begun = {(each.tenant_id, each.experiment_id): each.valid_from for each in live}
+    kills = []
+    for (tenant_id, experiment_id), valid_from in sorted(begun.items()):
+        decision = told.get((tenant_id, experiment_id, valid_from))
+        if (tenant_id, experiment_id) in killed:
+            continue
+        if decision is not None and decision.status == "killed":
+            kills.append(Kill(tenant_id, experiment_id, decision.cause, decision.reason, decision.evidence))
+        else:
+            configured_at = max(filter(None, (valid_from, wanted.applied_at.get(tenant_id))))
+            known_at = configured_at if decision is None else publication.as_of
+            if known_at is not None and as_of - max(known_at, configured_at) > PATIENCE:
+                told_at = "at all" if decision is None else f"since {known_at.isoformat()}"
+                why = f"no statistics were published {told_at}; at most {PATIENCE // timedelta(hours=1)} hours are borne"
+                kills.append(Kill(tenant_id, experiment_id, "statistics", why, "{}"))
+    moment = publication.as_of
+    return tuple(kills), cursor if moment is None else max(cursor, moment.isoformat())
 
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -342,6 +342,14 @@ class Warehouse(Protocol):
         """Lake rows by (segment, tenant, source)."""
         ...
 
+    def rows(self, mart: str) -> list[dict[str, Any]]:
+        """All rows of a mart, names to plain values."""
+        ...
+
+    def write(self, marts: Mapping[type[Struct], Sequence[Struct]]) -> None:
+        """Put marts that Python makes beside those of dbt, each whole in place of the last; a type says its table and columns."""
+        ...
+
 
 class Dbt(Protocol):
     """The program that builds models."""

@@ -144,7 +144,10 @@ class TokenThreshold(DatedRow, kw_only=True, frozen=True):
 
 
 class Experiment(DatedRow, kw_only=True, frozen=True):
-    """One variant of an experiment's dated configuration. `allocation_ppm` is its share in millionths."""
+    """One variant of an experiment's dated configuration. `allocation_ppm` is its share in millionths.
+
+    `is_killed`: the kill switch made this version, which serves control to everybody.
+    """
 
     table: ClassVar[str] = "experiments"
     experiment_id: str
@@ -155,6 +158,7 @@ class Experiment(DatedRow, kw_only=True, frozen=True):
     unit: Literal["lead", "conversation"] = "lead"
     horizon_days: int = 30
     minimum_effect: float | None = None
+    is_killed: bool = False
 
 
 class ExperimentMetric(DatedRow, kw_only=True, frozen=True):

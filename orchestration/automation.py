@@ -28,7 +28,10 @@ EVERYTHING = dg.define_asset_job(
 
 BUILD = dg.define_asset_job(
     "build",
-    selection=EVERYTHING.selection - dg.AssetSelection.assets(["serving", "marts"], ["ops", "outbox"], ["ops", "deliveries"]),
+    selection=EVERYTHING.selection
+    - dg.AssetSelection.assets(
+        ["serving", "marts"], ["ops", "experiment_kills"], ["ops", "outbox"], ["ops", "deliveries"], ["reports", "experiments"]
+    ),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
 )
 
@@ -94,6 +97,7 @@ FRESHNESS = {
     "reference": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
     "marts": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
     "serving": dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=90), fail_window=3 * _HOUR),
+    "reports": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
     "ops": dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=90), fail_window=3 * _HOUR),
 }
 """How old an asset may be, by its layer (the first part of its key): the sweep makes everything once an hour, so one that is late is borne,

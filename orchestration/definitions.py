@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, identity, ingest, quality, warehouse
+from assets import actions, checks, contracts, days, dbt_docs, experiments, identity, ingest, quality, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -27,12 +27,21 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 warehouse.warehouse_assets,
                 days.days,
                 dbt_docs.dbt_docs,
+                experiments.experiment_results,
                 actions.serving_marts,
+                experiments.experiment_kills,
                 actions.outbox_actions,
                 actions.deliveries,
+                experiments.experiment_reports,
             ],
         ),
-        asset_checks=[checks.conservation, checks.circuit_breaker, contracts.contracts, quality.lake_quality],
+        asset_checks=[
+            checks.conservation,
+            checks.circuit_breaker,
+            contracts.contracts,
+            quality.lake_quality,
+            experiments.no_experiment_is_killed,
+        ],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,
         sensors=sensors.SENSORS,

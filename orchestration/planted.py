@@ -7,7 +7,7 @@ Here belongs the comparison, by sets of leads and by counts. Persons are looked 
 import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from sqlalchemy import text
 
@@ -15,7 +15,7 @@ from core.events import EVENT_TYPES, Point
 from orchestration.receiver import Request
 from orchestration.resources.platform import Platform
 from orchestration.simulator import Manifest
-from orchestration.simulator.truth import TenantTruth
+from orchestration.simulator.truth import TenantTruth, WantedAction
 
 _SENT_RULES = "select action_id, tenant_id, rule, kind, lead_id, details from ops.outbox"
 _OURS = "marts.fct_messages where action_id is null or action_id like 'sim-%'"  # what this installation sent itself comes on top
@@ -39,7 +39,7 @@ _DIFFERENCES = {
 _SIMULATED = "select segment_id from ops.segments where path like 'sim-%'"
 
 
-_RULES = {"lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach"}
+_RULES = set(get_args(get_type_hints(WantedAction)["rule"]))
 """Rules whose actions the simulation plants."""
 
 
@@ -148,6 +148,11 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
             by_lead(lambda t: t.opt_outs, lambda t, e: (t, lead(t, e))),
             marts.counter("select tenant_id, lead_id from marts.dim_leads where is_opted_out"),
         ),
+        _finding(
+            "experiments killed",
+            by_lead(lambda t: t.killed, lambda t, e: (t, e)),
+            Counter((each.tenant_id, each.detail) for each in arrived.elements() if each.kind == "kill_experiment"),
+        ),
         _finding("messages", counted(lambda t: t.messages), marts.words("channel || ' ' || direction", _OURS)),
         _finding("statuses", counted(lambda t: t.statuses), marts.words("channel || ' ' || status", _OURS)),
         _finding("conversations", counted(lambda t: t.conversations), marts.words("channel", _CONVERSATIONS)),
@@ -245,7 +250,14 @@ def _outbox(platform: Platform) -> dict[str, _Action]:
         rows: Sequence[Any] = connection.execute(text(_SENT_RULES)).all()
     found = {}
     for action_id, tenant_id, rule, kind, lead_id, details in rows:
-        detail = next((details[name] for name in ("leak", "attempt", "percent", "signal", "metric") if details.get(name) is not None), None)
+        detail = next(
+            (
+                details[name]
+                for name in ("leak", "attempt", "percent", "signal", "metric", "experiment_id")
+                if details.get(name) is not None
+            ),
+            None,
+        )
         found[action_id] = _Action(tenant_id, rule, kind, lead_id, detail)
     return found
 

@@ -58,8 +58,8 @@ class Request(msgspec.Struct, kw_only=True, frozen=True):
 class Receiver:
     """A server on 127.0.0.1, in threads of its own, from `start` (or `with`) to `stop`.
 
-    It answers `POST /{phone_number_id}/messages` like the WhatsApp Cloud API, `POST /hook/{tenant}` with 204, `GET /health`
-    with 200.
+    It answers `POST /{phone_number_id}/messages` like the WhatsApp Cloud API, `POST /hook/{tenant}` and `/callback/{tenant}` with
+    204, `GET /health` with 200.
     """
 
     def __init__(self, record: Path, port: int = 0) -> None:
@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _good(self, body: str) -> tuple[int, dict[str, Any] | None]:
         parts = self.path.strip("/").split("/")
         match parts:
-            case ["hook", _]:
+            case ["hook" | "callback", _]:
                 return HTTPStatus.NO_CONTENT, None
             case [*_, number_id, "messages"]:
                 return self._message(number_id, body)

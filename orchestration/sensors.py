@@ -6,7 +6,9 @@ Here belongs turning an observation into run requests. Not here: what is decided
 import dagster as dg
 
 from assets.delivery import RULES, decide
+from assets.experiments import MONITOR, watch
 from assets.pull import poll_gmail
+from core.experiments import Experiments
 from core.plans import plan_ingest, plan_polls
 from core.ports import Clock, Inbox, Outbox
 from core.pulling import Pull
@@ -50,6 +52,24 @@ def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pu
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=cursor)
 
 
+@dg.sensor(
+    name=MONITOR,
+    job=DELIVER,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Experiments that do harm, or of which nothing is known: control to everybody, then a delivery run that tells of it.",
+)
+def ab_monitor(
+    context: dg.SensorEvaluationContext, experiments: dg.ResourceParam[Experiments], clock: dg.ResourceParam[Clock]
+) -> dg.SensorResult:
+    """Kill what the newest publication says must not go on; statistics get stale without any, so it looks at every tick."""
+    kills, cursor = watch(experiments, context.cursor or "", clock)
+    if not kills:
+        return dg.SensorResult(skip_reason="no experiment is to be killed", cursor=cursor)
+    told = ", ".join(f"{each.tenant_id} {each.experiment_id}" for each in kills)
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/killed": told[:200]})], cursor=cursor)
+
+
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=_SENSOR_NAMES.get(rule, rule),
@@ -67,4 +87,4 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
     return sensor
 
 
-SENSORS = [inbox_segments, gmail_polling, *map(_rule_sensor, RULES)]
+SENSORS = [inbox_segments, gmail_polling, ab_monitor, *map(_rule_sensor, RULES)]

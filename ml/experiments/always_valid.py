@@ -22,7 +22,7 @@ def rho_squared(n_best: float, alpha: float = 0.05, alternative: Alternative = "
     """The mixture's tuning parameter with which the interval is nearly the shortest at `n_best` units of both arms.
 
     Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", arXiv
-    2103.06476v7, equation 161. Any value is valid; it must not depend on the data.
+    2103.06476, the approximate optimum. Any value is valid; it must not depend on the data.
 
     >>> round(rho_squared(5000), 6)
     0.001587
@@ -34,8 +34,8 @@ def rho_squared(n_best: float, alpha: float = 0.05, alternative: Alternative = "
 def log_e_value(pair: Pair, n_best: float, alpha: float = 0.05, alternative: Alternative = "two-sided") -> Floats:
     """Log evidence against "no difference" at each look, by mixing over effects with a normal (half-normal if one-sided) prior.
 
-    Two-sided: equation 155 of Waudby-Smith and others (v7); one-sided: Howard, Ramdas, McAuliffe and Sekhon 2021, "Time-uniform,
-    nonparametric, nonasymptotic confidence sequences", the one-sided normal mixture of their section 3.2. The z statistic is that of the
+    Two-sided: Waudby-Smith and others, as above; one-sided: Howard, Ramdas, McAuliffe and Sekhon 2021, "Time-uniform,
+    nonparametric, nonasymptotic confidence sequences", their one-sided normal mixture. The z statistic is that of the
     pair (a t statistic by its tail), time is units of both arms.
 
     Args:
@@ -68,7 +68,8 @@ def mixture(z: Number, n: Number, rho2: float, alternative: Alternative = "two-s
 def interval(pair: Pair, n_best: float, alpha: float = 0.05) -> tuple[Floats, Floats]:
     """An interval of the effect that covers it at all looks together with chance 1 - `alpha`.
 
-    Waudby-Smith and others, arXiv 2103.06476v7, equation 9. NaN where there is not enough data.
+    Waudby-Smith and others, arXiv 2103.06476, equation 9 (number by memory), as in their R code (`std_conjmix_margin`): standard deviation
+    times sqrt(2 (t rho^2 + 1) log(sqrt(t rho^2 + 1) / alpha) / (t^2 rho^2)). NaN where there is not enough data.
 
     >>> from ml.experiments.pairs import pair_of
     >>> from ml.moments import Counts
@@ -86,7 +87,7 @@ def interval(pair: Pair, n_best: float, alpha: float = 0.05) -> tuple[Floats, Fl
 def p_values(log_e: ArrayLike) -> Floats:
     """Always-valid p-values along the last axis (looks): the least of 1 / e so far, at most 1, at least 5e-324.
 
-    Johari, Koomen, Pekelis and Walsh 2022, "Always valid inference: continuous monitoring of A/B tests", section 3.
+    Johari, Koomen, Pekelis and Walsh 2022, "Always valid inference: continuous monitoring of A/B tests".
 
     >>> p_values([0.0, 4.0, 1.0]).round(4).tolist()
     [1.0, 0.0183, 0.0183]
@@ -98,7 +99,7 @@ def p_values(log_e: ArrayLike) -> Floats:
 def exposure_e_value(counts: ArrayLike, weights: ArrayLike, concentration: float = EXPOSURE_CONCENTRATION) -> Floats:
     """Log evidence for a sample ratio mismatch: Dirichlet-multinomial against the allocation. Exact, at every exposure.
 
-    Lindon and Malek 2022, "Anytime-valid inference for multinomial count data", NeurIPS 35, the Bayes factor of their section 2.
+    Lindon and Malek 2022, "Anytime-valid inference for multinomial count data", NeurIPS 35, their Bayes factor.
 
     Args:
         counts: units by arm so far, (..., arms).
@@ -122,7 +123,7 @@ def event_e_value(control_hits: ArrayLike, treatment_hits: ArrayLike, share: flo
     """Log evidence that treatment has more than its share of events. Exact however rare the events, at every event.
 
     If the rates do not differ, each event falls into treatment with chance `share`, its part of the allocation; the mixture is a beta prior
-    centred there and cut off below (Lindon and Malek 2022, section 3, made one-sided). Rates may drift: both arms drift alike.
+    centred there and cut off below (Lindon and Malek 2022, made one-sided). Rates may drift: both arms drift alike.
 
     Args:
         control_hits: events in control so far, any shape.

@@ -16,6 +16,7 @@ from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
 from orchestration.resources.engines import warehouse_of
+from orchestration.resources.experiments import PostgresExperiments
 from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.identity import PostgresIdentity
 from orchestration.resources.inbox import FolderInbox
@@ -24,6 +25,7 @@ from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.lookup import VaultLookup
 from orchestration.resources.outbox import PostgresOutbox
+from orchestration.resources.pages import FolderPages
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
@@ -63,6 +65,8 @@ class Platform:
     identity: PostgresIdentity
     pull: VendorPull
     workers: ProcessWorkers
+    experiments: PostgresExperiments
+    pages: FolderPages
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -86,6 +90,8 @@ class Platform:
             "identity": self.identity,
             "pull": self.pull,
             "workers": self.workers,
+            "experiments": self.experiments,
+            "pages": self.pages,
         }
 
 
@@ -129,6 +135,8 @@ def open_platform(
             identity=PostgresIdentity(state, vault),
             pull=VendorPull(settings, state, vault, client, clock, progress),
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
+            experiments=PostgresExperiments(state, vault),
+            pages=FolderPages(settings.reports),
         )
 
 

@@ -18,11 +18,14 @@ from msgspec import Struct
 
 from core.business_time import Calendar, intervals
 from core.columns import columns
+from core.experiments import Configured
 from core.identity_ports import Leads
-from core.reference import REFERENCE_TYPES, BusinessInterval, LeadAlias, LeadLink, LeadPoint, Run
+from core.reference import REFERENCE_TYPES, BusinessInterval, Experiment, ExperimentMetric, LeadAlias, LeadLink, LeadPoint, Run
+from core.timeline import timeline
 from orchestration.resources.arrow import table_of
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
+from orchestration.resources.verdicts import verdicts
 
 _Row = TypeVar("_Row", bound=Struct)
 
@@ -50,6 +53,8 @@ class ParquetReference:
         """
         bodies = _bodies(self._state)
         rows: dict[type[Struct], Sequence[Struct]] = {each: _decoded(bodies, each) for each in _CONFIGURED}
+        told = Configured(_decoded(bodies, Experiment), _decoded(bodies, ExperimentMetric))
+        rows[Experiment], rows[ExperimentMetric], _ = timeline(told, verdicts(self._state, as_of))
         rows[BusinessInterval] = _business_intervals(bodies, business_range)
         rows |= {LeadPoint: leads.points, LeadAlias: leads.aliases, LeadLink: leads.links}
         rows[Run] = [Run(as_of=as_of, known_at=self._known_at)]

@@ -14,6 +14,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from msgspec import Struct
 
 from orchestration.resources.settings import Settings
@@ -71,6 +73,14 @@ class SparkPlace(Struct, frozen=True):
         for new in wanted.keys() - present:
             (folder / new).symlink_to(wanted[new])
         return folder
+
+    def put(self, schema: str, name: str, table: pa.Table) -> None:
+        """Put a whole table in place of the last one; only for who holds the lock to write."""
+        folder = Path(self.folder, f"{schema}.db", name)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        pq.write_table(table, folder / "part-0.parquet")
+        (folder / "_SUCCESS").touch()
 
     def clean(self) -> None:
         """Drop what a killed process left half written; only for who holds the lock to write."""

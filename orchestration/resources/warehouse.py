@@ -14,10 +14,13 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from msgspec import Struct
 
+from core.columns import columns
 from core.events import EVENT_TYPES, Unmodelled
 from core.ports import Begun, Count
 from core.reference import BUILD_TYPES, REFERENCE_TYPES
+from orchestration.resources.arrow import table_of
 from orchestration.resources.fingerprint import Mart, fingerprint
 from orchestration.resources.increments import Increments
 from orchestration.resources.lake_files import LakeFiles
@@ -94,6 +97,23 @@ class EngineWarehouse(ABC):
     @abstractmethod
     def read(self, marts: Iterable[str]) -> Mapping[str, pa.Table]:
         """Whole marts as Arrow tables, all from one moment."""
+
+    @abstractmethod
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Put whole marts in place of the last ones."""
+
+    def rows(self, mart: str) -> list[dict[str, Any]]:
+        """All rows of a mart, names to plain values."""
+        found: list[dict[str, Any]] = self.read([mart])[mart].to_pylist()
+        return found
+
+    def write(self, marts: Mapping[type[Struct], Sequence[Struct]]) -> None:
+        """Put marts that Python makes beside those of dbt, each whole in place of the last; a type says its table and columns."""
+        tables = {}
+        for struct, rows in marts.items():
+            values = {column.name: [getattr(row, column.field) for row in rows] for column in columns(struct)}
+            tables[str(struct.table)] = table_of(struct, values)  # type: ignore[attr-defined]  # a ClassVar of every mart's type
+        self.put(tables)
 
     @abstractmethod
     def query(self, statement: str) -> pa.Table:
@@ -220,6 +240,16 @@ class Warehouse(EngineWarehouse):
         """Whole marts as Arrow tables, all from one moment."""
         with self._open(read_only=True) as connection:
             return {mart: connection.sql(f'from marts."{mart}"').to_arrow_table() for mart in marts}
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Put whole marts in place of the last ones, in one transaction."""
+        with self._open(read_only=False) as connection:
+            connection.begin()
+            for mart, table in tables.items():
+                connection.register("given", table)
+                connection.execute(f'create or replace table marts."{mart}" as from given')
+                connection.unregister("given")
+            connection.commit()
 
     def query(self, statement: str) -> pa.Table:
         """As `EngineWarehouse.query`; it reads the lake through its views, and no other file."""

@@ -16,7 +16,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from orchestration.resources.copying import copy_out
+from orchestration.resources.copying import copy_in, copy_out
 from orchestration.resources.postgres_load import load
 from orchestration.resources.sources import sources
 from orchestration.resources.state import SERVICE_ROLE
@@ -105,6 +105,17 @@ class PostgresWarehouse(EngineWarehouse):
                 schema = pa.schema([(name, _arrow_type(mart, name, kind)) for name, kind in types[mart].items()])
                 found[mart] = copy_out(connection, sql.SQL("select * from marts.{}").format(sql.Identifier(mart)), schema)
         return found
+
+    def put(self, tables: Mapping[str, pa.Table]) -> None:
+        """Put whole marts in place of the last ones, in one transaction."""
+        kinds = {str(arrow): kind for kind, arrow in _ARROW.items()}
+        with self._open() as connection:
+            for mart, table in tables.items():
+                name = sql.SQL("marts.{}").format(sql.Identifier(mart))
+                columns = [sql.SQL("{} {}").format(sql.Identifier(each.name), sql.SQL(kinds[str(each.type)])) for each in table.schema]
+                connection.execute(sql.SQL("drop table if exists {}").format(name))
+                connection.execute(sql.SQL("create table {} ({})").format(name, sql.SQL(", ").join(columns)))
+                copy_in(connection, name, table.to_batches())
 
     def query(self, statement: str) -> pa.Table:
         """As `EngineWarehouse.query`: one statement by the extended protocol, which takes no second one, in a read-only transaction."""

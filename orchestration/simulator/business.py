@@ -187,15 +187,20 @@ def _letters(rng: Random, count: int) -> str:
     return "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789", k=count))
 
 
-def write_tenants(out: Path, businesses: Sequence[Business], receiver_url: str | None) -> Path:
-    """Write `tenants.yaml` and the secrets (mode 0600) that it points to, and return the file's path."""
+def write_tenants(
+    out: Path, businesses: Sequence[Business], receiver_url: str | None, experiments: Mapping[str, list[dict[str, Any]]]
+) -> Path:
+    """Write `tenants.yaml` and the secrets (mode 0600) that it points to, and return the file's path; experiments come by tenant."""
     folder = out / "secrets"
     folder.mkdir(parents=True, exist_ok=True)
     for business in businesses:
         for name, value in business.secrets.items():
             write_secret(folder / f"{business.id}_{name}", value)
     path = out / "tenants.yaml"
-    document = {"version": 1, "tenants": [tenant_entry(business, receiver_url) for business in businesses]}
+    document = {
+        "version": 1,
+        "tenants": [tenant_entry(each, receiver_url) | {"experiments": experiments.get(each.id, [])} for each in businesses],
+    }
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
     return path
 
@@ -218,6 +223,7 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
 
     whatsapp = {"id": "whatsapp", "source": "whatsapp", "account_id": business.waba, "numbers": [business.number_id]}
     alerts = {"id": "alerts", "kind": "alerts", "url": f"{receiver_url}/hook/{business.id}", "secret": secret("alerts")}
+    callback = alerts | {"id": "operating_system", "kind": "callback", "url": f"{receiver_url}/callback/{business.id}"}
     names = {"p_asha": ("Asha Rao", "manager"), "p_ben": ("Ben Ortiz", "operator"), "p_chen": ("Chen Wei", "operator")}
     return {
         "id": business.id,
@@ -235,7 +241,7 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
             *({"id": name, "source": source, "account_id": business.accounts[name], "verify_secrets": [secret(key)], "valid_from": since}
               for name, source, key in _OTHERS if name in business.accounts),
         ],
-        "destinations": [alerts | {"valid_from": since}] if receiver_url else [],
+        "destinations": [alerts | {"valid_from": since}, callback | {"valid_from": since}] if receiver_url else [],
         "people": [
             {"id": each, "name": names[each][0], "email": f"{each[2:]}@{business.id.replace('_', '-')}.example",
              "role": names[each][1], "calendar": "main", "valid_from": since}
@@ -269,7 +275,6 @@ def tenant_entry(business: Business, receiver_url: str | None) -> dict[str, Any]
         ],
         "scoring_weights": [{"typical_deal_minor": business.typical_deal_minor, "valid_from": since}],
         "policies": [{"calendar": "main", "recovery_template": RECOVERY_TEMPLATE, "valid_from": since}],
-        "experiments": [],
     }  # fmt: skip
 
 

@@ -32,6 +32,8 @@ _TABLES = {
     "tokens.used": "token_usage",
     "lead.changed": "lead_events",
     "service.reported": "service_events",
+    "experiment.exposed": "experiment_events",
+    "experiment.observed": "experiment_events",
 }
 
 Signer = Callable[[datetime], Wire]

@@ -5,11 +5,13 @@ Here belongs the order in which things are made. Not here: any of the things.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from core.ports import Progress
 from core.sources.platform import Contact
 from orchestration.resources.progress import TerminalProgress
+from orchestration.simulator import trials
 from orchestration.simulator.billing import THRESHOLDS, Billing, heartbeats
 from orchestration.simulator.broken import Breaker
 from orchestration.simulator.business import (
@@ -102,7 +104,9 @@ def simulate(  # noqa: PLR0913 — these are the command's options
     manifest = Manifest(seed=seed, end_at=end, days=days)
     world = _World(seed, start, end, leads, others, days, manifest, segments)
     businesses = [make_business(index, seed, start, end) for index in range(tenants)]
-    write_tenants(out, businesses, receiver_url)
+    write_tenants(
+        out, businesses, receiver_url, {each.id: [trials.trial_entry(each, start)] for each in businesses if leads >= trials.LEAST_LEADS}
+    )
     manifest.tenants[""] = TenantTruth()
     for business in businesses:
         _tenant(world, business, progress or TerminalProgress(quiet=True))
@@ -135,6 +139,10 @@ def _tenant(world: _World, business: Business, progress: Progress) -> None:
     known = [_lead(world, business, post, truth, index).phone for index, story in enumerate(stories) if story.tell is won]
     tell_others(Others(world.seed, world.start, world.end, world.others), business, post, truth, known)
     heartbeats(business, post, world.start, world.end)
+    if world.leads >= trials.LEAST_LEADS:
+        offset = chance(world.seed, "numbers", number).randrange(10**6)
+        phones = (f"+{phone(business.profile.region, world.leads + 100 + index, offset)}" for index in count())
+        trials.live(business, post, truth, chance(world.seed, "trial", number), (world.start, world.end), phones)
     post.flush()
     _break(world, business, post, truth)
     world.manifest.actions += _wanted(business.id, truth)
@@ -211,4 +219,5 @@ def _wanted(tenant: str, truth: TenantTruth) -> list[WantedAction]:
     warned = [WantedAction(tenant, "sla_warning", "notify", each.phone, metric=each.metric) for each in sorted(truth.sla_nearly_due)]
     signs = [WantedAction(tenant, "token_abuse", "notify", signal=each.signal) for each in sorted(truth.signs) if each.is_fresh]
     run_out = [WantedAction(tenant, "token_run_out", "notify")] if truth.runs_out else []
-    return leaks + due + crossed + signs + run_out + late + warned
+    killed = [WantedAction(tenant, "experiment_switch", "kill_experiment", experiment_id=each) for each in truth.killed]
+    return leaks + due + crossed + signs + run_out + late + warned + killed

@@ -103,6 +103,8 @@ class TenantTruth(Struct, kw_only=True):
     """What vendors said of our accounts, by source, kind and state."""
     contact_events: dict[str, int] = field(default_factory=Counter)
     """What became known of people, by kind."""
+    killed: list[str] = field(default_factory=list)
+    """Experiments that do harm."""
     accepted: dict[str, int] = field(default_factory=Counter)
     duplicates: dict[str, int] = field(default_factory=Counter)
     rejects: dict[str, int] = field(default_factory=Counter)
@@ -121,25 +123,29 @@ class TenantTruth(Struct, kw_only=True):
 
 
 class WantedAction(Struct, frozen=True):
-    """One action that must be delivered once everything up to the end is taken in; rule and kind are those of `act_requests`.
+    """One action that must be delivered once everything up to the end is taken in; rule and kind are those of the outbox.
 
-    `leak`, `attempt`, `percent`, `signal` and `metric` are what its details say, each for its own rule.
+    `leak`, `attempt`, `percent`, `signal`, `metric` and `experiment_id` are what its details say, each for its own rule.
     """
 
     tenant: str
-    rule: Literal["lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach"]
-    kind: Literal["notify", "send_template", "top_up_link", "pause"]
+    rule: Literal[
+        "lead_leak", "cold_recovery", "token_threshold", "token_abuse", "token_run_out", "sla_warning", "sla_breach", "experiment_switch"
+    ]
+    kind: Literal["notify", "send_template", "top_up_link", "pause", "kill_experiment"]
     phone: str | None = None
     leak: LeakKind | None = None
     attempt: int | None = None
     percent: int | None = None
     signal: str | None = None
     metric: Metric | None = None
+    experiment_id: str | None = None
 
     @property
     def detail(self) -> str | int | None:
         """The one of them that it has."""
-        return next((each for each in (self.leak, self.attempt, self.percent, self.signal, self.metric) if each is not None), None)
+        told = (self.leak, self.attempt, self.percent, self.signal, self.metric, self.experiment_id)
+        return next((each for each in told if each is not None), None)
 
 
 class Canaries(Struct):

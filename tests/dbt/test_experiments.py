@@ -66,6 +66,24 @@ def test_every_look_is_what_fractions_give(found: Cells, expected: Cells) -> Non
     assert any(not row["is_known_variant"] and row["n"] for row in found.values())
 
 
+def test_channels_merge_into_the_last_look(built: duckdb.DuckDBPyConnection, found: Cells) -> None:
+    """Two routes: the parts of each cell, merged as `ml.moments` merges, are the whole."""
+    last = {key[:5]: row for key, row in sorted(found.items(), key=lambda item: item[0][5]) if row["n"]}
+    parts: dict[tuple[Any, ...], Moments] = {}
+    channels = set()
+    columns = "tenant_id, experiment_id, valid_from, variant, metric, channel, n, mean, variance"
+    for *key, channel, n, mean, variance in built.execute(f"select {columns} from marts.exp_channels").fetchall():
+        own = Moments.from_variance(n, mean, variance or 0.0)
+        parts[tuple(key)] = parts[tuple(key)] + own if tuple(key) in parts else own
+        channels.add(channel)
+    assert channels == {"whatsapp"}  # these histories know phones only
+    assert parts.keys() == last.keys()
+    for key, part in parts.items():
+        assert part.n == last[key]["n"]
+        assert part.mean == pytest.approx(last[key]["mean"], rel=1e-9, abs=1e-12)
+        assert part.m2 == pytest.approx(last[key]["m2"], rel=1e-6, abs=1e-9)
+
+
 def test_inference_makes_the_same_moments_of_the_same_units(found: Cells, expected: Cells) -> None:
     seen = set()
     for key, cell in expected.items():

@@ -3,24 +3,28 @@
 import base64
 import random
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
-from orchestration.demo import DAYS, SEED, TENANTS
+from orchestration.demo import DAYS, PLANTED_CHECKS, SEED, TENANTS
 from orchestration.demo import END_AT as END
 from orchestration.readme import shown, timeless
+from orchestration.receiver import Request
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import open_state
 from orchestration.simulator import Manifest
-from tests.e2e.conftest import END_AT, WARNED, Ran, fingerprints, flexoraa
+from tests.e2e.conftest import END_AT, Ran, fingerprints, flexoraa
+from tests.e2e.late_exposures import drop
 from tests.e2e.mixing import Mix, Signers, mixed, unpacked, write
 
 KINDS = (
     "leads", "leaks open", "leaks ever", "service levels met", "service levels breached", "hot leads", "recovery due", "token balance", "token transactions", "tokens expired",
     "signs of abuse", "wallets about to run out", "money between us and the provider", "token thresholds",
-    "number changes, one lead each", "opt-outs", "messages", "statuses", "conversations", "messaging windows", "window violations",
+    "number changes, one lead each", "opt-outs", "experiments killed", "messages", "statuses", "conversations", "messaging windows", "window violations",
     "appointments", "reschedules", "payments", "payments credited", "account news", "contact events", "duplicates", "rejects",
     "events accepted", "actions delivered",
 )  # fmt: skip
@@ -107,9 +111,9 @@ def test_a_second_run_over_a_compacted_lake_changes_no_mart_and_sends_nothing(de
     assert compacted.json()["merges"] > 20
     assert compacted.json()["files_removed"] == compacted.json()["files_before"] > 40
     ran = flexoraa("run", "--as-of", END_AT, "--home", home, "--quiet")
-    assert ran.code == 3, ran.err
+    assert ran.code == 3, ran.err  # 3: what was planted still warns
     summary = ran.json()
-    assert summary["checks_failed"] == [WARNED]
+    assert set(summary["checks_failed"]) == PLANTED_CHECKS
     assert (summary["segments"], summary["rounds"], summary["actions"]) == (0, 1, {"receipts": 0})
     assert fingerprints(home) == before
     assert _effects(home) == sent
@@ -121,9 +125,19 @@ def _effects(home: Path) -> int:
     return 0 if row is None else int(row[0])
 
 
+def _received(home: Path) -> list[Request]:
+    return [msgspec.json.decode(line, type=Request) for line in (home / "demo" / "received.ndjson").read_bytes().splitlines()]
+
+
+def _ask(home: Path, table: str, what: str) -> int:
+    with duckdb.connect(str(Settings(home).warehouse), read_only=True) as connection:
+        where = "and" if "where" in table else "where"
+        return int(connection.execute(f"select {what} from marts.{table} {where} experiment_id = 'persuasion_scarcity'").fetchall()[0][0])
+
+
 @pytest.mark.parametrize("seed", [1])
 def test_any_order_any_split_any_repetition_any_lateness_gives_the_same_marts(demo: tuple[Path, Ran], seed: int) -> None:
-    """Comes last: it forgets the lake and takes everything in again, shuffled, doubled, late, in other segments. The vault stays."""
+    """Comes late: it forgets the lake and takes everything in again, shuffled, doubled, late, in other segments. The vault stays."""
     home, _ = demo
     settings = Settings(home)
     before = fingerprints(home)
@@ -141,3 +155,27 @@ def test_any_order_any_split_any_repetition_any_lateness_gives_the_same_marts(de
     assert fingerprints(home) == before
     again = Manifest.load(home / "demo" / "traffic" / "truth.json").rejects().keys()
     assert ran.json()["rejected_in_this_run"].keys() == again
+
+
+def test_a_harmful_variant_is_killed_once_told_once_and_no_later_exposure_counts(demo: tuple[Path, Ran]) -> None:
+    """Comes last: an hour later, with people whom the stopped experiment still meets."""
+    home, _ = demo
+    [told] = [each.json() for each in _received(home) if each.path == "/callback/meridian_homes"]
+    assert (told["kind"], told["details"]["serve"], told["details"]["cause"]) == ("kill_experiment", "control", "harm")
+    assert told["details"]["evidence"]["statistic"] > told["details"]["evidence"]["bound"]
+    counted = _ask(home, "exp_moments", "max(exposed_count)")
+    experiment = drop(home, SEED, DAYS, END, people=10)
+    ran = flexoraa("run", "--as-of", (END + timedelta(hours=1)).isoformat(), "--home", home, "--quiet")
+    assert ran.code == 3, ran.err
+    assert "ops/experiment_kills: no_experiment_is_killed" in ran.json()["checks_failed"]
+    assert experiment == "persuasion_scarcity"
+    assert _ask(home, "exp_moments", "max(exposed_count)") == counted
+    assert _ask(home, "exp_moments", "count(distinct valid_from)") == 1
+    assert _ask(home, "exp_findings where finding = 'exposed_after_kill'", "max(finding_count)") == 10
+    with open_state(Settings(home)) as state, state.psycopg() as connection:
+        switched = connection.execute("select state, attempts from ops.outbox where rule = 'experiment_switch'").fetchall()
+    assert switched == [("sent", 1)]
+    status = flexoraa("experiment", "status", "--tenant", "meridian_homes", "--home", home, "--json").json()["experiments"]
+    assert [(each["status"], each["serve"], each["by"]) for each in status] == [("killed", "control", "ab_monitor")]
+    page = (home / "reports" / "experiments" / "meridian_homes--persuasion_scarcity.html").read_text()
+    assert "Stopped: scarcity is worse on visit_booked" in page

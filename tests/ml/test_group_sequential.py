@@ -13,7 +13,7 @@ _FIFTHS = [0.2, 0.4, 0.6, 0.8, 1.0]
 
 @pytest.mark.parametrize(
     ("spending", "alpha", "published"),
-    [  # Lan-DeMets program of Reboussin and others 2000 (R package ldbounds), five equal looks; its last digit is off by one here and there
+    [  # as remembered, not looked up: Lan-DeMets program of Reboussin and others 2000 (R package ldbounds), five equal looks; its last digit is off by one here and there
         ("obrien-fleming", 0.025, [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]),
         ("pocock", 0.025, [2.4380, 2.4268, 2.4101, 2.3966, 2.3859]),
     ],
@@ -22,7 +22,7 @@ def test_published_spending_boundaries(spending: str, alpha: float, published: l
     np.testing.assert_allclose(boundaries(alpha, _FIFTHS, spending=spending), published, atol=1.2e-4)
 
 
-@pytest.mark.parametrize(  # Jennison and Turnbull 2000, tables 2.1 and 2.3, two-sided 0.05: half of it on one side but for 1e-4 of both
+@pytest.mark.parametrize(  # as remembered, not looked up: Jennison and Turnbull 2000, tables 2.1 and 2.3, two-sided 0.05: half of it on one side but for 1e-4 of both
     ("looks", "pocock", "obrien_fleming"), [(2, 2.178, 1.977), (3, 2.289, 2.004), (4, 2.361, 2.024), (5, 2.413, 2.040), (10, 2.555, 2.087)]
 )
 def test_published_constants(looks: int, pocock: float, obrien_fleming: float) -> None:

@@ -3,14 +3,18 @@
 Figures at full size (`--large`) are printed and stand in docs/decisions.md.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from ml.experiments.config import CostCap, Variant
 from ml.experiments.inference import compare_all
-from ml.experiments.monitors import Looks
+from ml.experiments.monitors import Looks, overspending
 from ml.experiments.pairs import pair_of
-from tests.ml.simulated import config, killed_on, looks
+from ml.moments import Counts, Moments
+from tests.ml.simulated import GUARDRAILS, config, killed_on, looks
 
 _ALPHA = 0.05
 
@@ -81,3 +85,42 @@ def test_a_lost_tenth_of_treatment_is_found_and_a_lost_hundredth_is_left_alone()
     assert np.median(found) <= 20
     small = killed_on(config(), looks(500, seed=7, exposed=0.495 / 0.995), ["exposure"])
     assert np.isfinite(small).mean() < 0.05
+
+
+def test_three_arms_without_harm_are_killed_no_more_often_than_said() -> None:
+    """The level is split over both treatments, whose streams share their control."""
+    runs = 1500
+    first, second = looks(runs, seed=8), looks(runs, seed=9)
+    arms = Variant("a", 1 / 3, is_control=True), Variant("b", 1 / 3), Variant("c", 1 / 3)
+    rng = np.random.default_rng(10)
+    daily = rng.multinomial(600, [1 / 3] * 3, (runs, 30))
+    units = {name: np.cumsum(daily[..., place], -1).astype(float) for place, name in enumerate("abc")}
+    rates = {"converted": 0.05} | GUARDRAILS
+    metrics = {
+        name: {arm: Counts(units[arm], np.cumsum(rng.binomial(daily[..., place], rate), -1)) for place, arm in enumerate("abc")}
+        for name, rate in rates.items()
+    }
+    settings = replace(config(), variants=arms, planned_units=18_000)
+    ever = int(np.isfinite(killed_on(settings, Looks(first.at, units, metrics))).sum())
+    print(f"three arms, false alarms: {ever / runs:.4f}")
+    assert ever <= stats.binom.ppf(0.9999, runs, _ALPHA)
+    harmed = {name: dict(each) for name, each in metrics.items()}
+    harmed["converted"]["c"] = Counts(units["c"], np.cumsum(rng.binomial(daily[..., 2], 0.025), -1))
+    day = killed_on(settings, Looks(second.at, units, harmed))
+    print(f"three arms, one of half the conversion: {np.isfinite(day).mean():.3f}, median day {np.median(day):.0f}")
+    assert np.isfinite(day).mean() > 0.99
+
+
+@pytest.mark.parametrize(("mean", "least", "most"), [(1.0, 0.0, 0.05), (0.97, 0.0, 0.01), (1.15, 0.95, 1.0)])
+def test_the_cost_monitor_keeps_its_level_at_the_cap_and_finds_what_is_over_it(mean: float, least: float, most: float) -> None:
+    """Gamma costs of skewness 1.4, a cap of 1, thirty looks, the whole level given to the monitor of the one arm."""
+    runs, daily = 1000, 200
+    rng = np.random.default_rng(11)
+    costs = rng.gamma(2, mean / 2, (runs, 30, daily)).astype(np.float64)
+    day_mean = costs.mean(-1)
+    arm = Moments(np.full((runs, 30), float(daily)), day_mean, ((costs - day_mean[..., None]) ** 2).sum(-1)).accumulate()
+    settings = replace(config(), cost=CostCap("tokens", 1.0))
+    stream = Looks(looks(1, seed=1).at, {}, {"tokens": {"a": arm, "b": arm}})
+    ever = (overspending(settings, stream, settings.treatments[0], CostCap("tokens", 1.0), _ALPHA).first >= 0).mean()
+    print(f"cost of {mean} against a cap of 1: {ever:.4f}")
+    assert least <= ever <= most

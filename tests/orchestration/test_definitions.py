@@ -102,7 +102,7 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
     checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
     assert len(names) > 50
     assert names - checks == set()
-    assert checks - names == {"circuit_breaker", "conservation", "contract", "expectations"}
+    assert checks - names == {"circuit_breaker", "conservation", "contract", "expectations", "no_experiment_is_killed"}
 
 
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
@@ -236,6 +236,7 @@ def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform) -> None
         assert holder.stdout.readline() == "held\n"
         counts = {name: asked(tick(name, None, **{port: platform.ports()[port] for port in ("outbox", "clock")})) for name in RULE_SENSORS}
         asked(tick("inbox_segments", None, inbox=platform.inbox))
+        assert asked(tick("ab_monitor", None, experiments=platform.experiments, clock=platform.clock)) == 0
         with pytest.raises(Exception, match="another process"):
             platform.warehouse.names()
         holder.communicate("")
@@ -247,13 +248,13 @@ def test_each_rule_has_its_sensor() -> None:
     from assets.delivery import RULES
 
     assert sorted(RULE_SENSORS.values()) == sorted(RULES)
-    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling"}
+    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling", "ab_monitor"}
 
 
 def test_every_layer_that_is_read_has_a_freshness_policy_that_bears_a_late_sweep(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     policies = {key: graph.get(key).freshness_policy for key in graph.get_all_asset_keys()}
-    assert {key.path[0] for key, policy in policies.items() if policy} == {"lake", "reference", "marts", "serving", "ops"}
+    assert {key.path[0] for key, policy in policies.items() if policy} == {"lake", "reference", "marts", "serving", "ops", "reports"}
     assert all(policy for key, policy in policies.items() if key.path[0] in FRESHNESS)
     for policy in FRESHNESS.values():
         assert policy.warn_window.to_timedelta() > timedelta(hours=1)

@@ -135,6 +135,7 @@ final as (
 
         events.event,
         events.variant,
+        lead_points.kind as point_kind,
 
         events.value,
         -- no number at all, or none that a metric can be made of

@@ -1,6 +1,7 @@
 -- One row per experiment and unit that was exposed: its first exposure, the version valid then, and when it saw a second variant.
 with versions as (
     select distinct tenant_id, experiment_id, unit, valid_from, valid_to from {{ source('reference', 'experiments') }}
+    where not is_killed
 ),
 
 exposures as (
@@ -12,6 +13,7 @@ exposures as (
         versions.valid_from,
         events.event_id,
         events.variant,
+        events.point_kind,
         events.occurred_at
     from {{ ref('int_experiment_events__identified') }} as events
     inner join versions
@@ -38,6 +40,7 @@ units as (
         unit_id,
         max(case when exposure_no = 1 then unit end) as unit,
         max(first_variant) as variant,
+        max(case when exposure_no = 1 then point_kind end) as point_kind,
         max(case when exposure_no = 1 then valid_from end) as valid_from,
         min(occurred_at) as exposed_at,
         min(case when variant <> first_variant then occurred_at end) as crossed_at

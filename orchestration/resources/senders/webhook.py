@@ -1,14 +1,11 @@
-"""Signed webhook to the tenant's own address: alerts, top-up wishes, pauses. The text field makes it readable in Slack as it is.
+"""Signed webhook to the tenant's own address: alerts, top-up wishes, pauses.
 
-Here belongs that request. It carries the action's id as its idempotency key, so a receiver can drop a repeat. Not here: whom to alert.
+Here belongs that way; its form is in `_hook`. Not here: whom to alert.
 """
 
-import hashlib
-import hmac
-import json
-
 from core.actions import Delivery, Outcome
-from orchestration.resources.senders._http import SenderTools, try_once
+from orchestration.resources.senders._hook import post
+from orchestration.resources.senders._http import SenderTools
 
 CHANNEL = "webhook"
 
@@ -22,30 +19,4 @@ class Channel:
 
     def send(self, delivery: Delivery) -> Outcome:
         """Try once."""
-        action = delivery.action
-        destinations = self._tools.lookup.destinations(action.tenant_id, "alerts")
-        if not destinations:
-            return Outcome("rejected", "the tenants file gives no destination of kind alerts")
-        url, secret = destinations[0]
-        body = json.dumps(
-            {
-                "text": f"{action.rule.replace('_', ' ')}: {action.kind.replace('_', ' ')} ({action.lead_id or action.tenant_id})",
-                "action_id": action.action_id,
-                "tenant_id": action.tenant_id,
-                "rule": action.rule,
-                "kind": action.kind,
-                "lead_id": action.lead_id,
-                "subject": action.subject,
-                "due_at": action.due_at.isoformat(),
-                "details": json.loads(action.details),
-            },
-            sort_keys=True,
-        ).encode()
-        headers = {"content-type": "application/json", "idempotency-key": action.action_id}
-        if secret:  # a signature under no secret would prove nothing and look as if it did
-            headers["x-flexoraa-signature"] = hmac.new(secret, body, hashlib.sha256).hexdigest()
-        return try_once(self._tools.client, url, body, headers, _no_id)
-
-
-def _no_id(_answer: bytes) -> None:
-    return None
+        return post(self._tools, delivery, "alerts")

@@ -1,12 +1,13 @@
 -- One row per experiment and reason for which exposures, units or values do not count as they were told.
 with versions as (
-    select distinct tenant_id, experiment_id, unit, valid_from, valid_to from {{ source('reference', 'experiments') }}
+    select distinct tenant_id, experiment_id, unit, is_killed, valid_from, valid_to from {{ source('reference', 'experiments') }}
 ),
 
 events as (
     select
         events.*,
         versions.experiment_id as version_id,
+        versions.is_killed,
         case versions.unit when 'lead' then events.lead_id else events.conversation_id end as unit_id
     from {{ ref('int_experiment_events__identified') }} as events
     left join versions
@@ -21,8 +22,11 @@ findings as (
     select tenant_id, experiment_id, 'exposed_without_version' as finding, 'exposure' as counted, occurred_at from events
     where event = '@exposed' and version_id is null
     union all
+    select tenant_id, experiment_id, 'exposed_after_kill' as finding, 'exposure' as counted, occurred_at from events
+    where event = '@exposed' and is_killed
+    union all
     select tenant_id, experiment_id, 'exposed_without_unit' as finding, 'exposure' as counted, occurred_at from events
-    where event = '@exposed' and version_id is not null and unit_id is null
+    where event = '@exposed' and not is_killed and unit_id is null
     union all
     select tenant_id, experiment_id, 'value_out_of_range' as finding, 'value' as counted, occurred_at from events
     where event <> '@exposed' and not is_in_range
