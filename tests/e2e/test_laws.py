@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from assets.ingest import take_in_all
 from core.columns import Column, columns
-from core.events import EVENT_TYPES, Event, Point, Reject
+from core.events import EVENT_TYPES, ContactEvent, Event, Point, Reject
 from core.intake import Accepted, read_line, take
 from core.points import normalise
 from core.rows import hide, points_of
@@ -138,10 +138,14 @@ def before(here: Installation) -> dict[str, tuple[int, str]]:
 
 
 def _rows_with_both_tellings(here: Installation) -> dict[str, int]:
-    """Planted events, and the second telling of what our own feed and a channel, or two mailboxes, tell differently."""
+    """Planted events, and the second telling of what our own feed and a channel, or two mailboxes, tell differently.
+
+    So does Meta of a comment that it sends again: it has no time but that of being sent.
+    """
     told: dict[str, set[tuple[object, ...]]] = {}
     for tenant, event in here.events():
-        told.setdefault(event.table, set()).add((tenant, event.event_id, event.source, event.account_id))
+        sent_at = event.occurred_at if isinstance(event, ContactEvent) and event.kind == "commented" else None
+        told.setdefault(event.table, set()).add((tenant, event.event_id, event.source, event.account_id, sent_at))
     counted = {table: len({key[:2] for key in keys}) for table, keys in told.items()}
     assert counted == here.truth.accepted()
     return {table: len(keys) for table, keys in told.items()}
