@@ -35,7 +35,7 @@ def test_other_order_other_copies_same_marts(first) -> None:
     folder, before = first
     with build(folder, told(history(7, 12), 2), AS_OF) as connection:
         assert marts(connection) == before
-    assert len(before) == 31
+    assert len(before) == 32
     assert all(before.values())
 
 

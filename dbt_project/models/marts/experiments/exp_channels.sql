@@ -27,7 +27,7 @@ totals as (
         units.variant,
         units.valid_from,
         units.channel,
-        cast(sum(moved.value_after - moved.value_before) as {{ double_type() }}) / 100000 as value
+        cast(sum(moved.value_after - moved.value_before) as {{ wide_type() }}) as value
     from {{ ref('int_experiment_values__moved') }} as moved
     inner join units
         on
@@ -39,35 +39,45 @@ totals as (
         moved.tenant_id, moved.experiment_id, moved.unit_id, moved.metric, units.variant, units.valid_from, units.channel
 ),
 
-means as (
-    select tenant_id, experiment_id, valid_from, variant, metric, channel, count(*) as n, avg(value) as mean from totals
+summed as (
+    select
+        tenant_id,
+        experiment_id,
+        valid_from,
+        variant,
+        metric,
+        channel,
+        count(*) as n,
+        cast(sum(value) as {{ wide_type() }}) as value_sum,
+        cast(sum(value * value) as {{ wide_type() }}) as value_squares
+    from totals
     group by tenant_id, experiment_id, valid_from, variant, metric, channel
 ),
 
-final as (
+near as (
     select
-        means.tenant_id,
-        means.experiment_id,
-        means.variant,
-        means.metric,
-        means.channel,
+        *,
+        cast(cast(round(cast(value_sum as {{ double_type() }}) / n) as bigint) as {{ wide_type() }}) as value_whole
+    from summed
+),
 
-        means.n,
-        means.mean,
-        sum((totals.value - means.mean) * (totals.value - means.mean)) / nullif(means.n - 1, 0) as variance,
-
-        means.valid_from
-    from means
-    inner join totals
-        on
-            means.tenant_id = totals.tenant_id
-            and means.experiment_id = totals.experiment_id
-            and means.valid_from = totals.valid_from
-            and means.variant = totals.variant
-            and means.metric = totals.metric
-            and means.channel = totals.channel
-    group by
-        means.tenant_id, means.experiment_id, means.variant, means.metric, means.channel, means.n, means.mean, means.valid_from
+centred as (
+    select
+        *,
+        value_sum - value_whole * n as value_rest
+    from near
 )
 
-select * from final
+select
+    tenant_id,
+    experiment_id,
+    variant,
+    metric,
+    channel,
+
+    n,
+    (cast(value_whole as {{ double_type() }}) + cast(value_rest as {{ double_type() }}) / n) / 100000 as mean,
+    {{ deviations('value', 'value', 'value_squares') }} / nullif(n - 1, 0) as variance,
+
+    valid_from
+from centred
