@@ -3,6 +3,7 @@
 Here belongs the port `core.audit_ports.Audit`. Not here: what an entry is (`core.audit`), what is exported (`core.audit_export`).
 """
 
+import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -31,6 +32,11 @@ _INSERT = (
     "insert into ops.audit_log (tenant_id, number, recorded_at, actor, action, subject, details, previous_hash, hash, signature) "
     "values (%s, %s, %s, %s, %s, %s, %s, decode(%s, 'hex'), decode(%s, 'hex'), decode(%s, 'hex'))"
 )
+
+
+def machine_user() -> str:
+    """The actor where a program of ours was started by somebody of whom only the account on this machine is known."""
+    return f"os:{getpass.getuser()}"
 
 
 class PostgresAudit:

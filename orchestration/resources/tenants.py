@@ -23,6 +23,7 @@ from core.tenancy import SecretRef, Tenant
 from core.tenancy_checks import Claim, check, claims, overlapping_claims, secret_refs
 from core.tenancy_file import Problem, Reading
 from core.tenancy_rows import calendars, reference_rows, row_key
+from orchestration.resources.audit import PostgresAudit, machine_user
 from orchestration.resources.state import SERVICE_ROLE, State
 from orchestration.resources.vault import PLATFORM, Vault
 from orchestration.resources.vault_secrets import Destination, PersonContact, PersonRow, SecretRow
@@ -94,6 +95,9 @@ def apply_file(path: Path, state: State, vault: Vault, at: datetime, env: Mappin
         known = dict(connection.execute("select tenant_id, config_sha256 from ops.tenants").fetchall())
         changed = [each for each in wanted if known.get(each.tenant.id) != each.digest]
         rows = sum(_write(connection, each, vault, at) for each in changed)
+        audit = PostgresAudit(state, vault).within(connection)
+        for each in sorted(changed, key=lambda each: each.tenant.id):
+            audit.append(each.tenant.id, machine_user(), "tenant.applied", each.tenant.id, {"config_sha256": each.digest})
     applied = tuple(each.tenant.id for each in changed)
     return ApplyResult(applied, tuple(each.tenant.id for each in wanted if each not in changed), rows)
 
