@@ -86,7 +86,7 @@ def apply_file(path: Path, state: State, vault: Vault, at: datetime, env: Mappin
     with state.owner() as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (_APPLY_LOCK,))
         for tenant in reading.tenants.values():
-            _make_role(connection, tenant.id)
+            connection.execute("select ops.make_tenant_roles(%s)", (tenant.id,))
         connection.execute(sql.SQL("set local role {}").format(sql.Identifier(SERVICE_ROLE)))
         for finding in overlapping_claims([*_claims_of_others(connection, reading), *claims(reading.tenants)]):
             reading.add(finding.path, finding.reason)
@@ -148,12 +148,6 @@ def _digest(tenant: Tenant, secrets: _Secrets, vault: Vault) -> str:
     """A keyed hash of all that the file says of a tenant, secrets included: a plain one would let a weak secret be guessed."""
     content = msgspec.json.encode([tenant, sorted((repr(place), value.hex()) for place, value in secrets.items())])
     return hmac.new(vault.tenant_key(PLATFORM, "config"), content, hashlib.sha256).hexdigest()
-
-
-def _make_role(connection: Connection, tenant_id: str) -> None:
-    name = f"flexoraa_tenant_{tenant_id}"
-    if connection.execute("select from pg_roles where rolname = %s", (name,)).rowcount == 0:
-        connection.execute(sql.SQL("create role {} nologin in role flexoraa_tenants").format(sql.Identifier(name)))
 
 
 def _claims_of_others(connection: Connection, reading: Reading) -> list[Claim]:
