@@ -11,7 +11,9 @@ from typing import Annotated
 
 import typer
 
+from orchestration.access_cli import conversation_app, role_app
 from orchestration.audit_cli import audit_app
+from orchestration.backup_cli import backup, restore
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.experiment_cli import experiment_app
 from orchestration.identity_cli import identity_app
@@ -36,6 +38,8 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
 app.add_typer(audit_app, name="audit")
+app.add_typer(role_app, name="role")
+app.add_typer(conversation_app, name="conversation")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -199,6 +203,10 @@ def collect(
     from orchestration.collector.server import Options, collect, weights
 
     collect(Settings.load(home), Options(host, port, rotate_bytes, rotate_seconds, queue, weights(weight or [])))
+
+
+app.command(epilog="Example: flexoraa backup /backups/2026-11-23")(backup)
+app.command(epilog="Example: flexoraa restore /backups/2026-11-23 --home /srv/flexoraa --erasures /mnt/elsewhere/erasures.ndjson")(restore)
 
 
 @app.command(epilog="Example: flexoraa demo --home /tmp/demo")

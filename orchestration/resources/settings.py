@@ -39,11 +39,15 @@ VARIABLES = (
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
     "FLEXORAA_AUDIT_WITNESS",
+    "FLEXORAA_ERASURE_LOG",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
 SETTINGS_FILE = "settings.env"
 """In the home: variables that hold for this installation, where the environment does not say otherwise."""
+
+RESTORING = "restoring"
+"""In the home: what a restore that has not ended left. Until it has, nobody is served."""
 
 _PREFIX = "FLEXORAA_"
 _DBT_PREFIX = "FLEXORAA_DBT_"
@@ -83,20 +87,25 @@ class Settings:
     lake_file_mb: int = 32
     done_days: int = 30
     audit_witness: Path | None = None
+    erasure_log: Path | None = None
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
-    def load(cls, home: Path | None = None, env: Mapping[str, str] | None = None, engine: str | None = None) -> "Settings":
+    def load(
+        cls, home: Path | None = None, env: Mapping[str, str] | None = None, engine: str | None = None, *, is_restoring: bool = False
+    ) -> "Settings":
         """Read the environment (or `env` in its place), and below it the home's own `settings.env`.
 
         `home` and `engine` given win over `FLEXORAA_HOME` and `FLEXORAA_ENGINE`; a variable of the environment wins over the same one of
         the file.
 
         Raises:
-            SettingsError: a variable is unknown or holds what cannot be used.
+            SettingsError: a variable is unknown or holds what cannot be used, or a restore has not ended (`is_restoring`: it may).
         """
         env = os.environ if env is None else env
         home = (home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute()
+        if (home / RESTORING).exists() and not is_restoring:
+            raise SettingsError(f"a restore into {home} was begun and has not ended: run the same flexoraa restore again")
         env = {**_file(home / SETTINGS_FILE), **env}
         _refuse_unknown(env)
         engine = engine or env.get("FLEXORAA_ENGINE") or "duckdb"
@@ -126,7 +135,8 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
-            audit_witness=Path(env["FLEXORAA_AUDIT_WITNESS"]).expanduser() if env.get("FLEXORAA_AUDIT_WITNESS") else None,
+            audit_witness=_path(env, "FLEXORAA_AUDIT_WITNESS"),
+            erasure_log=_path(env, "FLEXORAA_ERASURE_LOG"),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 
@@ -216,6 +226,10 @@ class Settings:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_text("\n".join([*others, line]) + "\n", encoding="utf-8")
 
+    def keeps_master_key(self) -> bool:
+        """Whether the master key lies in the home's own settings, where whatever copies the home finds it."""
+        return bool(_file(self.home / SETTINGS_FILE).get("FLEXORAA_MASTER_KEY"))
+
     def master_key(self) -> bytes:
         """The 32 bytes under which all keys are wrapped: from the environment, else from a file that is made once.
 
@@ -276,6 +290,10 @@ def _shaped(env: Mapping[str, str], name: str, default: str, pattern: str, examp
     if not re.fullmatch(pattern, text):
         raise SettingsError(f"{name} must look like {example}, not {text!r}")
     return text
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    return Path(env[name]).expanduser().absolute() if env.get(name) else None
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
