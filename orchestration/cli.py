@@ -17,6 +17,7 @@ from orchestration.backup_cli import backup, restore
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.experiment_cli import experiment_app
 from orchestration.identity_cli import identity_app
+from orchestration.key_cli import doctor, key_app
 from orchestration.lake_cli import lake_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
@@ -38,6 +39,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
 app.add_typer(audit_app, name="audit")
+app.add_typer(key_app, name="key")
 app.add_typer(role_app, name="role")
 app.add_typer(conversation_app, name="conversation")
 
@@ -205,6 +207,7 @@ def collect(
     collect(Settings.load(home), Options(host, port, rotate_bytes, rotate_seconds, queue, weights(weight or [])))
 
 
+app.command(epilog="Example: flexoraa doctor --json")(doctor)
 app.command(epilog="Example: flexoraa backup /backups/2026-11-23")(backup)
 app.command(epilog="Example: flexoraa restore /backups/2026-11-23 --home /srv/flexoraa --erasures /mnt/elsewhere/erasures.ndjson")(restore)
 

@@ -52,18 +52,27 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def copied(home: Path, target: Path) -> Iterator[Kept]:
-    """Copy what is kept of a home, durably, while nobody but the collector writes; yields each file as it is done."""
+    """Copy what is kept of a home, durably, while nobody but the collector writes; yields each file as it is done.
+
+    Raises:
+        BackupError: a file went away meanwhile.
+    """
     for name in KEPT:
-        done: set[str] = set()
-        while found := [each for each in _files(home, home / name) if each not in done]:
-            for relative in found:
-                done.add(relative)
-                try:
-                    yield _copy(home / relative, target / HOME / relative, f"{HOME}/{relative}")
-                except FileNotFoundError:  # a segment that the collector closed meanwhile has another name: the next look finds it
-                    continue
-            if name != "inbox":
-                break
+        for relative in _files(home, home / name):
+            try:
+                yield _copy(home / relative, target / HOME / relative, f"{HOME}/{relative}")
+            except FileNotFoundError as error:
+                closed = _closed(Path(relative))
+                if closed is None:
+                    raise BackupError(f"{home / relative} went away while it was copied: who else works in this home?") from error
+                if (home / closed).exists():  # an empty one vanishes
+                    yield _copy(home / closed, target / HOME / closed, f"{HOME}/{closed}")
+
+
+def _closed(path: Path) -> Path | None:
+    """The name under which the collector closes an open segment."""
+    is_open = path.name.startswith(".collector-") and path.name.endswith(".open")
+    return path.with_name(path.name.removeprefix(".").removesuffix(".open")) if is_open else None
 
 
 def put_back(backup: Path, home: Path, files: Iterable[Kept]) -> Iterator[Kept]:

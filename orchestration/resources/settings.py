@@ -7,11 +7,11 @@ every path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenanc
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestration.resources.master_key import MasterKeyError, decode_key, file_key
+from orchestration.resources.master_key import MasterKeyError, begin_rotation, decode_key, file_key, old_of
 
 ENGINES = ("duckdb", "postgres", "spark")
 """Where the warehouse may be; the same models give the same rows on each."""
@@ -20,6 +20,7 @@ VARIABLES = (
     "FLEXORAA_HOME",
     "FLEXORAA_ENGINE",
     "FLEXORAA_MASTER_KEY",
+    "FLEXORAA_OLD_MASTER_KEY",
     "FLEXORAA_WHATSAPP_URL",
     "FLEXORAA_GOOGLE_KEYS_URL",
     "FLEXORAA_GOOGLE_TOKEN_URL",
@@ -89,6 +90,7 @@ class Settings:
     audit_witness: Path | None = None
     erasure_log: Path | None = None
     master_key_text: str | None = field(default=None, repr=False)
+    old_master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
     def load(
@@ -138,6 +140,7 @@ class Settings:
             audit_witness=_path(env, "FLEXORAA_AUDIT_WITNESS"),
             erasure_log=_path(env, "FLEXORAA_ERASURE_LOG"),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
+            old_master_key_text=env.get("FLEXORAA_OLD_MASTER_KEY") or None,
         )
 
     @property
@@ -179,6 +182,27 @@ class Settings:
     def secrets(self) -> Path:
         """The master key, where the environment gives none."""
         return self.home / "secrets"
+
+    @property
+    def master_key_file(self) -> Path:
+        """The master key, where the environment gives none."""
+        return self.secrets / "master.key"
+
+    def rotated_keys(self, watch: Callable[[str], None] = lambda step: None) -> tuple[bytes, bytes]:
+        """The master key until now and the one from now on; a file's is made anew, that of the environment was set there by somebody.
+
+        Raises:
+            SettingsError: the environment gives the new key and not the old one, or one of them is none.
+        """
+        try:
+            if self.master_key_text is None:
+                return begin_rotation(self.master_key_file, watch)
+            if self.old_master_key_text is None:
+                message = "the master key is in the environment: put the new one there, and the old one into FLEXORAA_OLD_MASTER_KEY"
+                raise SettingsError(message)
+            return decode_key(self.old_master_key_text, "FLEXORAA_OLD_MASTER_KEY"), decode_key(self.master_key_text, "FLEXORAA_MASTER_KEY")
+        except MasterKeyError as error:
+            raise SettingsError(str(error)) from error
 
     @property
     def google_keys(self) -> Path:
@@ -234,12 +258,14 @@ class Settings:
         """The 32 bytes under which all keys are wrapped: from the environment, else from a file that is made once.
 
         Raises:
-            SettingsError: it is not 32 bytes in base64, or other users may read the file.
+            SettingsError: it is not 32 bytes in base64, other users may read the file, or its rotation has not ended.
         """
+        if self.old_master_key_text is not None or (self.master_key_text is None and old_of(self.master_key_file).exists()):
+            raise SettingsError("a rotation of the master key was begun and has not ended: run flexoraa key rotate")
         try:
             if self.master_key_text is not None:
                 return decode_key(self.master_key_text, "FLEXORAA_MASTER_KEY")
-            return file_key(self.secrets / "master.key")
+            return file_key(self.master_key_file)
         except MasterKeyError as error:
             raise SettingsError(str(error)) from error
 

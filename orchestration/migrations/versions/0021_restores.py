@@ -1,4 +1,8 @@
-"""Restores, and what follows from one for effects: what was due between the backup and the restore may have been sent already."""
+"""Restores, and what follows from one for effects; which master key wraps the vault's keys.
+
+What was due between a backup and its restore may have been sent already. A process that still has the master key before a rotation must
+wrap nothing more under it: it would be lost.
+"""
 
 from alembic import op
 
@@ -22,6 +26,10 @@ begin
 end
 $$;
 create trigger after_restore before insert on ops.outbox for each row execute function ops.outbox_after_restore();
+create table vault.master_key (
+    is_only boolean primary key default true check (is_only),
+    fingerprint bytea not null check (length(fingerprint) = 16)
+);
 grant usage on sequence ops.restores_restore_id_seq to flexoraa_service;
 """
 
