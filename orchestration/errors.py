@@ -7,6 +7,7 @@ import psycopg
 import sqlalchemy.exc
 
 from core.identity_evidence import StrengthError
+from core.privacy import PrivacyError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
@@ -24,7 +25,7 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
+    ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
     TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""

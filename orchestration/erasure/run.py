@@ -150,6 +150,8 @@ def _bury(stores: Stores, job: Job) -> dict[str, Any]:
     for step, fact, names in _CHANGES:
         if any(each.get(step, {}).get("details", {}).get(fact) for each in journals):
             changed |= set(names)
+    if any(each.fence > 1 for each in job.requests):  # a run that died may have removed what this one no longer finds
+        changed |= {name for _, _, names in _CHANGES for name in names} | set(tables.swept(stores.state))
     for each in journals:
         changed |= set(each.get("texts", {}).get("details", {}).get("tables_changed", ()))
     return bury.bury(stores.state, changed)

@@ -143,6 +143,10 @@ class SubjectKeys:
         """The request is over: nobody can tell any more whom it meant."""
         self._path(request_id).unlink(missing_ok=True)
 
+    def kept(self) -> list[str]:
+        """Requests that have a key; never an empty list: `none` stands for it."""
+        return [path.stem for path in self._folder.glob("pr_*.key")] or ["none"]
+
     def _path(self, request_id: str) -> Path:
         return self._folder / f"{request_id}.key"
 

@@ -104,6 +104,12 @@ def sweep_texts(state: State, finder: Finder) -> list[str]:
     return changed
 
 
+def swept(state: State) -> list[str]:
+    """Tables through which it goes."""
+    with state.owner() as connection:
+        return [f"{schema}.{table}" for schema, table in _tables(connection)]
+
+
 def _tables(connection: Connection) -> list[tuple[str, str]]:
     select = "select schemaname, tablename from pg_tables where schemaname = any(%s) and not tablename = any(%s) order by 1, 2"
     return connection.execute(select, (list(_SWEPT), list(_LEFT))).fetchall()
