@@ -119,7 +119,7 @@ def check_verifier(request: Request, by: str, role: str | None) -> None:
 
 
 def check_decider(request: Request, by: str, role: str | None, at: datetime, late_reason: str | None, *, is_approval: bool) -> None:
-    """Whether somebody may approve or deny: a manager or an admin, never who asked; after the deadline only with a reason for being late."""
+    """Whether somebody may approve or deny: a manager or an admin, never who asked; after the deadline only with a reason for it."""
     _check_role(request, by, role, ("manager", "admin"), "approve or deny")
     if by == request.requested_by:
         raise PrivacyError("own_request", f"{by} made {request.request_id} and cannot decide on it: another manager or admin has to")

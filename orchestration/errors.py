@@ -25,8 +25,8 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
-    TenantsFileError,
+    ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError,
+    StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 

@@ -33,7 +33,9 @@ AsOf = Annotated[str | None, typer.Option("--as-of", help="The moment to speak o
 @gdpr_app.command(epilog='Example: flexoraa gdpr request --tenant asha_homes --person lead_3kq7 --by ravi --reason "her mail of 3 March"')
 def request(  # noqa: PLR0913 — one parameter an option
     tenant: Annotated[str, typer.Option("--tenant", help="Whose lead the person is.")],
-    person: Annotated[str, typer.Option("--person", help="A lead or contact point, a number or an address; - reads it from standard input.")],
+    person: Annotated[
+        str, typer.Option("--person", help="A lead or contact point, a number or an address; - reads it from standard input.")
+    ],
     by: By,
     reason: Reason,
     kind: Annotated[Kind, typer.Option(help="What is asked for.")] = Kind.erasure,

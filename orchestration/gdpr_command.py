@@ -16,6 +16,7 @@ from orchestration.resources.clock import SystemClock
 from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.privacy import PostgresRequests
 from orchestration.resources.progress import TerminalProgress
+from orchestration.resources.retention import PostgresRetention
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import open_state
 from orchestration.resources.vault import Vault
@@ -51,13 +52,14 @@ def execution_of(platform: Platform) -> Execution:
     stores = Stores(
         platform.settings, platform.state, platform.clock, platform.vault, platform.inbox, platform.lake, requests, keys
     )  # fmt: skip
+    holds = PostgresRetention(platform.state, platform.vault).holds()
     return Execution(
-        stores, platform.ledger, platform.workers, platform.identity, platform.audit, platform.progress, databases(platform)
+        stores, platform.ledger, platform.workers, platform.identity, platform.audit, platform.progress, databases(platform), holds
     )
 
 
 def databases(platform: Platform) -> dict[str, str]:
-    """libpq addresses of all databases of the installation's server that hold anything of ours."""
+    """Addresses, as libpq reads them, of all databases of the installation's server that hold anything of ours."""
     found = {"state": platform.state.libpq_url}
     with platform.state.psycopg() as connection:
         name = warehouse_database(platform.state.libpq_url)

@@ -52,7 +52,9 @@ class Office:
             role = self.requests.role(tenant_id, by, now)
             if role is None or role == "viewer":
                 word = "is a viewer" if role else "is nobody"
-                raise PrivacyError("wrong_role", f"{by} {word} of {tenant_id} and may not make a request: name an operator, manager or admin")
+                raise PrivacyError(
+                    "wrong_role", f"{by} {word} of {tenant_id} and may not make a request: name an operator, manager or admin"
+                )
             meant = self.persons().find(tenant_id, person, self._region(tenant_id))
             if not meant.point_ids:
                 raise PrivacyError("no_points", f"{meant.lead_id} holds no contact point any more: its numbers are other leads' now")
@@ -63,7 +65,7 @@ class Office:
         return self.requests.find(made.request_id)
 
     def verify_identity(self, request_id: str, by: str) -> Request:
-        """Somebody has made sure that the person is who it claims to be. Where links changed since, it is verified for whom they make it."""
+        """Somebody has made sure that the person is who it claims to be; where links changed since, for whom they make it."""
         request = self.find(request_id)
         with self._audited(request.tenant_id, by, "verify-identity", request.request_id):
             moved(request, "verify-identity")
@@ -186,8 +188,14 @@ class Office:
 
     def _check_open(self, person: Person, kind: Kind) -> None:
         for each in self.requests.all(person.tenant_id):
-            if each.closed_at is None and each.kind == kind and (each.lead_id == person.lead_id or set(each.point_ids) & set(person.point_ids)):
-                raise PrivacyError("second_request", f"{each.request_id} asks for the same of the same person and is {each.state}: go on with it")
+            if (
+                each.closed_at is None
+                and each.kind == kind
+                and (each.lead_id == person.lead_id or set(each.point_ids) & set(person.point_ids))
+            ):
+                raise PrivacyError(
+                    "second_request", f"{each.request_id} asks for the same of the same person and is {each.state}: go on with it"
+                )
 
     def _region(self, tenant_id: str) -> str:
         return next((each.default_region for each in read_rows(self.state, Tenant) if each.tenant_id == tenant_id), "IN")
@@ -200,7 +208,9 @@ class Office:
         except PrivacyError as error:
             known = tenant_id if tenant_id in self.requests.tenants() else ""
             actor = by if self.requests.role(tenant_id, by, self.clock.now()) is not None or ":" in by else "unknown"
-            self.audit.append(known, actor, "privacy.refused", subject if known else "installation", {"deed": deed, "code": error.code, **details})
+            self.audit.append(
+                known, actor, "privacy.refused", subject if known else "installation", {"deed": deed, "code": error.code, **details}
+            )
             raise
 
 

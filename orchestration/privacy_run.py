@@ -1,7 +1,7 @@
 """Executing requests: the eraser makes its steps, the verifier looks, a certificate says what it saw, and only a clean one closes.
 
-Here belongs the one place that knows both. What waits in the inbox is taken in first, so that what a person said before its erasure is known
-as its; what comes later is of somebody new. Not here: who may ask for it (`privacy_office`), the steps (`erasure`), the search (`verifier`).
+Here belongs the one place that knows both. What waits in the inbox is taken in first, so that what a person said before its erasure is
+known as its; what comes later is of somebody new. Not here: who may ask for it (`privacy_office`), steps (`erasure`), search (`verifier`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +10,16 @@ from typing import Any
 
 from assets.leads import resolve_leads
 from assets.pending import take_in_all
-from core.audit_ports import Audit
-from core.ports import Clock, Ledger, Progress, Workers
+from core.ports import Ledger, Progress, Workers
 from core.privacy import PrivacyError, Request, check_executor, check_person, moved
 from orchestration.erasure.run import Stores, Watch, erase
 from orchestration.erasure.subjects import Subject
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clients import alone
 from orchestration.resources.identity import PostgresIdentity
 from orchestration.resources.persons import Person, Persons, Stretch
 from orchestration.resources.privacy import Certificate
+from orchestration.resources.retention import Hold
 from orchestration.resources.vault import PLATFORM
 
 
@@ -43,10 +44,12 @@ class Execution:
     ledger: Ledger
     workers: Workers
     identity: PostgresIdentity
-    audit: Audit
+    audit: PostgresAudit
     progress: Progress
     databases: Mapping[str, str]
     """libpq addresses of every database that may hold something, by the name under which a place is told."""
+    holds: Sequence[Hold] = ()
+    """Legal holds in force: whoever is under one is not erased."""
     watch: Watch = field(default=lambda _step, _moment: None)
 
     def run(self, request_ids: Iterable[str], by: str) -> list[Ran]:
@@ -57,17 +60,17 @@ class Execution:
             self._forget_closed()
             done: list[Ran] = []
             begun: dict[str, tuple[Request, Person | None]] = {}
-            for request_id in dict.fromkeys(request_ids):
-                request = stores.requests.find(request_id)
+            wanted = [stores.requests.find(each) for each in dict.fromkeys(request_ids)]
+            journals = stores.requests.journals([each.request_id for each in wanted])
+            for request in wanted:
                 try:
-                    begun[request_id] = self._begin(request, by, persons)
+                    begun[request.request_id] = self._begin(request, by, persons, journals[request.request_id])
                 except PrivacyError as error:
-                    self._told(request, by, "refused", {"deed": "run", "code": error.code})
-                    done.append(Ran(request_id, request.tenant_id, request.state, code=error.code, message=str(error)))
+                    self._tell([(request, "refused", {"deed": "run", "code": error.code})], by)
+                    done.append(Ran(request.request_id, request.tenant_id, request.state, code=error.code, message=str(error)))
             if not begun:
                 return done
-            for request, _ in begun.values():
-                self._told(request, by, "started", {"fence": request.fence})
+            self._tell([(request, "started", {"fence": request.fence}) for request, _ in begun.values()], by)
             subjects = erase(stores, begun, self.watch)
             checked = [stores.requests.change(request, {"state": "verifying"}) for request, _ in begun.values()]
             self.watch("verify", "begun")
@@ -103,7 +106,9 @@ class Execution:
             ).fetchone()
         return row == (True,)
 
-    def _begin(self, request: Request, by: str, persons: Persons) -> tuple[Request, Person | None]:
+    def _begin(
+        self, request: Request, by: str, persons: Persons, journal: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[Request, Person | None]:
         """In state running under a fence of its own."""
         requests, now = self.stores.requests, self.stores.clock.now()
         if request.kind != "erasure":
@@ -112,45 +117,53 @@ class Execution:
         check_executor(request, by, requests.role(request.tenant_id, by, now))
         held = self._held(request)
         if held:
-            raise PrivacyError("legal_hold", f"{request.request_id} is under the legal hold {held}: release it first (flexoraa retention release)")
-        journal = requests.steps(request.request_id)
+            raise PrivacyError(
+                "legal_hold", f"{request.request_id} is under the legal hold {held}: release it first (flexoraa retention release)"
+            )
         person = None
         if not journal.get("collect", {}).get("done_at"):
             person = persons.lead(request.tenant_id, request.lead_id)
             check_person(request, person.point_ids)
         changes: dict[str, Any] = {"state": "running", "fence": request.fence + 1, "executed_by": by}
         is_gone = bool(journal.get("vault", {}).get("done_at"))
-        last = requests.certificates(request.request_id)[-1:]
+        last = requests.certificates(request.request_id)[-1:] if journal else []
         if not is_gone or request.started_at is None:
             changes["started_at"] = now
-        if not is_gone or (last and last[0].hits):  # what was taken in since, or was found, is looked for again
+        if journal and (not is_gone or (last and last[0].hits)):  # what was taken in since, or was found, is looked for again
             requests.reopen_steps(request, ["collect"])
         return requests.change(request, changes), person
 
     def _held(self, request: Request) -> str:
-        with self.stores.state.psycopg() as connection:
-            row = connection.execute(
-                "select hold_id from ops.legal_holds as h where tenant_id = %s and releases is null and (lead_id is null or lead_id = %s) "
-                "and not exists (select from ops.legal_holds as r where r.releases = h.hold_id) order by 1 limit 1",
-                (request.tenant_id, request.lead_id),
-            ).fetchone()
-        return "" if row is None else str(row[0])
+        """The legal hold that it is under, if any."""
+        mine = (each for each in self.holds if each.tenant_id == request.tenant_id and each.lead_id in {None, request.lead_id})
+        return next((each.hold_id for each in mine), "")
 
     def _verified(self, requests: Sequence[Request], subjects: Mapping[str, Subject], by: str) -> list[Ran]:
         from orchestration.verifier.certificate import certificate, sign  # here: 0.3 s of frame libraries that a refusal does not need
+        from orchestration.verifier.claims import Claim
         from orchestration.verifier.needles import Sought
         from orchestration.verifier.verify import Target, verify
 
         stores = self.stores
         since = min((each.started_at for each in requests if each.started_at is not None), default=None)
         sought = [_sought(each, subjects[each.request_id], Sought) for each in requests]
-        target = Target(stores.settings.home, dict(self.databases), stores.settings.database_url is None, since)
-        report = verify(target, sought)
+        tenants = {PLATFORM, *(each.tenant_id for each in requests)}
+        target = Target(
+            home=stores.settings.home,
+            urls=dict(self.databases),
+            is_server_local=stores.settings.database_url is None,
+            keys={tenant: stores.vault.tenant_key(tenant, "fragment") for tenant in tenants},
+            since=since,
+        )
+        claims = [Claim(each.request_id, each.tenant_id, each.lead_id, each.point_ids) for each in requests]
+        report = verify(target, sought, claims)
         seed = stores.vault.tenant_key(PLATFORM, "certificates")
-        done = []
+        done: list[Ran] = []
+        told: list[tuple[Request, str, Mapping[str, Any]]] = []
+        journals = stores.requests.journals([each.request_id for each in requests])
         for request in requests:
             own = report.of(request.request_id)
-            facts = self._facts(request, subjects[request.request_id])
+            facts = self._facts(request, subjects[request.request_id], journals[request.request_id])
             body = certificate(request.request_id, facts, report)
             hits = sum(own.values())
             now = stores.clock.now()
@@ -163,13 +176,13 @@ class Execution:
                 closed = stores.requests.change(request, {"state": "closed", "closed_at": now, "subject_enc": None})
                 stores.keys.forget(request.request_id)
                 state = closed.state
-            self._told(request, by, "closed" if not hits else "found", {"hits": hits, "fence": request.fence})
+            told.append((request, "closed" if not hits else "found", {"hits": hits, "fence": request.fence}))
             self.watch("verify", "done")
             done.append(Ran(request.request_id, request.tenant_id, state, hits, places))
+        self._tell(told, by)
         return done
 
-    def _facts(self, request: Request, subject: Subject) -> dict[str, Any]:
-        journal = self.stores.requests.steps(request.request_id)
+    def _facts(self, request: Request, subject: Subject, journal: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         return {
             "tenant_id": request.tenant_id,
             "kind": request.kind,
@@ -184,8 +197,12 @@ class Execution:
             "steps": {name: {"done_at": each["done_at"], **each["details"]} for name, each in journal.items()},
         }
 
-    def _told(self, request: Request, by: str, what: str, details: Mapping[str, Any]) -> None:
-        self.audit.append(request.tenant_id, by, f"erasure.{what}", request.request_id, dict(details))
+    def _tell(self, told: Sequence[tuple[Request, str, Mapping[str, Any]]], by: str) -> None:
+        """What happened to requests, in the audit log; of many in one transaction."""
+        with self.stores.state.psycopg() as connection:
+            audit = self.audit.within(connection)
+            for request, what, details in told:
+                audit.append(request.tenant_id, by, f"erasure.{what}", request.request_id, dict(details))
 
 
 def _sought(request: Request, subject: Subject, make: Any) -> Any:

@@ -5,9 +5,12 @@ go on where a model holds one: a model is not edited but retired. No rule lets a
 traceback may. Not here: stores with a step of their own.
 """
 
+import gzip
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import zstandard
 
 from core.privacy import PrivacyError
 from orchestration.erasure.words import Finder
@@ -25,12 +28,14 @@ def sweep_files(home: Path, finder: Finder) -> list[str]:
         PrivacyError: an archive or the warehouse's file holds what is looked for, which no overwriting takes out.
     """
     changed = []
-    for path in _files(home):
+    for path, member in dict.fromkeys(finder.hits(_texts(home))):
         name = str(path.relative_to(home))
-        if path.suffix in _ARCHIVES:
-            _refuse_archive(path, name, finder)
-        elif _sweep(path, finder):
-            changed.append(name)
+        if member:
+            raise PrivacyError(
+                "in_archive", f"{name} holds in {member} what identifies a person: retire it (a model is retrained), then run again"
+            )
+        _overwrite(path, finder)
+        changed.append(name)
     return changed
 
 
@@ -48,32 +53,49 @@ def _is_store(path: Path) -> bool:
     return path.suffix in {".parquet", ".duckdb"}
 
 
-def _sweep(path: Path, finder: Finder) -> bool:
-    """Whether anything was overwritten."""
+def _texts(home: Path) -> Iterator[tuple[tuple[Path, str], bytes]]:
+    """Each file in parts; of an archive each member, by its name."""
+    for path in _files(home):
+        if path.suffix in _ARCHIVES and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.namelist():
+                    yield (path, member), archive.read(member)
+        elif path.suffix in _PACKED:
+            yield (path, ""), _PACKED[path.suffix][0](path.read_bytes())
+        else:
+            for _, raw in _parts(path):
+                yield (path, ""), raw
+
+
+def _parts(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Where each part begins, and its bytes; they overlap."""
     with path.open("rb") as file:
-        offset, tail, places = 0, b"", []
+        offset, tail = 0, b""
         while part := file.read(_PART):
-            raw = tail + part
-            start = offset - len(tail)
-            places += [(start + begin, end - begin) for begin, end in finder.places(raw)]
-            tail = raw[-_OVERLAP:]
+            yield offset - len(tail), tail + part
+            tail = (tail + part)[-_OVERLAP:]
             offset += len(part)
-    if not places:
-        return False
+
+
+def _overwrite(path: Path, finder: Finder) -> None:
+    if path.suffix in _PACKED:
+        unpack, pack = _PACKED[path.suffix]
+        raw = bytearray(unpack(path.read_bytes()))
+        for begin, end in finder.places(bytes(raw)):
+            raw[begin:end] = b"*" * (end - begin)
+        draft = path.with_name(f".{path.name}.tmp")
+        draft.write_bytes(pack(bytes(raw)))
+        draft.rename(path)
+        return
+    places = [(start + begin, end - begin) for start, raw in _parts(path) for begin, end in finder.places(raw)]
     with path.open("r+b") as file:
         for begin, size in places:
             file.seek(begin)
             file.write(b"*" * size)
-    return True
 
 
-def _refuse_archive(path: Path, name: str, finder: Finder) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
-                if finder.hits([archive.read(member)]):
-                    raise PrivacyError(
-                        "in_archive", f"{name} holds in {member} what identifies a person: retire it (a model is retrained), then run again"
-                    )
-    except zipfile.BadZipFile:
-        _sweep(path, finder)
+_PACKED: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+    ".gz": (gzip.decompress, gzip.compress),
+    ".zst": (lambda raw: zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True).read(), zstandard.compress),
+}
+"""How to unpack and pack again, by the end of a file's name."""

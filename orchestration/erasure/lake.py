@@ -5,8 +5,11 @@ the time before the number was another lead's. All else in the lake is under key
 rare case, which costs the next build a full refresh. Not here: keys.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +22,7 @@ from core.sealing import SealError, unseal
 from orchestration.erasure.words import Finder
 from orchestration.resources.compaction import ROW_GROUP_ROWS
 from orchestration.resources.durable import make_durable
-from orchestration.resources.lake_files import LakeFile, LakeFiles
+from orchestration.resources.lake_files import LakeFiles
 
 Mask = Callable[[pa.Table], Any]
 """Which rows of a table lose their ciphertext, as an Arrow array of booleans."""
@@ -42,7 +45,7 @@ def wipe(files: LakeFiles, event_type: type[Event], mask: Mask, needed: Sequence
     for file in files.live(event_type.table):
         if not names or not _any(mask, pq.read_table(file.path, columns=[*needed, *names])):
             continue
-        count += _rewrite(file, names, mask)
+        count += _rewrite(file.path, names, mask)
     return count
 
 
@@ -50,10 +53,11 @@ def _any(mask: Mask, table: pa.Table) -> bool:
     return bool(table.num_rows and pc.any(mask(table)).as_py())
 
 
-def _rewrite(file: LakeFile, names: Sequence[str], mask: Mask) -> int:
-    source = pq.ParquetFile(file.path)
+def _rewrite(path: Path, names: Sequence[str], mask: Mask) -> int:
+    source = pq.ParquetFile(path)
     table = source.read()
     wanted = mask(table)
+    wanted = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
     rows = 0
     for name in names:
         position = table.schema.get_field_index(name)
@@ -64,13 +68,11 @@ def _rewrite(file: LakeFile, names: Sequence[str], mask: Mask) -> int:
         rows = max(rows, pc.sum(lost).as_py() or 0)
         table = table.set_column(position, field, pc.if_else(wanted, empty, column))
     said = {name: value for name, value in (source.metadata.metadata or {}).items() if name != b"ARROW:schema"}
-    draft = file.path.with_name(f".{file.path.name}.tmp")
-    pq.write_table(
-        table.replace_schema_metadata(said), draft, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS
-    )
+    draft = path.with_name(f".{path.name}.tmp")
+    pq.write_table(table.replace_schema_metadata(said), draft, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS)
     make_durable([draft])
-    draft.rename(file.path)
-    make_durable([file.path.parent])
+    draft.rename(path)
+    make_durable([path.parent])
     return rows
 
 
@@ -92,29 +94,39 @@ def wipe_handed_on(files: LakeFiles, tenant_id: str, until: Mapping[str, datetim
 
 def wipe_unnamed(files: LakeFiles, keys: Mapping[str, bytes], finder: Finder) -> int:
     """What lies under tenants' own keys and speaks of whom the finder finds; `keys` by tenant."""
+    types = {each.table: each for each in EVENT_TYPES if has_contact(each) and any(one.role == "sealed" for one in columns(each))}
+    found: dict[tuple[str, Path], set[int]] = defaultdict(set)
+    for table, path, row in finder.hits(_unnamed(files, types, keys)):
+        found[table, path].add(row)
+    count = 0
+    for (table, path), rows in found.items():
+        count += _rewrite(path, secret_columns(types[table]), partial(_is_at, sorted(rows)))
+    return count
 
-    def masked(event_type: type[Event]) -> Mask:
+
+def _unnamed(
+    files: LakeFiles, types: Mapping[str, type[Event]], keys: Mapping[str, bytes]
+) -> Iterator[tuple[tuple[str, Path, int], bytes]]:
+    """Table, file and row of each, with its text."""
+    for table, event_type in types.items():
         names = secret_columns(event_type)
-
-        def mask(table: pa.Table) -> Any:
-            found = [False] * table.num_rows
-            unnamed = pc.is_null(table["contact_point_id"]).to_pylist()
-            tenants, ids = table["tenant_id"].to_pylist(), table["event_id"].to_pylist()
+        for file in files.live(table):
+            rows = pq.read_table(file.path, columns=["tenant_id", "event_id", "contact_point_id", *names], partitioning=None)
+            positions = _positions(rows)
+            alone = pc.is_null(rows["contact_point_id"])
+            tenants, ids, places = (each.filter(alone).to_pylist() for each in (rows["tenant_id"], rows["event_id"], positions))
             for name in names:
-                values = table[name].to_pylist()
-                texts, rows = [], []
-                for row, value in enumerate(values):
-                    if value and unnamed[row] and tenants[row] in keys:
-                        texts.append(_opened(keys[tenants[row]], value, f"{ids[row]}:{name}"))
-                        rows.append(row)
-                for index in finder.hits(texts):
-                    found[rows[index]] = True
-            return pa.array(found, pa.bool_())
+                for tenant, event_id, place, value in zip(tenants, ids, places, rows[name].filter(alone).to_pylist(), strict=True):
+                    if value and tenant in keys:
+                        yield (table, file.path, place), _opened(keys[tenant], value, f"{event_id}:{name}")
 
-        return mask
 
-    types = [each for each in EVENT_TYPES if has_contact(each) and any(column.role == "sealed" for column in columns(each))]
-    return sum(wipe(files, each, masked(each), ["tenant_id", "event_id", "contact_point_id"]) for each in types)
+def _is_at(rows: Sequence[int], table: pa.Table) -> Any:
+    return pc.is_in(_positions(table), pa.array(rows, pa.int64()))
+
+
+def _positions(table: pa.Table) -> Any:
+    return pa.chunked_array([pa.array(range(table.num_rows), pa.int64())])
 
 
 def _opened(key: bytes, sealed: bytes, place: str) -> bytes:

@@ -5,7 +5,7 @@ begun, and the next run makes it again. Several requests go through a step toget
 requests may run (`orchestration.privacy_run`), verification.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from core.ports import Clock
@@ -73,7 +73,7 @@ def erase(stores: Stores, people: Mapping[str, tuple[Request, Person | None]], w
     subjects = _collected(stores, people, watch)
     search = finder(subjects.values())
     for step in STEPS[1:]:
-        made = {each: stores.requests.steps(each) for each in people}
+        made = stores.requests.journals(list(people))
         open_ = [request for request, _ in people.values() if not made[request.request_id].get(step, {}).get("done_at")]
         if not open_:
             continue
@@ -120,7 +120,7 @@ def _quarantine(stores: Stores, job: Job) -> dict[str, Any]:
 
 def _inbox(stores: Stores, job: Job) -> dict[str, Any]:
     folders = [stores.inbox.done, stores.inbox.held]
-    done = segments.rewrite(folders, job.finder, job.owner, stores.state, stores.clock.now())
+    done = segments.rewrite(folders, job.finder, job.owner, stores.state)
     return {f"segments_{name}": value for name, value in done._asdict().items()}
 
 
@@ -145,7 +145,7 @@ def _vault(stores: Stores, job: Job) -> dict[str, Any]:
 
 
 def _bury(stores: Stores, job: Job) -> dict[str, Any]:
-    journals = [stores.requests.steps(each.request_id) for each in job.requests]
+    journals = list(stores.requests.journals([each.request_id for each in job.requests]).values())
     changed: set[str] = {"vault.points"}
     for step, fact, names in _CHANGES:
         if any(each.get(step, {}).get("details", {}).get(fact) for each in journals):

@@ -1,16 +1,16 @@
 """Raw segments without the lines that speak of a person.
 
-Here belongs rewriting what was taken in (`inbox/done`) or held whole (`inbox/held`). A line goes as a whole, for a signed body cannot be cut;
-an empty one stays in its place, so that every other line keeps its number. What the line said of others is in the lake. Not here: segments
-that wait: the run takes them in first.
+Here belongs rewriting what was taken in (`inbox/done`) or held whole (`inbox/held`). A line goes as a whole, for a signed body cannot be
+cut; an empty one stays in its place, so that every other line keeps its number. What the line said of others is in the lake. Not here:
+segments that wait, which the run takes in first.
 """
 
 import gzip
 import hashlib
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import zstandard
 
@@ -33,7 +33,7 @@ class Rewritten(NamedTuple):
     bytes: int
 
 
-def rewrite(folders: Sequence[Path], finder: Finder, owner: tuple[str, str], state: State, now: datetime) -> Rewritten:
+def rewrite(folders: Sequence[Path], finder: Finder, owner: tuple[str, str], state: State) -> Rewritten:
     """Every segment of these folders without the lines that the finder finds.
 
     Args:
@@ -41,7 +41,6 @@ def rewrite(folders: Sequence[Path], finder: Finder, owner: tuple[str, str], sta
         finder: for whom.
         owner: tenant and request for the log of erased lines (of several requests at once, the first).
         state: where segments and erased lines are noted, before a file changes.
-        now: for the ledger.
 
     Killed anywhere, it does the same again: a file that was changed holds nothing to find.
     """
@@ -51,26 +50,27 @@ def rewrite(folders: Sequence[Path], finder: Finder, owner: tuple[str, str], sta
             continue
         for leftover in folder.glob(f"{_DRAFT}*"):
             leftover.unlink()
-        for path in sorted(each for each in folder.iterdir() if each.is_file() and not each.name.startswith(".")):
-            files, size = files + 1, size + path.stat().st_size
-            found = _lines_with(path, finder)
-            is_named = bool(finder.hits([path.name.encode(errors="replace")]))
-            if found or is_named:
-                _put(path, found, finder, owner, state, now, is_renamed=is_named)
-                changed, lines = changed + 1, lines + len(found)
+        paths = sorted(each for each in folder.iterdir() if each.is_file() and not each.name.startswith("."))
+        files, size = files + len(paths), size + sum(path.stat().st_size for path in paths)
+        named = set(finder.hits((path, path.name.encode(errors="replace")) for path in paths))
+        found: dict[Path, set[int]] = defaultdict(set)
+        for path, number in finder.hits(_texts(paths)):
+            found[path].add(number)
+        for path in sorted({*found, *named}):
+            _put(path, found[path], owner, state, is_renamed=path in named)
+            changed, lines = changed + 1, lines + len(found[path])
     return Rewritten(files, changed, lines, size)
 
 
-def strip(path: Path, numbers: set[int], state: State, owner: tuple[str, str], now: datetime) -> None:
+def strip(path: Path, numbers: set[int], state: State, owner: tuple[str, str]) -> None:
     """One segment without lines of these numbers: what a restored one must lose again."""
-    _put(path, numbers, Finder(()), owner, state, now, is_renamed=False)
+    _put(path, numbers, owner, state, is_renamed=False)
 
 
-def _lines_with(path: Path, finder: Finder) -> set[int]:
-    found: set[int] = set()
-    for lines in _batches(path):
-        found |= {lines[index].number for index in finder.hits([line.raw for line in lines])}
-    return found
+def _texts(paths: Iterable[Path]) -> Iterator[tuple[tuple[Path, int], bytes]]:
+    for path in paths:
+        for lines in _batches(path):
+            yield from (((path, line.number), line.raw) for line in lines)
 
 
 def _batches(path: Path) -> Iterator[list[Line]]:
@@ -81,16 +81,14 @@ def _batches(path: Path) -> Iterator[list[Line]]:
                 yield lines
 
 
-def _put(  # noqa: PLR0913 — one parameter a fact
-    path: Path, gone: set[int], finder: Finder, owner: tuple[str, str], state: State, now: datetime, *, is_renamed: bool
-) -> None:
+def _put(path: Path, gone: set[int], owner: tuple[str, str], state: State, *, is_renamed: bool) -> None:
     old_id = _sha256(path)
     draft = path.with_name(f"{_DRAFT}{old_id[:_DIGITS]}{_ending(path.name)}")
     _write(draft, path, gone)
     new_id = _sha256(draft)
     make_durable([draft])
     name = f"erased{_ending(path.name)}" if is_renamed else path.name.removeprefix(f"{old_id[:_DIGITS]}-")
-    _note(state, (old_id, new_id, name), gone, owner, (draft.stat().st_size, now))
+    _note(state, (old_id, new_id, name), gone, owner, draft.stat().st_size)
     target = path.with_name(f"{new_id[:_DIGITS]}-{name}")
     draft.rename(target)
     if target != path:
@@ -100,9 +98,8 @@ def _put(  # noqa: PLR0913 — one parameter a fact
 
 def _write(draft: Path, path: Path, gone: set[int]) -> None:
     """The same lines under the same numbers, an empty one in the place of each that is gone; what is damaged at the end is left out."""
-    opened = gzip.open(draft, "wb") if path.name.endswith(".gz") else draft.open("wb")
-    with opened as raw:
-        file = zstandard.ZstdCompressor().stream_writer(raw, closefd=False) if path.name.endswith(".zst") else raw
+    with gzip.open(draft, "wb") if path.name.endswith(".gz") else draft.open("wb") as raw:
+        file: Any = zstandard.ZstdCompressor().stream_writer(raw, closefd=False) if path.name.endswith(".zst") else raw  # type: ignore[arg-type]
         number = 1
         for lines in _batches(path):
             for line in lines:
@@ -115,11 +112,10 @@ def _write(draft: Path, path: Path, gone: set[int]) -> None:
             file.close()
 
 
-def _note(state: State, ids: tuple[str, str, str], gone: set[int], owner: tuple[str, str], facts: tuple[int, datetime]) -> None:
+def _note(state: State, ids: tuple[str, str, str], gone: set[int], owner: tuple[str, str], size: int) -> None:
     """That the new bytes are known, and which lines are no more, by the id that the segment had when it came."""
     old_id, new_id, name = ids
     tenant_id, request_id = owner
-    size, now = facts
     with state.psycopg() as connection:
         row = connection.execute("select state, detail from ops.segments where segment_id = %s", (old_id,)).fetchone()
         first = row[1].removeprefix("erased lines of ") if row and row[1].startswith("erased lines of ") else old_id

@@ -58,7 +58,9 @@ def finder(subjects: Iterable[Subject]) -> Finder:
     return Finder(forms)
 
 
-def collect(requests: Mapping[str, tuple[Request, Person]], state: State, vault: Vault, lake: FolderLake, as_of: datetime) -> dict[str, Subject]:
+def collect(
+    requests: Mapping[str, tuple[Request, Person]], state: State, vault: Vault, lake: FolderLake, as_of: datetime
+) -> dict[str, Subject]:
     """What is known of each by now; a point that was erased before has no value and is left out."""
     names = _names(requests, vault, lake, as_of)
     found = {}
@@ -149,5 +151,3 @@ class SubjectKeys:
 
     def _path(self, request_id: str) -> Path:
         return self._folder / f"{request_id}.key"
-
-

@@ -3,7 +3,7 @@
 Here belongs one function a store; each may be called again. Not here: what makes removed rows unreadable on disk (`bury`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,9 +33,7 @@ def stop(state: State, subjects: Iterable[Subject]) -> int:
             if is_published:
                 connection.execute("update serving.dim_leads set is_erased = true where tenant_id = %s and lead_id = %s", who)
             if is_wanted:
-                connection.execute(
-                    "delete from serving.act_requests where tenant_id = %s and lead_id = %s and point_id is not null", who
-                )
+                connection.execute("delete from serving.act_requests where tenant_id = %s and lead_id = %s and point_id is not null", who)
             stopped += connection.execute(
                 "update ops.outbox set state = 'cancelled', reason = 'the lead was erased' where tenant_id = %s "
                 "and (lead_id = %s or point_id = any(%s)) and state in ('requested', 'held')",
@@ -71,12 +69,11 @@ def clear_quarantine(state: State, vault: Vault, tenants: Iterable[str], finder:
     with state.psycopg() as connection, connection.cursor(name="bodies", binary=True) as cursor:
         cursor.itersize = _BATCH
         cursor.execute(
-            "select quarantine_id, segment_id, line, item, tenant_id, body_enc from ops.quarantine where state = 'held' and tenant_id = any(%s)",
+            "select quarantine_id, segment_id, line, item, tenant_id, body_enc from ops.quarantine "
+            "where state = 'held' and tenant_id = any(%s)",
             (list(keys),),
         )
-        while rows := cursor.fetchmany(_BATCH):
-            bodies = [_opened(keys[row[4]], row[5], f"{row[1]}:{row[2]}:{row[3]}") for row in rows]
-            gone += [rows[index][0] for index in finder.hits(bodies)]
+        gone += finder.hits((row[0], _opened(keys[row[4]], row[5], f"{row[1]}:{row[2]}:{row[3]}")) for row in cursor)
     with state.psycopg() as connection:
         connection.execute(
             "update ops.quarantine set state = 'expired', body_enc = null, changed_at = %s where quarantine_id = any(%s)", (now, gone)
@@ -96,12 +93,13 @@ def sweep_texts(state: State, finder: Finder) -> list[str]:
 
     Returns the tables that changed.
     """
-    changed = []
+    changed = set()
     with state.owner() as connection:
-        for schema, table in _tables(connection):
-            if _sweep(connection, schema, table, finder):
-                changed.append(f"{schema}.{table}")
-    return changed
+        texts = {name: columns for name in _tables(connection) if (columns := _texts(connection, *name))}
+        for name, place in list(finder.hits(_rows(connection, texts))):
+            _redact(connection, name, place, texts[name], finder)
+            changed.add(".".join(name))
+    return sorted(changed)
 
 
 def swept(state: State) -> list[str]:
@@ -115,31 +113,42 @@ def _tables(connection: Connection) -> list[tuple[str, str]]:
     return connection.execute(select, (list(_SWEPT), list(_LEFT))).fetchall()
 
 
-def _sweep(connection: Connection, schema: str, table: str, finder: Finder) -> int:
-    name = sql.SQL("{}.{}").format(sql.Identifier(schema), sql.Identifier(table))
+def _texts(connection: Connection, schema: str, table: str) -> list[tuple[str, str]]:
+    """Columns that hold text, with their types."""
     kinds = connection.execute(
-        "select attname, format_type(atttypid, null) from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
+        "select attname, format_type(atttypid, null) from pg_attribute "
+        "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
         (f'"{schema}"."{table}"',),
     ).fetchall()
-    texts = [(each, kind) for each, kind in kinds if kind in {"text", "character varying", "json", "jsonb"}]
-    if not texts:
-        return 0
-    listed = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(each)) for each, _ in texts)
-    wanted: list[tuple[Any, ...]] = []
-    with connection.cursor(name="swept") as cursor:
-        cursor.itersize = _BATCH
-        cursor.execute(sql.SQL("select ctid::text, {} from {}").format(listed, name))
-        while rows := cursor.fetchmany(_BATCH):
-            wanted += [rows[index] for index in finder.hits(["\x1f".join(cell or "" for cell in row[1:]).encode() for row in rows])]
-    for place, *cells in wanted:
-        sets = [
-            sql.SQL("{} = {}::{}").format(sql.Identifier(column), sql.Literal(finder.redacted(cell)), sql.SQL(kind))
-            for (column, kind), cell in zip(texts, cells, strict=True)
-            if cell is not None and finder.redacted(cell) != cell
-        ]
-        if sets:
-            connection.execute(sql.SQL("update {} set {} where ctid = {}").format(name, sql.SQL(", ").join(sets), sql.Literal(place)))
-    return len(wanted)
+    return [(each, kind) for each, kind in kinds if kind in {"text", "character varying", "json", "jsonb"}]
+
+
+def _rows(
+    connection: Connection, texts: Mapping[tuple[str, str], Sequence[tuple[str, str]]]
+) -> Iterator[tuple[tuple[tuple[str, str], str], bytes]]:
+    """Table and place of each row, with its texts."""
+    for (schema, table), columns in texts.items():
+        listed = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(each)) for each, _ in columns)
+        name = sql.SQL("{}.{}").format(sql.Identifier(schema), sql.Identifier(table))
+        with connection.cursor(name="swept") as cursor:
+            cursor.itersize = _BATCH
+            cursor.execute(sql.SQL("select ctid::text, {} from {}").format(listed, name))
+            for place, *cells in cursor:
+                yield ((schema, table), place), "\x1f".join(cell or "" for cell in cells).encode()
+
+
+def _redact(connection: Connection, name: tuple[str, str], place: str, columns: Sequence[tuple[str, str]], finder: Finder) -> None:
+    table = sql.SQL("{}.{}").format(*map(sql.Identifier, name))
+    listed = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(each)) for each, _ in columns)
+    cells: Any = connection.execute(sql.SQL("select {} from {} where ctid = {}").format(listed, table, sql.Literal(place))).fetchone()
+    after = [None if cell is None else finder.redacted(cell) for cell in cells or ()]
+    sets = [
+        sql.SQL("{} = {}::{}").format(sql.Identifier(column), sql.Literal(new), sql.SQL(kind))
+        for (column, kind), old, new in zip(columns, cells or (), after, strict=False)
+        if new is not None and new != old
+    ]
+    if sets:
+        connection.execute(sql.SQL("update {} set {} where ctid = {}").format(table, sql.SQL(", ").join(sets), sql.Literal(place)))
 
 
 def destroy_keys(state: State, subjects: Sequence[Subject], fences: Sequence[tuple[str, int]], now: datetime) -> int:

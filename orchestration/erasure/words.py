@@ -6,8 +6,8 @@ Here belongs what the erasing steps look for. Not here: what the verifier looks 
 import base64
 import json
 import re
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import phonenumbers
 
@@ -15,6 +15,10 @@ _LEAST = 6
 """Characters of a form: shorter ones are found in what has nothing to do with the person."""
 
 ERASED = "[erased]"
+
+T = TypeVar("T")
+
+_BATCH = 16 << 20
 
 
 def forms_of_point(kind: str, value: str) -> set[str]:
@@ -55,34 +59,56 @@ def _base64(text: str) -> Iterable[str]:
 
 
 class Finder:
-    """A search for all of them."""
+    """A search for all of them. One search builds an automaton, 0.1 s for 20,000 forms, so many texts go through one."""
 
     def __init__(self, forms: Iterable[str]) -> None:
         """In lower case."""
         self.forms = sorted(set(forms), key=lambda each: (-len(each), each))
 
-    @cached_property
-    def _pattern(self) -> re.Pattern[bytes]:
-        return re.compile(b"|".join(re.escape(each.encode()) for each in self.forms), re.IGNORECASE)
+    def hits(self, texts: Iterable[tuple[T, bytes]]) -> Iterator[T]:
+        """The names of those of these named texts that hold any form."""
+        for names, held in _batches(texts):
+            if self.forms:
+                import polars as pl  # here: 0.2 s that most commands never need
 
-    @cached_property
-    def _text_pattern(self) -> re.Pattern[str]:
-        return re.compile("|".join(map(re.escape, self.forms)), re.IGNORECASE)
+                # Aho-Corasick: 200 to 400 MB a second, however many forms up to some hundreds
+                found = pl.Series(held, dtype=pl.String).str.contains_any(self.forms)
+                yield from (names[int(each)] for each in found.arg_true())
 
-    def hits(self, texts: Sequence[bytes]) -> list[int]:
-        """Which of these texts hold any form."""
-        if not self.forms or not texts:
-            return []
-        import polars as pl  # here: 0.2 s that most commands never need
-
-        # Aho-Corasick: 200 to 400 MB a second, however many forms up to some hundreds
-        found = pl.Series([each.decode(errors="replace").lower() for each in texts], dtype=pl.String).str.contains_any(self.forms)
-        return [int(each) for each in found.arg_true()]
+    def is_in(self, text: bytes) -> bool:
+        """Whether one text holds any form."""
+        return any(self.hits([(True, text)]))
 
     def redacted(self, text: str) -> str:
         """The text without them."""
-        return self._text_pattern.sub(ERASED, text) if self.forms else text
+        pattern = self._present(text.lower())
+        return re.sub(pattern, ERASED, text, flags=re.IGNORECASE) if pattern else text
 
     def places(self, raw: bytes) -> list[tuple[int, int]]:
         """Where in some bytes they are: begin and end."""
-        return [each.span() for each in self._pattern.finditer(raw)] if self.forms and self.hits([raw]) else []
+        pattern = self._present(raw.decode(errors="replace").lower())
+        return [each.span() for each in re.finditer(pattern.encode(), raw, re.IGNORECASE)] if pattern else []
+
+    def _present(self, text: str) -> str:
+        """A pattern of those forms alone that are in a text, the longest first."""
+        import polars as pl  # as above
+
+        if not self.forms:
+            return ""
+        found = pl.Series([text], dtype=pl.String).str.extract_many(self.forms, overlapping=True).to_list()[0]
+        return "|".join(re.escape(each) for each in sorted(set(found), key=lambda each: (-len(each), each)))
+
+
+def _batches(texts: Iterable[tuple[T, bytes]]) -> Iterator[tuple[list[T], list[str]]]:
+    names: list[T] = []
+    held: list[str] = []
+    size = 0
+    for name, text in texts:
+        names.append(name)
+        held.append(text.decode(errors="replace").lower())
+        size += len(text)
+        if size >= _BATCH:
+            yield names, held
+            names, held, size = [], [], 0
+    if names:
+        yield names, held

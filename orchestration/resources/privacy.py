@@ -1,7 +1,7 @@
 """Requests of people about their own data in Postgres: `ops.privacy_requests`, the journal of their steps, and their certificates.
 
-Here belong the tables. What may be done with a request is `core.privacy`'s, and a trigger's. Not here: who a person is (`persons`), what the
-steps do (`erasure`), the command (`orchestration.gdpr_command`).
+Here belong the tables. What may be done with a request is `core.privacy`'s, and a trigger's. Not here: who a person is (`persons`), what
+the steps do (`erasure`), the command (`orchestration.gdpr_command`).
 """
 
 import hashlib
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 from psycopg.errors import CheckViolation, UniqueViolation
-from psycopg.types.json import Jsonb
 
 from core.privacy import PrivacyError, Request
 from core.sealing import SealError, seal, unseal
@@ -22,7 +21,8 @@ from orchestration.resources.vault import Vault
 
 _COLUMNS = ", ".join(Request._fields)
 _INSERTED = tuple(field for field in Request._fields if field not in {"state", "fence"})
-_INSERT = f"insert into ops.privacy_requests ({', '.join(_INSERTED)}, reason_enc) values ({', '.join(f'%({name})s' for name in _INSERTED)}, %(reason_enc)s)"
+_VALUES = ", ".join(f"%({name})s" for name in (*_INSERTED, "reason_enc"))
+_INSERT = f"insert into ops.privacy_requests ({', '.join(_INSERTED)}, reason_enc) values ({_VALUES})"
 
 
 class Certificate(NamedTuple):
@@ -50,7 +50,7 @@ class PostgresRequests:
     def _guarded(self, request: Request | None = None) -> Iterator[Connection]:
         """A transaction; what the database refuses is a PrivacyError."""
         try:
-            with self._state.psycopg() as connection:
+            with self._state.kept() as connection:
                 yield connection
         except CheckViolation as error:
             words = error.diag.message_primary or "the database refuses it"
@@ -71,7 +71,7 @@ class PostgresRequests:
 
     def ids(self) -> list[str]:
         """All of them."""
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             return [row[0] for row in connection.execute("select request_id from ops.privacy_requests")]
 
     def all(self, tenant_id: str | None = None, states: Collection[str] = (), ids: Collection[str] = ()) -> list[Request]:
@@ -83,7 +83,7 @@ class PostgresRequests:
         )
 
     def _select(self, condition: str, values: Sequence[Any]) -> list[Request]:
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             rows = connection.execute(
                 f"select {_COLUMNS} from ops.privacy_requests where {condition} order by requested_at, request_id", values
             ).fetchall()
@@ -92,13 +92,13 @@ class PostgresRequests:
 
     def role(self, tenant_id: str, person_id: str, at: datetime) -> str | None:
         """What somebody is for a tenant at a moment, as the trigger sees it."""
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             row = connection.execute("select ops.privacy_role(%s, %s, %s)", (tenant_id, person_id, at)).fetchone()
         return None if row is None else row[0]
 
     def tenants(self) -> set[str]:
         """Ids of all tenants."""
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             return {row[0] for row in connection.execute("select tenant_id from ops.tenants")}
 
     def add(self, request: Request, reason: str | None = None) -> None:
@@ -114,13 +114,13 @@ class PostgresRequests:
 
     def known_events(self, tenant_id: str) -> set[str]:
         """Events of the feed that are requests already."""
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             select = "select event_id from ops.privacy_requests where tenant_id = %s and event_id is not null"
             return {row[0] for row in connection.execute(select, (tenant_id,))}
 
     def reason(self, request: Request) -> str | None:
         """Why it was made; None where nobody said, or the person is erased and the words with it."""
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             row = connection.execute(
                 "select reason_enc from ops.privacy_requests where request_id = %s", (request.request_id,), binary=True
             ).fetchone()
@@ -150,14 +150,20 @@ class PostgresRequests:
             )
             if done.rowcount == 0:
                 raise PrivacyError("changed_meanwhile", f"somebody else worked on {request.request_id} at this moment: look at it again")
-        return self.find(request.request_id)
+        return request._replace(**{name: value for name, value in after.items() if name in Request._fields})
 
     def steps(self, request_id: str) -> dict[str, dict[str, Any]]:
         """The journal: of each step when it was begun and done, and what it came to."""
-        select = "select step, fence, begun_at, done_at, details from ops.privacy_steps where request_id = %s order by begun_at, step"
-        with self._state.psycopg() as connection:
-            rows = connection.execute(select, (request_id,)).fetchall()
-        return {row[0]: {"fence": row[1], "begun_at": row[2], "done_at": row[3], "details": row[4]} for row in rows}
+        return self.journals([request_id])[request_id]
+
+    def journals(self, request_ids: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
+        """The journals of several, by request."""
+        select = "select request_id, step, fence, begun_at, done_at, details from ops.privacy_steps where request_id = any(%s)"
+        found: dict[str, dict[str, dict[str, Any]]] = {each: {} for each in request_ids}
+        with self._state.kept() as connection:
+            for request_id, step, *row in connection.execute(select, (list(request_ids),)):
+                found[request_id][step] = dict(zip(("fence", "begun_at", "done_at", "details"), row, strict=True))
+        return found
 
     def begin_step(self, requests: Sequence[Request], step: str, now: datetime) -> None:
         """Note that a step is about to be made for these.
@@ -166,11 +172,14 @@ class PostgresRequests:
             PrivacyError: another run took over one of them.
         """
         upsert = (
-            "insert into ops.privacy_steps (request_id, tenant_id, step, fence, begun_at) select request_id, tenant_id, %s, fence, %s "
-            "from ops.privacy_requests where request_id = %s and fence = %s and state = 'running' "
-            "on conflict (request_id, step) do update set fence = excluded.fence, begun_at = excluded.begun_at, done_at = null"
+            "insert into ops.privacy_steps (request_id, tenant_id, step, fence, begun_at) "
+            "select r.request_id, r.tenant_id, %s, r.fence, %s "
+            "from ops.privacy_requests as r join unnest(%s::text[], %s::bigint[]) as mine (request_id, fence) using (request_id, fence) "
+            "where r.state = 'running' on conflict (request_id, step) "
+            "do update set fence = excluded.fence, begun_at = excluded.begun_at, done_at = null"
         )
-        self._each(requests, upsert, lambda each: (step, now, each.request_id, each.fence))
+        with self._guarded() as connection:
+            _check_fences(requests, connection.execute(upsert, (step, now, *_fences(requests))).rowcount)
 
     def end_step(
         self, requests: Sequence[Request], step: str, now: datetime, details: Mapping[str, Mapping[str, Any]],
@@ -178,30 +187,29 @@ class PostgresRequests:
     ) -> None:  # fmt: skip
         """Note that it is done, with what it came to by request; and with it, in the same transaction, what is to be searched for."""
         update = (
-            "update ops.privacy_steps as s set done_at = %s, details = %s from ops.privacy_requests as r where s.request_id = %s "
-            "and s.step = %s and s.fence = %s and r.request_id = s.request_id and r.fence = s.fence and r.state = 'running'"
+            "update ops.privacy_steps as s set done_at = %s, details = mine.details from ops.privacy_requests as r "
+            "join unnest(%s::text[], %s::bigint[], %s::jsonb[]) as mine (request_id, fence, details) using (request_id, fence) "
+            "where s.request_id = r.request_id and s.fence = r.fence and s.step = %s and r.state = 'running'"
         )
+        found = [json.dumps(details.get(each.request_id, {}), default=str) for each in requests]
         with self._guarded() as connection:
-            for each in requests:
-                if subjects is not None:
-                    connection.execute(
-                        "update ops.privacy_requests set subject_enc = %s where request_id = %s and fence = %s",
-                        (subjects[each.request_id], each.request_id, each.fence),
-                    )
-                found = Jsonb(dict(details.get(each.request_id, {})))
-                done = connection.execute(update, (now, found, each.request_id, step, each.fence))
-                _check_fence(each, done.rowcount)
+            if subjects is not None:
+                connection.cursor().executemany(
+                    "update ops.privacy_requests set subject_enc = %s where request_id = %s and fence = %s",
+                    [(subjects[each.request_id], each.request_id, each.fence) for each in requests],
+                )
+            _check_fences(requests, connection.execute(update, (now, *_fences(requests), found, step)).rowcount)
 
     def reopen_steps(self, request: Request, kept: Collection[str]) -> None:
         """All steps but those kept are to be made again."""
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             connection.execute(
                 "update ops.privacy_steps set done_at = null where request_id = %s and not step = any(%s)", (request.request_id, list(kept))
             )
 
     def subject(self, request_id: str) -> bytes | None:
         """What is searched for, as it was sealed."""
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             row = connection.execute(
                 "select subject_enc from ops.privacy_requests where request_id = %s", (request_id,), binary=True
             ).fetchone()
@@ -211,24 +219,19 @@ class PostgresRequests:
         """Keep a certificate; returns its number."""
         insert = (
             "insert into ops.privacy_certificates (request_id, tenant_id, number, fence, hits, made_at, body, signature, public_key) "
-            "select %(request_id)s, %(tenant_id)s, coalesce(max(number), 0) + 1, %(fence)s, %(hits)s, %(made_at)s, %(body)s, %(signature)s, "
-            "%(public_key)s from ops.privacy_certificates where request_id = %(request_id)s returning number"
+            "select %(request_id)s, %(tenant_id)s, coalesce(max(number), 0) + 1, %(fence)s, %(hits)s, %(made_at)s, %(body)s, "
+            "%(signature)s, %(public_key)s from ops.privacy_certificates where request_id = %(request_id)s returning number"
         )
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             row = connection.execute(insert, certificate._asdict()).fetchone()
         return 0 if row is None else int(row[0])
 
     def certificates(self, request_id: str) -> list[Certificate]:
         """All of a request, the newest last."""
         names = ", ".join(Certificate._fields)
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             select = f"select {names} from ops.privacy_certificates where request_id = %s order by number"
             return [Certificate._make(row) for row in connection.execute(select, (request_id,))]
-
-    def _each(self, requests: Sequence[Request], statement: str, values: Any) -> None:
-        with self._guarded() as connection:
-            for each in requests:
-                _check_fence(each, connection.execute(statement, values(each)).rowcount)
 
     def _key(self, request: Request) -> bytes:
         """Of the tenant's key and those of the person's first point: whoever is erased takes the words along."""
@@ -237,9 +240,13 @@ class PostgresRequests:
         return hashlib.blake2b(part, key=self._vault.tenant_key(request.tenant_id, "privacy"), digest_size=32).digest()
 
 
-def _check_fence(request: Request, rows: int) -> None:
-    if rows == 0:
-        raise PrivacyError("lost", f"another run has taken over {request.request_id}: this one does nothing more")
+def _fences(requests: Sequence[Request]) -> tuple[list[str], list[int]]:
+    return [each.request_id for each in requests], [each.fence for each in requests]
+
+
+def _check_fences(requests: Sequence[Request], rows: int) -> None:
+    if rows != len(requests):
+        raise PrivacyError("lost", f"another run has taken over one of {len(requests)} requests: this one does nothing more")
 
 
 def _place(request: Request, name: str) -> bytes:

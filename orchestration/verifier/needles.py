@@ -51,7 +51,11 @@ def _of_values(sought: Sought) -> Iterator[Needle]:
         for text in texts:
             number = text.isascii() and text.isdigit()
             yield Needle(sought.owner, "plain", text.encode(), False, number)
-            for form, other in (("url-encoded", quote(text, safe="")), ("url-encoded", quote_plus(text)), ("escaped", json.dumps(text)[1:-1])):
+            for form, other in (
+                ("url-encoded", quote(text, safe="")),
+                ("url-encoded", quote_plus(text)),
+                ("escaped", json.dumps(text)[1:-1]),
+            ):
                 if other != text:
                     yield Needle(sought.owner, form, other.encode(), False, False)
             yield Needle(sought.owner, "utf-16", text.encode("utf-16-le"), False, False)
@@ -79,14 +83,19 @@ def _spellings(kind: str, value: str) -> list[str]:
     ['+919876543210', '919876543210', '9876543210', '09876543210', '+91 98765 43210', '098765 43210', 'tel:+91-98765-43210']
     """
     found = [value, value.casefold(), value.upper()]
-    found += [unicodedata.normalize(form, each) for form in ("NFC", "NFD", "NFKC") for each in (value, value.casefold())]
+    for each in (value, value.casefold()):
+        found += [unicodedata.normalize("NFC", each), unicodedata.normalize("NFD", each), unicodedata.normalize("NFKC", each)]
     if kind == "phone":
         number = phonenumbers.parse(value)
         national = str(number.national_number)
         found.append(value.removeprefix("+"))
         if len(national) >= 9:
             found += [national, f"0{national}"]
-        styles = (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.RFC3966)
+        styles = (
+            phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+            phonenumbers.PhoneNumberFormat.NATIONAL,
+            phonenumbers.PhoneNumberFormat.RFC3966,
+        )
         found += [phonenumbers.format_number(number, style) for style in styles]
     return list(dict.fromkeys(each for each in found if each))
 

@@ -1,14 +1,14 @@
 """One pass over bytes for very many patterns.
 
-Here belongs the search: bytes are folded (upper case to lower, the high bit off), which keeps every offset and loses no match, an
-Aho-Corasick automaton goes over the folded text, and what it finds is compared with the bytes as they were. Not here: where bytes come from.
+Here belongs the search: bytes are folded (upper case to lower, the high bit off), which keeps every offset and loses no match; an
+Aho-Corasick automaton goes over the folded text; what it finds is compared with the bytes as they were. Not here: where bytes come from.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orchestration.verifier.needles import Needle
 
@@ -105,5 +105,5 @@ def _received(raw: bytes, begin: int, end: int) -> float:
         return 0.0
 
 
-def _or_end(position: int, raw: bytes) -> Any:
+def _or_end(position: int, raw: bytes) -> int:
     return len(raw) if position < 0 else position

@@ -1,7 +1,7 @@
 """Every file of a home as bytes: as it lies on disk and, where that is packed, as it reads.
 
-Here belongs opening what a store may be packed in: gzip, zstd, zip, the pages of Parquet, the columns of DuckDB. Not here: a database server
-(`servers`), the search.
+Here belongs opening what a store may be packed in: gzip, zstd, zip, the pages of Parquet, the columns of DuckDB. Not here: a database
+server (`servers`), the search.
 """
 
 import gzip
@@ -109,10 +109,11 @@ def _duckdb(path: Path, place: str) -> Iterator[Piece]:
     import duckdb
 
     with duckdb.connect(str(path), read_only=True) as database:
-        tables = database.execute("select database_name, schema_name, table_name from duckdb_tables() where not internal").fetchall()
+        database.execute("set TimeZone = 'UTC'")
+        tables = database.sql("select database_name, schema_name, table_name from duckdb_tables() where not internal").fetchall()
         for catalog, schema, table in tables:
             name = ".".join('"' + each.replace('"', '""') + '"' for each in (catalog, schema, table))
-            reader = database.execute(f"from {name}").to_arrow_reader(_ROWS)
+            reader: Any = database.sql(f"from {name}").to_arrow_reader(_ROWS)
             for batch in reader:
                 yield from _columns(batch, f"{place} {schema}.{table}")
 

@@ -89,7 +89,8 @@ create function ops.privacy_role(tenant text, person text, at timestamptz) retur
 language sql stable security invoker set search_path = pg_catalog
 as $$
     select body ->> 'role' from ops.reference
-    where tenant_id = tenant and section = 'people' and body ->> 'person_id' = person and valid_from <= at and (valid_to is null or at < valid_to)
+    where tenant_id = tenant and section = 'people' and body ->> 'person_id' = person
+        and valid_from <= at and (valid_to is null or at < valid_to)
     limit 1
 $$;
 create function ops.guard_privacy_request() returns trigger
@@ -116,7 +117,8 @@ begin
     end if;
     if step in ('requested>verified', 'approved>verified') then
         if coalesce(ops.privacy_role(new.tenant_id, new.verified_by, new.verified_at), 'viewer') = 'viewer' then
-            raise exception 'privacy: an identity is verified by an operator, a manager or an admin of the tenant' using errcode = 'check_violation';
+            raise exception 'privacy: an identity is verified by an operator, a manager or an admin of the tenant'
+                using errcode = 'check_violation';
         end if;
         if new.decided_by is not null then
             raise exception 'privacy: a new verification needs a new decision' using errcode = 'check_violation';
@@ -147,7 +149,8 @@ begin
             or exists (select from ops.privacy_steps as s where s.request_id = new.request_id and s.done_at is null)
             or coalesce((select hits from ops.privacy_certificates as c
                 where c.request_id = new.request_id and c.fence = new.fence order by number desc limit 1), 1) <> 0 then
-            raise exception 'privacy: it is closed by a certificate without a hit, once every step is done' using errcode = 'check_violation';
+            raise exception 'privacy: it is closed by a certificate without a hit, once every step is done'
+                using errcode = 'check_violation';
         end if;
     elsif step <> 'running>verifying' then
         raise exception 'privacy: no request goes from % to %', old.state, new.state using errcode = 'check_violation';
