@@ -16,6 +16,7 @@ from orchestration.audit_cli import audit_app
 from orchestration.backup_cli import backup, restore
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.experiment_cli import experiment_app
+from orchestration.gdpr_cli import gdpr_app
 from orchestration.identity_cli import identity_app
 from orchestration.key_cli import doctor, key_app
 from orchestration.lake_cli import lake_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
+app.add_typer(gdpr_app, name="gdpr")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(quarantine_app, name="quarantine")

@@ -8,6 +8,7 @@ import sqlalchemy.exc
 
 from core.audit import AuditError
 from core.identity_evidence import StrengthError
+from core.privacy import PrivacyError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.backup.contents import BackupError
@@ -27,9 +28,8 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    AccessError, AuditError,
-    ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
-    TenantsFileError,
+    AccessError, AuditError, ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError, ReplayError, SettingsError,
+    SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 

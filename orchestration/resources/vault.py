@@ -89,6 +89,14 @@ class Vault:
                 found |= self._find(connection, tenant_id, late)
         return {point: found[lookup] for lookup, point in by_lookup.items()}
 
+    def known(self, tenant_id: str, points: Collection[Point]) -> dict[Point, str]:
+        """Surrogates of those of these contact points, normalised, that the vault has; none is made."""
+        by_lookup = {self._lookup(tenant_id, point): point for point in points}
+        if not by_lookup:
+            return {}
+        with self._state.psycopg() as connection:
+            return {by_lookup[lookup]: key.point_id for lookup, key in self._find(connection, tenant_id, by_lookup).items()}
+
     def reveal(self, tenant_id: str, point_ids: Collection[str]) -> dict[str, Point]:
         """The contact points behind surrogates; erased and unknown ones are missing."""
         revealed = {}
