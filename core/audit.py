@@ -20,6 +20,7 @@ PLATFORM = ""
 _DOMAIN = "flexoraa.audit.1"  # the first item of whatever is hashed or signed here, so that nothing else of ours hashes alike
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _PERSONAL = re.compile(r"[^\s@\"]+@[^\s@\"]+\.[^\s@\"]+|\+[1-9][0-9]{7,14}(?![0-9])")
+_HEX = re.compile(r"[0-9a-f]{192}")  # a public key and a signature
 LONGEST_DETAILS = 65_536
 
 
@@ -151,7 +152,9 @@ def sign(key: Ed25519PrivateKey, text: str) -> str:
 
 
 def is_signed(public: str, text: str, signature: str) -> bool:
-    """Whether the owner of the public key signed the text."""
+    """Whether the owner of the public key signed the text; a signature has one form, so that a changed letter's case is a change."""
+    if not _HEX.fullmatch(public + signature):
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(bytes.fromhex(signature), f"{_DOMAIN}\n{text}".encode())
     except (InvalidSignature, ValueError):
@@ -159,22 +162,36 @@ def is_signed(public: str, text: str, signature: str) -> bool:
     return True
 
 
-def broken_links(tenant_id: str, entries: Iterable[Entry]) -> Iterator[Finding]:
-    """Every place at which a tenant's chain, from its first entry on, does not hold; `broken_signatures` looks at signatures."""
-    previous, last = beginning(tenant_id), None
-    for number, entry in enumerate(entries, 1):
-        if entry.tenant_id != tenant_id:
-            yield Finding(entry.id, f"lies in the chain of {tenant_id!r}")
-        if entry.number != number:
-            yield Finding(entry.id, f"comes where {tenant_id}/{number} must be: entries are missing, repeated or out of order")
-            return
-        if entry.previous != previous:
+class Chain:
+    """One tenant's chain while it is read from its first entry on."""
+
+    def __init__(self, tenant_id: str) -> None:
+        """Nothing is read yet."""
+        self.tenant_id = tenant_id
+        self.length = 0
+        self.head = beginning(tenant_id)
+        self._latest: datetime | None = None
+
+    def look(self, entry: Entry) -> Iterator[Finding]:
+        """What does not hold at the next entry; signatures are looked at by `broken_signatures`."""
+        if entry.tenant_id != self.tenant_id:
+            yield Finding(entry.id, f"lies in the chain of {self.tenant_id!r}")
+        if entry.number != self.length + 1:
+            yield Finding(entry.id, f"comes where entry {self.length + 1} must be: entries are missing, repeated or out of order")
+        if entry.previous != self.head:
             yield Finding(entry.id, "does not follow the entry before it: something was changed, left out or put in")
         if hash_of(entry) != entry.hash:
             yield Finding(entry.id, "was changed: its hash is another one")
-        if last is not None and entry.recorded_at < last.recorded_at:
+        if self._latest is not None and entry.recorded_at < self._latest:
             yield Finding(entry.id, "is earlier than the entry before it")
-        previous, last = entry.hash, entry
+        self.length, self.head, self._latest = entry.number, entry.hash, entry.recorded_at
+
+
+def broken_links(tenant_id: str, entries: Iterable[Entry]) -> Iterator[Finding]:
+    """Every place at which a tenant's chain, from its first entry on, does not hold."""
+    chain = Chain(tenant_id)
+    for entry in entries:
+        yield from chain.look(entry)
 
 
 def broken_signatures(entries: Iterable[Entry], public: str) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.audit_cli import audit_app
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.experiment_cli import experiment_app
 from orchestration.gdpr_cli import gdpr_app
@@ -19,6 +20,7 @@ from orchestration.lake_cli import lake_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
+from orchestration.retention_cli import retention_app
 
 app = typer.Typer(
     name="flexoraa",
@@ -31,11 +33,13 @@ app = typer.Typer(
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(gdpr_app, name="gdpr")
+app.add_typer(retention_app, name="retention")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
+app.add_typer(audit_app, name="audit")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")

@@ -3,8 +3,10 @@
 Here belongs the port `core.audit_ports.Audit`. Not here: what an entry is (`core.audit`), what is exported (`core.audit_export`).
 """
 
+import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,11 @@ _INSERT = (
     "insert into ops.audit_log (tenant_id, number, recorded_at, actor, action, subject, details, previous_hash, hash, signature) "
     "values (%s, %s, %s, %s, %s, %s, %s, decode(%s, 'hex'), decode(%s, 'hex'), decode(%s, 'hex'))"
 )
+
+
+def machine_user() -> str:
+    """The actor where a program of ours was started by somebody of whom only the account on this machine is known."""
+    return f"os:{getpass.getuser()}"
 
 
 class PostgresAudit:
@@ -83,6 +90,24 @@ class PostgresAudit:
         with self._opened() as connection, connection.cursor(name="audit") as cursor:  # at the server: chains grow for ever
             cursor.itersize = 5_000
             yield from map(Entry._make, cursor.execute(_ALL, (tenant_id,)))
+
+    def newest(self, tenant_id: str | None, action: str | None, since: datetime | None, limit: int) -> list[Entry]:
+        """Entries of one tenant or of all, the newest first; `action` is the beginning of one."""
+        query = (
+            f"select {_COLUMNS} from ops.audit_log where (%s::text is null or tenant_id = %s) "
+            "and (%s::text is null or starts_with(action, %s)) and (%s::timestamptz is null or recorded_at >= %s) "
+            "order by recorded_at desc, tenant_id, number desc limit %s"
+        )
+        values = (tenant_id, tenant_id, action, action, since, since, limit)
+        with self._opened() as connection:
+            return [Entry._make(row) for row in connection.execute(query, values)]
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator["PostgresAudit"]:
+        """The log as it is now, whatever is appended meanwhile."""
+        with self._state.psycopg() as connection:
+            connection.execute("set transaction isolation level repeatable read, read only")
+            yield self.within(connection)
 
     def tenants(self) -> list[str]:
         """Whose chains there are; '' is the installation's."""
