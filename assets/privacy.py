@@ -5,6 +5,7 @@ things run (`orchestration.automation`, `orchestration.sensors`).
 """
 
 import dagster as dg
+from pydantic import Field
 
 from core.ports import Clock, Lake, Outbox
 from core.privacy_ports import Privacy
@@ -38,7 +39,7 @@ def no_privacy_request_is_overdue(privacy: dg.ResourceParam[Privacy]) -> dg.Asse
 class Requests(dg.Config):
     """Which requests to execute; none means every one that waits."""
 
-    request_ids: list[str] = []
+    request_ids: list[str] = Field(default_factory=list)
 
 
 @dg.op(description="Approved erasures are executed and verified; one whose verification finds something stays open and fails the run.")
@@ -50,7 +51,9 @@ def execute_requests(context: dg.OpExecutionContext, config: Requests, privacy: 
     left = [each for each in done if each["hits"] or each["refused"]]
     if left:
         told = "; ".join(f"{each['request_id']}: {each['refused'] or str(each['hits']) + ' hits'}" for each in left)
-        raise dg.Failure(f"{len(left)} requests are not closed ({told}): flexoraa gdpr status, flexoraa gdpr certificate", allow_retries=False)
+        raise dg.Failure(
+            f"{len(left)} requests are not closed ({told}): flexoraa gdpr status, flexoraa gdpr certificate", allow_retries=False
+        )
 
 
 @dg.job(name="execute_privacy_requests", description="Approved erasures: executed, verified, certified.")

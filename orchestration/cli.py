@@ -23,6 +23,7 @@ from orchestration.lake_cli import lake_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
+from orchestration.retention_cli import retention_app
 
 app = typer.Typer(
     name="flexoraa",
@@ -35,6 +36,7 @@ app = typer.Typer(
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(gdpr_app, name="gdpr")
+app.add_typer(retention_app, name="retention")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(quarantine_app, name="quarantine")
