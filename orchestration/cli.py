@@ -5,12 +5,13 @@ runs, so that `--help` is quick. Not here: any work.
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orchestration.actions_cli import actions_app
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.experiment_cli import experiment_app
 from orchestration.identity_cli import identity_app
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
+app.add_typer(actions_app, name="actions")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(quarantine_app, name="quarantine")
@@ -47,6 +49,7 @@ def run(
     engine: Annotated[
         str | None, typer.Option(help="Where to build: duckdb, postgres or spark; the home keeps to it. Else its last, at first duckdb.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: what is due is gated, and stays requested.")] = False,
     home: Home = None,
     quiet: Quiet = False,
 ) -> None:
@@ -60,6 +63,7 @@ def run(
     known = None if known_at is None else moment(known_at)
     at = moment(as_of) if as_of is not None else known or SystemClock().now()
     settings = Settings.load(home, engine=engine)
+    settings = replace(settings, dry_run=settings.dry_run or dry_run)
     require(settings)
     if engine is not None:
         settings.keep_engine()

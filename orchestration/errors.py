@@ -9,6 +9,7 @@ import sqlalchemy.exc
 from core.identity_evidence import StrengthError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
+from orchestration.actions_command import ActionError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
 from orchestration.resources.experiments import ExperimentError
@@ -24,8 +25,8 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
-    TenantsFileError,
+    ActionError, ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError,
+    StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 

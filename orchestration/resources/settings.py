@@ -38,6 +38,8 @@ VARIABLES = (
     "FLEXORAA_DUCKDB_THREADS",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
+    "FLEXORAA_OPERATIONS_TENANT",
+    "FLEXORAA_DRY_RUN",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -81,6 +83,8 @@ class Settings:
     duckdb_threads: int = 0
     lake_file_mb: int = 32
     done_days: int = 30
+    operations_tenant: str | None = None  # whose people are told of failed runs
+    dry_run: bool = False  # nothing is sent
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -124,6 +128,8 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            operations_tenant=env.get("FLEXORAA_OPERATIONS_TENANT") or None,
+            dry_run=_shaped(env, "FLEXORAA_DRY_RUN", "no", "yes|no", "yes or no") == "yes",
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 
