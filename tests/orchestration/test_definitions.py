@@ -38,7 +38,10 @@ def described(defs: dg.Definitions) -> dict[str, Any]:
         "checks": sorted(f"{each.asset_key.to_user_string()}: {each.name}" for each in graph.asset_check_keys),
         "jobs": sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")),
         "schedules": {each.name: each.cron_schedule for each in defs.schedules or []},
-        "sensors": {each.name: [each.job_name if each.targets else None, each.minimum_interval_seconds, each.default_status.value] for each in defs.sensors or []},
+        "sensors": {
+            each.name: [each.job_name if each.targets else None, each.minimum_interval_seconds, each.default_status.value]
+            for each in defs.sensors or []
+        },
     }
 
 
