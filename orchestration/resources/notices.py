@@ -53,7 +53,7 @@ class PostgresNotices:
 
     def backlog(self, as_of: datetime) -> Backlog:
         """What a delivery run would find."""
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             row = connection.execute(_BACKLOG, {"now": as_of}).fetchone()
         return Backlog(*row) if row else Backlog(0, 0)
 

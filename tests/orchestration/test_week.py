@@ -57,6 +57,9 @@ class Week:
     polls: list[datetime] = field(default_factory=list)
     waiting: bool = True
 
+    def __post_init__(self) -> None:
+        self.notices = PostgresNotices(self.scene.state, None)
+
     def start(self) -> None:
         """Begin or begin again: what is known is read from the outbox."""
         self.known = {rule: self.scene.outbox.known(rule) for rule in (*RULES, DIGEST)}
@@ -76,7 +79,8 @@ class Week:
             plan = plan_requests(self.cursors.get(rule, ""), due, self.known[rule], now)
             if plan.actions and death == "before it adds":
                 return
-            self.put(rule, list(plan.actions), now)
+            if plan.actions:
+                self.put(rule, list(plan.actions), now)
             if plan.actions and death == "before the cursor moves":
                 return
             self.cursors[rule] = plan.cursor
@@ -98,8 +102,7 @@ class Week:
 
     def deliver(self, now: datetime, death: str | None) -> None:
         """The sensor of deliveries, and the run that it asks for, unless that is lost; some tries are told to wait."""
-        notices = PostgresNotices(self.scene.state, None)
-        if not self.waiting or not plan_delivery(notices.backlog(now), [], now) or death == "the run is lost":
+        if not self.waiting or not plan_delivery(self.notices.backlog(now), [], now) or death == "the run is lost":
             return
         while claimed := self.scene.outbox.claim("w", now, 50):
             for each in claimed:
@@ -113,7 +116,7 @@ class Week:
 
 def test_in_a_week_each_fires_at_its_second_once_and_none_is_missed_across_restarts(scene: Scene) -> None:
     rng = random.Random(20261021)
-    planned = {rule: sorted((_action(scene, rule, number, rng) for number in range(12)), key=lambda each: each.due_at) for rule in RULES}
+    planned = {rule: sorted((_action(scene, rule, number, rng) for number in range(8)), key=lambda each: each.due_at) for rule in RULES}
     week = Week(scene, planned, rng)
     ticks = [START + step * TICK for step in range(WEEK // TICK)]
     dues = [each.due_at for actions in planned.values() for each in actions]
@@ -157,7 +160,7 @@ def test_in_a_week_each_fires_at_its_second_once_and_none_is_missed_across_resta
     assert 0.5 * len(due) < on_time < len(due)
     assert len(due) > 0.95 * len(by_id)
     assert set(week.sent) == set(week.fired) == {*due, *_digests(last)}
-    assert len(deaths) > 40
+    assert len(deaths) > 30
 
 
 def _next(ticks: list[datetime], moment: datetime) -> datetime:
