@@ -71,7 +71,7 @@ def delivery(context: dg.SensorEvaluationContext, notices: dg.ResourceParam[Noti
     if not plan_delivery(backlog, _on_the_way(context.instance) if any(backlog) else [], clock.now()):
         why = "a delivery run is on its way" if any(backlog) else "nothing is due in the outbox"
         return dg.SensorResult(skip_reason=why)
-    tags = {"flexoraa/ready_actions": str(backlog.ready), "flexoraa/abandoned_actions": str(backlog.abandoned)}
+    tags = {f"flexoraa/{name}_actions": str(count) for name, count in backlog._asdict().items()}
     return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)])
 
 

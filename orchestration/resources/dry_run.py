@@ -4,6 +4,7 @@ Here belongs standing in front of the ways out. Not here: for whom a dry run sta
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from core.actions import Delivery, Outcome
 from core.ports import Sender, Senders
@@ -37,6 +38,10 @@ class _DrySender:
         self._sender = sender
         self._desk = desk
         self._is_dry = is_dry
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else a way out offers is its own."""
+        return getattr(self._sender, name)
 
     def send(self, delivery: Delivery) -> Outcome:
         """Send, unless a dry run stands.

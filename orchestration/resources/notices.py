@@ -6,8 +6,9 @@ Here belong those queries, and that a notice stands by itself where the gate ask
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from core.actions import Delivery, Standing
+from core.actions import Delivery
 from core.notices import NOTICE_RULES, Backlog, DigestDay
 from orchestration.resources.lifetimes import lifetime
 from orchestration.resources.outbox import PostgresOutbox
@@ -16,8 +17,9 @@ from orchestration.resources.state import State
 _BACKLOG = """
 select
     count(*) filter (where state = 'requested' and due_at <= %(now)s and (next_try_at is null or next_try_at <= %(now)s)),
+    count(*) filter (where state = 'held' and held_by_pause is null and (next_try_at <= %(now)s or expires_at <= %(now)s)),
     count(*) filter (where state = 'claimed' and lease_until <= clock_timestamp())
-from ops.outbox where state in ('requested', 'claimed')
+from ops.outbox where state in ('requested', 'held', 'claimed')
 """
 _ZONES = """
 select distinct tenants.tenant_id, tenants.body ->> 'timezone' from ops.reference as tenants
@@ -37,9 +39,9 @@ group by 1, 2 order by 1, 2
 class NoticeOutbox(PostgresOutbox):
     """The outbox, in which a notice of the platform is wanted because it is there."""
 
-    def standing(self, delivery: Delivery) -> Standing:
+    def standing(self, delivery: Delivery, *moment: datetime) -> Any:
         """As the marts say; a notice is in none of them."""
-        found = super().standing(delivery)
+        found = super().standing(delivery, *moment)
         return found._replace(is_wanted=True) if delivery.action.rule in NOTICE_RULES else found
 
 
@@ -55,7 +57,7 @@ class PostgresNotices:
         """What a delivery run would find."""
         with self._state.kept() as connection:
             row = connection.execute(_BACKLOG, {"now": as_of}).fetchone()
-        return Backlog(*row) if row else Backlog(0, 0)
+        return Backlog(*row) if row else Backlog(0, 0, 0)
 
     def operations_tenant(self) -> str | None:
         """The tenant whose people run the platform, if the settings name one."""

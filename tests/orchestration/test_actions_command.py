@@ -19,11 +19,9 @@ from orchestration.cli import app
 from orchestration.receiver import Receiver
 from orchestration.resources.action_desk import ActionDesk
 from orchestration.resources.clock import FixedClock
-from orchestration.resources.dry_run import DrySenders
 from orchestration.resources.identity import PostgresIdentity
-from orchestration.resources.notices import NoticeOutbox, PostgresNotices
-from orchestration.resources.senders import senders
-from orchestration.resources.senders._http import SenderTools
+from orchestration.resources.notices import PostgresNotices
+from orchestration.resources.platform import open_platform
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
 from orchestration.resources.tenants import apply_file
@@ -190,18 +188,19 @@ def test_another_tenants_actions_are_not_paused(scene: Scene, office: Office) ->
     assert states == {scene.tenant: "held", f"{scene.tenant}_other": "requested"}
 
 
-def test_a_dry_run_decides_and_gates_and_nothing_leaves(scene: Scene, office: Office) -> None:
+def test_a_dry_run_decides_and_gates_and_nothing_leaves(scene: Scene, office: Office, settings: Settings) -> None:
     def round_of(*, is_dry: bool = False) -> dict[tuple[str, str], int]:
-        tools = SenderTools(scene.client, scene.lookup, scene.receiver.url)
-        ways = DrySenders(senders(tools), office.desk, is_dry=is_dry)
-        return dict(deliver(NoticeOutbox(scene.state), ways, scene.receipts(), FixedClock(scene.now), "w").outcomes)
+        told = {"FLEXORAA_WHATSAPP_URL": scene.receiver.url, "FLEXORAA_DRY_RUN": "yes" if is_dry else "no"}
+        with open_platform(Settings.load(settings.home, told), FixedClock(scene.now)) as platform:
+            ways = platform.ports()["senders"]
+            return dict(deliver(platform.outbox, ways, scene.receipts(), platform.clock, "w").outcomes)
 
     scene.publish([scene.alert(1), scene.template(2), scene.template(3)], opted_out=["l3"])
     scene.outbox.add([scene.alert(1), scene.template(2), scene.template(3)], NOW)
     office.pause(scene.tenant, "send_template", "dry_run", "ravi", "first week")
     assert round_of(is_dry=True) == {("lead_leak", "requested"): 1, ("cold_recovery", "requested"): 1, ("cold_recovery", "cancelled"): 1}
     assert scene.receiver.requests == []
-    scene.now = NOW + timedelta(minutes=1)
+    scene.now = NOW + timedelta(minutes=2)
     assert round_of() == {("lead_leak", "sent"): 1, ("cold_recovery", "cancelled"): 1}
     assert [each.path for each in scene.receiver.requests] == [f"/hook/{scene.tenant}"]
     reasons = dict(scene.rows("subject, reason"))

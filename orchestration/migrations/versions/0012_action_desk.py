@@ -40,9 +40,12 @@ begin
             select min(number) from ops.action_pauses
             where tenant_id = new.tenant_id and kind in ('', new.kind) and mode = 'paused' and ended_at is null
         );
-        if new.held_by_pause is not null then
+        -- what is over goes on, for the gate to call it expired; `updated_at` is the platform's own now
+        if new.held_by_pause is not null and new.expires_at > new.updated_at then
             new.state := 'held';
             new.reason := 'paused by a person';
+        else
+            new.held_by_pause := null;
         end if;
     elsif new.state <> 'held' then
         new.held_by_pause := null;
