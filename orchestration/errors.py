@@ -11,6 +11,7 @@ from core.identity_evidence import StrengthError
 from core.privacy import PrivacyError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
+from orchestration.actions_command import ActionError
 from orchestration.backup.contents import BackupError
 from orchestration.replay import ReplayError
 from orchestration.resources.access import AccessError
@@ -28,8 +29,8 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    AccessError, AuditError, ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError, ReplayError, SettingsError,
-    SimulationError, StrengthError, TenantsFileError,
+    AccessError, ActionError, AuditError, ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError, ReplayError,
+    SettingsError, SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 

@@ -41,6 +41,8 @@ VARIABLES = (
     "FLEXORAA_DONE_DAYS",
     "FLEXORAA_AUDIT_WITNESS",
     "FLEXORAA_ERASURE_LOG",
+    "FLEXORAA_OPERATIONS_TENANT",
+    "FLEXORAA_DRY_RUN",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -89,6 +91,8 @@ class Settings:
     done_days: int = 30
     audit_witness: Path | None = None
     erasure_log: Path | None = None
+    operations_tenant: str | None = None  # whose people are told of failed runs
+    dry_run: bool = False  # nothing is sent
     master_key_text: str | None = field(default=None, repr=False)
     old_master_key_text: str | None = field(default=None, repr=False)
 
@@ -139,6 +143,8 @@ class Settings:
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
             audit_witness=_path(env, "FLEXORAA_AUDIT_WITNESS"),
             erasure_log=_path(env, "FLEXORAA_ERASURE_LOG"),
+            operations_tenant=env.get("FLEXORAA_OPERATIONS_TENANT") or None,
+            dry_run=_shaped(env, "FLEXORAA_DRY_RUN", "no", "yes|no", "yes or no") == "yes",
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
             old_master_key_text=env.get("FLEXORAA_OLD_MASTER_KEY") or None,
         )
