@@ -13,7 +13,9 @@ from core.ports import Clock, Outbox, Publisher, Receipts, Senders
 _OWNERS = ["team:operations"]
 
 PUBLISHED = (
+    "act_receipts",
     "act_requests",
+    "act_suspensions",
     "dim_contact_points",
     "dim_lead_aliases",
     "dim_leads",
@@ -73,4 +75,4 @@ def deliveries(
     counts = {
         f"{rule}_{'to_try_again' if state == 'requested' else state}": count for (rule, state), count in sorted(done.outcomes.items())
     }
-    return dg.MaterializeResult(metadata={**counts, "receipts": done.receipts})
+    return dg.MaterializeResult(metadata={**counts, **done.refreshed, "receipts": done.receipts})

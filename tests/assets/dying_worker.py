@@ -7,20 +7,21 @@ the points, one action each.
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 
 from assets.delivery import deliver
-from core.actions import Delivery, Outcome
-from core.ports import Sender
+from core.action_ports import Sender
+from core.actions import Delivery, Outcome, Way
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.lookup import VaultLookup
 from orchestration.resources.outbox import PostgresOutbox
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.senders import senders
-from orchestration.resources.senders._http import SenderTools
+from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
@@ -37,6 +38,10 @@ class DyingSender:
 
     def __init__(self, real: Sender, point: str) -> None:
         self._real, self._point = real, point
+
+    def ways(self, delivery: Delivery) -> Sequence[Way]:
+        """As the real one."""
+        return self._real.ways(delivery)
 
     def send(self, delivery: Delivery) -> Outcome:
         """Try once, perhaps the last."""
