@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from core.actions import Delivery, Outcome
-from core.lanes import FAILURES, Lane, Rate, cool_off, is_answer, is_failure, spend, tokens
+from core.lanes import FAILURES, Lane, Rate, cool_off, is_answer, is_failure, spend
 from core.tenancy_sending import RATES
 
 if TYPE_CHECKING:
@@ -61,20 +61,19 @@ def ready(connection: "Connection", now: datetime) -> tuple[list[Lane], datetime
     return found, rows[0][8] if rows else now
 
 
-def lock(connection: "Connection", lane: Lane) -> tuple[Lane, int]:
-    """Hold the lane until the transaction ends: as it is now, and how many tokens it has."""
+def lock(connection: "Connection", lane: Lane) -> tuple[Lane, datetime]:
+    """Hold the lane until the transaction ends: as it is now, and the database's moment."""
     key = {"tenant_id": lane.tenant_id, "lane": lane.name}
     if lane.served_at is None:
         connection.execute(_MAKE, key)
     row: Any = connection.execute(_LOCK, key).one()
     served_at, spent_until, closed_until, failures, at = row
     held = lane._replace(served_at=served_at, spent_until=spent_until, closed_until=closed_until, failures=failures)
-    return held, tokens(held, at)
+    return held, at
 
 
-def take(connection: "Connection", lane: Lane, count: int, lease: timedelta) -> None:
+def take(connection: "Connection", lane: Lane, count: int, at: datetime, lease: timedelta) -> None:
     """Spend tokens of a lane that is locked; one that is being tested lets nobody else by until the test's lease is over."""
-    at: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
     closed = at + lease if lane.failures >= FAILURES else None
     values = {"tenant_id": lane.tenant_id, "lane": lane.name, "at": at, "spent_until": spend(lane, count, at), "closed_until": closed}
     connection.execute(_TAKE, values)

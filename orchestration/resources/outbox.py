@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, text
 
 from core.actions import REPEATABLE, Action, Delivery, Outcome, Way, key_of, retry_at
 from core.gate import Standing
-from core.lanes import Lane, in_turn, next_free
+from core.lanes import Lane, in_turn, next_free, tokens
 from orchestration.resources import lanes
 from orchestration.resources.standing import standing_of
 from orchestration.resources.state import State
@@ -131,11 +131,11 @@ class PostgresOutbox:
         No two workers get the same. Whatever is claimed when its worker dies becomes `unknown` once the lease has run out, so claim only
         what is tried at once.
         """
-        with self._state.begin() as connection:
-            connection.execute(_ABANDONED, {"now": now})
         claimed: list[Delivery] = []
-        for _ in range(_TURNS + limit):
+        for turn in range(_TURNS + limit):
             with self._state.begin() as connection:
+                if turn == 0:
+                    connection.execute(_ABANDONED, {"now": now})
                 ready, at = lanes.ready(connection, now)
             turns = in_turn(ready, at)
             if not turns or len(claimed) >= limit:
@@ -149,13 +149,14 @@ class PostgresOutbox:
 
     def _claim_of(self, lane: Lane, worker: str, now: datetime, limit: int) -> list[Delivery]:
         with self._state.begin() as connection:
-            held, free = lanes.lock(connection, lane)
+            held, at = lanes.lock(connection, lane)
+            free = tokens(held, at)
             if free == 0:
                 return []
             values = {"tenant_id": lane.tenant_id, "lane": lane.name, "worker": worker, "now": now, "lease": self._lease}
             rows = connection.execute(_CLAIM, values | {"limit": min(free, limit)}).all()
             if rows:
-                lanes.take(connection, held, len(rows), self._lease)
+                lanes.take(connection, held, len(rows), at, self._lease)
         return [Delivery(Action._make(row[:-3]), row[-3], row[-2], row[-1]) for row in rows]
 
     def wait(self, now: datetime) -> timedelta | None:

@@ -37,15 +37,14 @@ _ASKED = text(
     "coalesce(bool_or(is_erased), false) as is_erased "
     "from serving.dim_leads where tenant_id = :tenant_id and lead_id = wanted.lead_id) as lead"
 )
-_LIMITS = text(
+_FACTS = text(
     "select (select body ->> 'timezone' from ops.reference where tenant_id = :tenant_id and section = 'tenants' limit 1), "
     "(select body from ops.reference where tenant_id = :tenant_id and section = 'sending' and valid_from <= :now "
-    "and (valid_to is null or :now < valid_to) limit 1)"
-)
-_WINDOWS = text(
-    "select max(expires_at) filter (where kind = 'service'), max(expires_at) filter (where kind = 'human_agent') "
+    "and (valid_to is null or :now < valid_to) limit 1), "
+    "(select min(balance_tokens) from serving.fct_token_balances where tenant_id = :tenant_id and is_current and last_top_up_tokens > 0), "
+    "windows.* from (select max(expires_at) filter (where kind = 'service'), max(expires_at) filter (where kind = 'human_agent') "
     "from serving.fct_messaging_windows where tenant_id = :tenant_id and contact_point_id = :point_id "
-    "and channel_account_id = :account_id and channel = :channel and opened_at <= :now"
+    "and channel_account_id = :account_id and channel = :channel and opened_at <= :now) as windows"
 )
 # A number is known by its id and news may speak of the account that it belongs to: all ids of one connection are meant.
 _SUSPENSIONS = text(
@@ -54,9 +53,6 @@ _SUSPENSIONS = text(
     "select other.body ->> 'account_id' from ops.reference as own join ops.reference as other on other.tenant_id = own.tenant_id "
     "and other.section = 'connections' and other.body ->> 'connection_id' = own.body ->> 'connection_id' where own.tenant_id = :tenant_id "
     "and own.section = 'connections' and own.body ->> 'source' = :channel and own.body ->> 'account_id' = :account_id) order by since_at"
-)
-_WALLET = text(
-    "select min(balance_tokens) from serving.fct_token_balances where tenant_id = :tenant_id and is_current and last_top_up_tokens > 0"
 )
 _REACHED = (
     "from ops.outbox where tenant_id = :tenant_id and state in ('claimed', 'sent', 'unknown') and updated_at > :since "
@@ -81,8 +77,9 @@ def standing_of(connection: "Connection", action: Action, now: datetime) -> Stan
     if action.kind not in PERSONAL_KINDS:
         return Standing(is_wanted, is_opted_out, is_erased, point_id is not None, until)
     values["point_id"] = point_id or wanted_id
-    limits = _limits(connection, values)
-    windows: Any = connection.execute(_WINDOWS, values).one() if action.channel in WINDOWED else (None, None)
+    facts: Any = connection.execute(_FACTS, values).one()
+    timezone, sending, balance_tokens, window_until, human_until = facts
+    limits = _limits(timezone, sending)
     suspensions = connection.execute(_SUSPENSIONS, values).all() if action.channel in WINDOWED else []
     sent_at: list[datetime] = list(connection.execute(_TO_PERSON, values).scalars())
     most = limits.contact_per_day
@@ -93,10 +90,10 @@ def standing_of(connection: "Connection", action: Action, now: datetime) -> Stan
         point_id is not None,
         until,
         point_id,
-        windows[0],
-        windows[1],
+        window_until,
+        human_until,
         tuple(Suspension._make(row) for row in suspensions),
-        connection.execute(_WALLET, values).scalar(),
+        balance_tokens,
         sent_at[-1] if sent_at else None,
         sent_at[len(sent_at) - most] + DAY if most and len(sent_at) >= most else None,
         _users_free_at(connection, action, limits, values),
@@ -111,10 +108,8 @@ def _users_free_at(connection: "Connection", action: Action, limits: Limits, val
     return None if last_at is None else last_at + DAY
 
 
-def _limits(connection: "Connection", values: dict[str, Any]) -> Limits:
-    row: Any = connection.execute(_LIMITS, values).one()
-    timezone, body = row
-    told = {name: value for name, value in (body or {}).items() if name in Limits._fields}
+def _limits(timezone: str | None, sending: dict[str, Any] | None) -> Limits:
+    told = {name: value for name, value in (sending or {}).items() if name in Limits._fields}
     if "quiet_exempt" in told:
         told["quiet_exempt"] = frozenset(told["quiet_exempt"])
     return Limits(**(told | {"timezone": timezone or "UTC"}))

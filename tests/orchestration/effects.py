@@ -51,8 +51,8 @@ FAST = ", ".join(f"{{ channel: {channel}, per_second: 10000, burst: 10000 }}" fo
 """Rates that hold nobody up: tests of rates bring their own."""
 
 
-def tenants_file(folder: Path, tenant: str, receiver_url: str, rates: str = FAST, more: str = "") -> Path:
-    """A tenant with a WhatsApp number, a platform feed and a signed hook; `more` is YAML of further sections."""
+def tenants_file(folder: Path, tenant: str, receiver_url: str, rates: str = FAST, more: str = "", destinations: str = "") -> Path:
+    """A tenant with a WhatsApp number, a platform feed and a signed hook; `more` and `destinations` are YAML of more."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{tenant}.yaml"
     path.write_text(
@@ -83,7 +83,7 @@ tenants:
         url: {receiver_url}/hook/{tenant}
         secret: {{ env: HOOK }}
         valid_from: 2026-01-01T00:00:00Z
-    calendars: [{{ id: office, timezone: Asia/Kolkata, week: {{ mon: ["09:00-18:00"] }}, valid_from: 2026-01-01T00:00:00Z }}]
+{destinations}    calendars: [{{ id: office, timezone: Asia/Kolkata, week: {{ mon: ["09:00-18:00"] }}, valid_from: 2026-01-01T00:00:00Z }}]
     credit_rates: [{{ currency: INR, tokens_per_major: 10, valid_from: 2026-01-01T00:00:00Z }}]
     policies: [{{ calendar: office, valid_from: 2026-01-01T00:00:00Z }}]
     scoring_weights: [{{ typical_deal_minor: 500000000, valid_from: 2026-01-01T00:00:00Z }}]
@@ -109,10 +109,16 @@ class Scene:
     client: httpx.Client
     now: datetime = NOW
     lease: timedelta = LEASE
+    rates: str = FAST
+    more: str = ""
+    destinations: str = ""
 
     def __post_init__(self) -> None:
         """Apply the tenant and publish empty marts."""
-        apply_file(tenants_file(self.folder, self.tenant, self.receiver.url), self.state, self.vault, self.now, SECRETS)
+        path = tenants_file(
+            self.folder, self.tenant, self.receiver.url, self.rates, self.more, self.destinations.replace("URL", self.receiver.url)
+        )
+        apply_file(path, self.state, self.vault, self.now, SECRETS)
         self.publish([])
 
     @property

@@ -1,5 +1,5 @@
--- One row per action of which something tells that it was sent, or that the vendor failed to: our own receipts and the vendor's statuses. This
--- settles what nobody knew. Read proves delivery, so it beats a failure; a failure beats what came before it.
+-- One row per action of which something tells that it was sent, or that the vendor failed to: our own receipts and the vendor's statuses.
+-- This settles what nobody knew. Read proves delivery, so it beats a failure; a failure beats what came before it.
 with told as (
     select
         tenant_id,

@@ -1,5 +1,5 @@
--- One row per stretch in which a vendor lets us not send from an account, a number of it, or with a template: from a state that suspends to the
--- next that lifts it, or to the moment that the vendor named.
+-- One row per stretch in which a vendor lets us not send from an account, a number of it, or with a template: from a state that suspends to
+-- the next that lifts it, or to the moment that the vendor named.
 with told as (
     select
         events.tenant_id,
