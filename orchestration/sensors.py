@@ -158,12 +158,3 @@ SENSORS = [
     *(inbox_segments, gmail_polling, delivery, ab_monitor, privacy_requests_approved, daily_digest, run_failures),
     *map(_rule_sensor, RULES),
 ]
-    inbox_segments,
-    gmail_polling,
-    delivery,
-    ab_monitor,
-    privacy_requests_approved,
-    daily_digest,
-    run_failures,
-    *map(_rule_sensor, RULES),
-]

@@ -35,7 +35,7 @@ from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.senders import senders
-from orchestration.resources.senders._http import SenderTools
+from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
@@ -95,7 +95,11 @@ class Platform:
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
-        tools = SenderTools(self.client, self.lookup, self.settings.whatsapp_url)
+        told = self.settings
+        tools = SenderTools(
+            self.client, self.lookup, told.whatsapp_url, told.messenger_url, told.instagram_url, told.gmail_url, told.google_token_url,
+            told.razorpay_url, told.calendly_url, told.smtp_url, told.mail_from,
+        )  # fmt: skip
         return {
             "clock": self.clock,
             "progress": self.progress,
@@ -157,7 +161,7 @@ def open_platform(
             reference=ParquetReference(settings, state, known_at),
             warehouse=warehouse,
             publisher=PostgresPublisher(state, warehouse, clock),
-            outbox=NoticeOutbox(state, lease=_lease(settings)),
+            outbox=NoticeOutbox(state, _lease(settings), settings.delivery_hands),
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
