@@ -1,7 +1,7 @@
 """What a version of a model was made with, frozen: its columns, its probabilities, how well it did, and what is borne.
 
-Here belongs making it and its JSON form, which is kept with the version. Not here: one column (`feature`), where it is kept. It holds counts,
-quantiles and names of categories, and no row.
+Here belongs making it and its JSON form, which is kept with the version. Not here: one column (`feature`), where it is kept. It holds
+counts, quantiles and names of categories, and no row.
 """
 
 from collections.abc import Mapping

@@ -99,7 +99,8 @@ def decide(
     columns = _columns(baseline, tallied, warn, critical) if rows >= baseline.policy.least_rows else ()
     guess = _guess(baseline, columns, told)
     found = _outcomes(baseline, outcomes, guess, warn, critical)
-    alarms: list[ColumnVerdict | OutcomeVerdict] = [each for each in (*found, *columns) if each.severity != "ok"]
+    both: list[ColumnVerdict | OutcomeVerdict] = [*found, *columns]
+    alarms = [each for each in both if each.severity != "ok"]
     alarms.sort(key=lambda each: (-SEVERITIES.index(each.severity), -_weight(each)))
     severity = alarms[0].severity if alarms else "ok"
     reasons = tuple(each.reason for each in alarms) or (words.nothing(rows, len(columns)),)
@@ -146,8 +147,8 @@ def _column(baseline: Baseline, place: tuple[str, Feature, Counts, Evidence], p:
 
 
 def _guess(baseline: Baseline, columns: tuple[ColumnVerdict, ...], told: Floats) -> Estimate | Blind:
-    outside = max(((each.column, each.distances.unseen) for each in columns if not each.segment and each.column != PREDICTION), default=None,
-                  key=lambda pair: pair[1])  # fmt: skip
+    shares = [(each.column, each.distances.unseen) for each in columns if not each.segment and each.column != PREDICTION]
+    outside = max(shares, default=None, key=lambda pair: pair[1])
     told = told[np.isfinite(told)]
     reasons = blind_reasons(baseline.calibration, told, outside, (baseline.policy.blind_error, baseline.policy.blind_unseen))
     return Blind(tuple(reasons)) if reasons or baseline.calibration is None else estimate(baseline.calibration, told)

@@ -1,8 +1,8 @@
-"""How well a model does where outcomes are not known yet, guessed from its own probabilities, or "blind" where that would be a made-up number.
+"""How well a model does before outcomes are known, guessed from its own probabilities, or "blind" where that would be made up.
 
-Here belongs the confidence-based estimate (CBPE: Białek, Kuberski, Perrakis and Bifet 2024, arXiv 2401.08348) and its assumptions. It is right
-where probabilities are calibrated and stay so: it sees a change of the rows, never a change of what rows mean. Not here: performance with
-outcomes (`outcomes`).
+Here belongs the confidence-based estimate (CBPE: Białek, Kuberski, Perrakis and Bifet 2024, arXiv 2401.08348) and its assumptions. It is
+right where probabilities are calibrated and stay so: it sees a change of the rows, never a change of what rows mean. Not here:
+performance with outcomes (`outcomes`).
 """
 
 from dataclasses import dataclass
@@ -119,7 +119,9 @@ def _area(weights: Floats, starts: np.ndarray) -> Floats:
         return np.asarray((positive * (below + negative / 2)).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1)))
 
 
-def blind_reasons(calibration: Calibration | None, probability: Floats, outside: tuple[str, float] | None, most: tuple[float, float]) -> list[str]:
+def blind_reasons(
+    calibration: Calibration | None, probability: Floats, outside: tuple[str, float] | None, most: tuple[float, float]
+) -> list[str]:
     """Why there would be no estimate; empty where its assumptions hold as far as can be seen.
 
     Args:

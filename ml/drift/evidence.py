@@ -1,6 +1,7 @@
 """Whether chance alone explains a column: p-values of its values, of what is missing and of what was never seen, and where the change lies.
 
-Here belong the three tests of a column. Not here: how many columns and looks share the level (`policy`, `decision`), distances (`measures`).
+Here belong the three tests of a column. Not here: how many columns and looks share the level (`policy`, `decision`), distances
+(`measures`).
 """
 
 from dataclasses import dataclass
@@ -90,4 +91,4 @@ def unseen_p(feature: Feature, unseen: int | Integers, present: int | Integers) 
     x, n = np.asarray(unseen, dtype=np.float64), np.asarray(present, dtype=np.float64)
     once = tail(x, n, x + feature.lone, n + feature.present)
     splits = x + 1 if feature.kind == "number" else 1.0
-    return np.minimum(once * splits, 1.0)
+    return np.asarray(np.minimum(once * splits, 1.0))

@@ -31,7 +31,7 @@ def tail(hits: ArrayLike, rows: ArrayLike, all_hits: ArrayLike, all_rows: ArrayL
     x, n, k, total = (np.asarray(each, dtype=np.float64) for each in (hits, rows, all_hits, all_rows))
     certain = x <= np.maximum(0, n + k - total)
     impossible = x > np.minimum(n, k)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = (k - x) * (n - x) / ((x + 1) * (total - k - n + x + 1))
         first = np.exp(_log_choose(k, x) + _log_choose(total - k, n - x) - _log_choose(total, n))
         bound = np.where(ratio < 1, first / (1 - ratio), 1.0)
@@ -46,7 +46,7 @@ def two_sided(hits: ArrayLike, rows: ArrayLike, hits_before: ArrayLike, rows_bef
     """
     x, n, y, m = (np.asarray(each, dtype=np.float64) for each in (hits, rows, hits_before, rows_before))
     more, less = tail(x, n, x + y, n + m), tail(n - x, n, n - x + m - y, n + m)
-    return np.minimum(2 * np.minimum(more, less), 1.0)
+    return np.asarray(np.minimum(2 * np.minimum(more, less), 1.0))
 
 
 def _log_choose(n: Floats, k: Floats) -> Floats:

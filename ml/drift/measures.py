@@ -25,7 +25,8 @@ def shares(counts: ArrayLike) -> Floats:
 def psi(baseline: ArrayLike, current: ArrayLike) -> Floats:
     """Population stability index, sum of (q - p) ln(q / p), of counts (…, bins); half a row is added to every bin, so that none is empty.
 
-    Of no drift about (bins - 1) (1 / rows + 1 / baseline's rows) is expected. Under 0.1 is called stable, from 0.25 on a shift (Siddiqi 2006).
+    Of no drift about (bins - 1) (1 / rows + 1 / baseline's rows) is expected. Under 0.1 is called stable, from 0.25 on a shift (Siddiqi
+    2006).
 
     >>> round(float(psi([400, 600], [300, 700])), 4)
     0.0441
@@ -35,7 +36,7 @@ def psi(baseline: ArrayLike, current: ArrayLike) -> Floats:
 
 
 def jensen_shannon(baseline: ArrayLike, current: ArrayLike) -> Floats:
-    """Jensen–Shannon distance to base 2, from 0 to 1: the root of the mean divergence from the shares' middle (Endres and Schindelin 2003)."""
+    """Jensen–Shannon distance to base 2, from 0 to 1: root of the mean divergence from the shares' middle (Endres, Schindelin 2003)."""
     p, q = shares(baseline), shares(current)
     middle = (p + q) / 2
     return np.asarray(np.sqrt(np.maximum((_relative(p, middle) + _relative(q, middle)) / 2, 0)))
@@ -53,7 +54,7 @@ def kolmogorov_smirnov(baseline: ArrayLike, current: ArrayLike) -> Floats:
 
 
 def wasserstein(baseline: ArrayLike, current: ArrayLike, centres: ArrayLike, scale: float) -> Floats:
-    """First Wasserstein distance of the rows put at their bins' centres, in units of the baseline's scale: mean way that a row has moved."""
+    """First Wasserstein distance of the rows put at their bins' centres, in units of the baseline's scale: mean way of a row."""
     steps = np.diff(np.asarray(centres, dtype=np.float64))
     moved = np.abs(np.cumsum(shares(baseline) - shares(current), axis=-1))[..., :-1]
     return np.asarray((moved * (steps / scale)).sum(axis=-1))

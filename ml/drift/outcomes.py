@@ -53,9 +53,9 @@ class NotEnough:
 def performance(probability: ArrayLike, outcome: ArrayLike) -> Performance | NotEnough:
     """All of them.
 
-    `auc` with DeLong's variance, in the fast form of Sun and Xu 2014, and its interval on the logit scale. `brier` with the error of a mean.
-    `ece` over ten bins of equal rows, its interval by parametric bootstrap of the bins. `lift` is the share of positives among the tenth
-    of the rows with the highest probability over the share among all; rows that tie at its edge count in part.
+    `auc` with DeLong's variance, in the fast form of Sun and Xu 2014, and its interval on the logit scale. `brier` with the error of a
+    mean. `ece` over ten bins of equal rows, its interval by parametric bootstrap of the bins. `lift` is the share of positives among the
+    tenth of the rows with the highest probability over the share among all; rows that tie at its edge count in part.
 
     Args:
         probability: of the positive class, (rows,), in [0, 1].

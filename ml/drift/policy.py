@@ -30,9 +30,10 @@ class Limits:
 class Policy:
     """Limits by what changed, and false alarms a year of one model on rows that have not drifted, as expected numbers.
 
-    `values` is a PSI, `missing` and `unseen` are shares of the rows (of missing: the rise), `auc` the fall, `brier` the relative rise, `calibration` the
-    change of the mean probability against the share of positives, relative to the baseline's share. A segment is critical only where it
-    holds `least_segment` of the rows; under `least_rows` nothing is judged. `blind_*`: where the label-free estimate is refused.
+    `values` is a PSI, `missing` and `unseen` are shares of the rows (of missing: the rise), `auc` the fall, `brier` the relative rise,
+    `calibration` the change of the mean probability against the share of positives, relative to the baseline's share. A segment is
+    critical only where it holds `least_segment` of the rows; under `least_rows` nothing is judged. `blind_*`: where the label-free estimate
+    is refused.
     """
 
     critical_a_year: float = 0.1

@@ -20,8 +20,9 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows of one column by frozen bin, (bins,); the rest of `rows` is `missing`. Numbers outside the seen range and new categories are
-    `unseen`: numbers are in the open bins as well, categories in no bin.
+    """Rows of one column by frozen bin, (bins,); the rest of `rows` is `missing`.
+
+    `unseen` are numbers outside the seen range, which are in the open bins as well, and new categories, which are in no bin.
     """
 
     rows: int

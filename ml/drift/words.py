@@ -47,7 +47,9 @@ def calibration(now: Performance) -> str:
 
 def estimated(before: Measured, guess: Estimate) -> str:
     """Of a model that is expected to rank worse."""
-    return f"AUC is expected at {guess.auc:.3f} ({guess.auc_low:.3f} to {guess.auc_high:.3f}) without outcomes, {before.value:.3f} when made"
+    return (
+        f"AUC is expected at {guess.auc:.3f} ({guess.auc_low:.3f} to {guess.auc_high:.3f}) without outcomes, {before.value:.3f} when made"
+    )
 
 
 def too_few(rows: int, least: int) -> str:

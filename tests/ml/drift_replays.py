@@ -116,14 +116,16 @@ class Year:
     warned: np.ndarray
 
 
-def judge(kinds: list[Columns], policy: Policy = Policy()) -> Year:
+def judge(kinds: list[Columns], policy: Policy) -> Year:
     """All weeks of a year, by the rule of `ml.drift.decision`."""
     p = np.concatenate([p_values(each) for each in kinds], axis=1)
     size = np.concatenate([sizes(each) for each in kinds], axis=1)
     adjusted = holm(p.reshape(WEEKS, -1)).reshape(p.shape)
     warn, critical = policy.levels(1)
     limits = (policy.values, policy.missing, policy.unseen)
-    is_large, is_seen = (np.stack([size[..., at] >= getattr(each, name) for at, each in enumerate(limits)], axis=-1) for name in ("critical", "warn"))
+    is_large, is_seen = (
+        np.stack([size[..., at] >= getattr(each, name) for at, each in enumerate(limits)], axis=-1) for name in ("critical", "warn")
+    )
     return Year(
         (adjusted <= critical).any(axis=(1, 2)),
         ((adjusted <= critical) & is_large).any(axis=(1, 2)),
@@ -138,6 +140,6 @@ def replay(years: int, seed: int) -> dict[str, float]:
     for _ in range(years):
         rows, before = int(np.exp(rng.uniform(np.log(60), np.log(5000)))), int(np.exp(rng.uniform(np.log(400), np.log(50_000))))
         columns = int(rng.integers(2, 13))
-        found = judge([numbers(rng, columns, rows, before), categories(rng, columns, rows, max(before, 2000))])
+        found = judge([numbers(rng, columns, rows, before), categories(rng, columns, rows, max(before, 2000))], Policy())
         total += [found.ruled_out.sum(), found.critical.sum(), found.warned.sum()]
     return dict(zip(("ruled_out", "critical", "warned"), (total / years).tolist(), strict=True))
