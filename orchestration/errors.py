@@ -11,6 +11,7 @@ from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
 from orchestration.resources.dbt import DbtError
+from orchestration.resources.drift import DriftError
 from orchestration.resources.experiments import ExperimentError
 from orchestration.resources.identity import IdentityError
 from orchestration.resources.lake_files import LakeError
@@ -24,7 +25,7 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
+    DriftError, ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
     TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""

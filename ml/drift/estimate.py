@@ -92,11 +92,10 @@ def estimate(calibration: Calibration, probability: ArrayLike) -> Estimate:
     >>> round(found.auc, 2), found.auc_low < 0.83 < found.auc_high
     (0.83, True)
     """
-    told = np.asarray(probability, dtype=np.float64)
+    told = np.sort(np.asarray(probability, dtype=np.float64))
     rows = told.size
-    told = told[:: max(1, -(-rows // _MOST_ROWS))]
-    order = np.argsort(told, kind="stable")
-    told = told[order]
+    step = max(1, -(-rows // _MOST_ROWS))
+    told = told[step // 2 :: step]
     meant = calibration(told)
     starts = np.concatenate([[0], np.flatnonzero(np.diff(told)) + 1])
     drawn = np.random.default_rng(0).random((_DRAWS, told.size)) < meant

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ml.moments import Floats
 
@@ -51,8 +51,23 @@ class Coded:
         return cls(np.array([-1 if each is None else places[each] for each in values], dtype=np.int32), found)
 
 
-Column: TypeAlias = "NDArray[Any] | Coded"
+Column: TypeAlias = NDArray[Any] | Coded
 """Numbers or booleans (rows,), NaN and infinities missing, or text as codes."""
+
+
+def column_of(values: ArrayLike) -> Column:
+    """Any array, (rows,), as a column: booleans and numbers as floats, all else as text; None is missing.
+
+    >>> column_of([True, None, False])
+    array([ 1., nan,  0.])
+    """
+    plain = np.asarray(values)
+    if plain.dtype.kind in "biuf":
+        return plain.astype(np.float64)
+    items = plain.tolist()
+    if all(each is None or isinstance(each, bool | int | float) for each in items):
+        return np.array([np.nan if each is None else float(each) for each in items])
+    return Coded.of([None if each is None else str(each) for each in items])
 
 
 @dataclass(frozen=True, slots=True)

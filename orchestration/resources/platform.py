@@ -15,6 +15,7 @@ from core.ports import Clock, Progress
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
+from orchestration.resources.drift import PostgresDrift
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.experiments import PostgresExperiments
 from orchestration.resources.google_keys import GoogleKeys
@@ -31,6 +32,7 @@ from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
+from orchestration.resources.scored_rows import WarehouseScoredRows
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._http import SenderTools
 from orchestration.resources.serving import PostgresPublisher
@@ -67,6 +69,8 @@ class Platform:
     workers: ProcessWorkers
     experiments: PostgresExperiments
     pages: FolderPages
+    drift: PostgresDrift
+    scored_rows: WarehouseScoredRows
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -92,6 +96,9 @@ class Platform:
             "workers": self.workers,
             "experiments": self.experiments,
             "pages": self.pages,
+            "baselines": self.drift,
+            "drift_journal": self.drift,
+            "scored_rows": self.scored_rows,
         }
 
 
@@ -137,6 +144,8 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
+            drift=PostgresDrift(state),
+            scored_rows=WarehouseScoredRows(warehouse),
         )
 
 
