@@ -5,11 +5,11 @@ Here belongs when each is made, its partitions and its check. Not here: what is 
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 
 import dagster as dg
 
-from core.drift_ports import Baselines, DriftJournal, DriftVerdict, ModelDrift, ModelPerformance, ScoredRows, Week
+from core.drift_ports import Baselines, DriftJournal, DriftVerdict, ScoredRows, Week
 from core.experiments import Pages
 from core.ports import Clock, Warehouse
 
@@ -29,28 +29,6 @@ PARTITIONS = dg.MultiPartitionsDefinition({"week": WEEKS, "model": MODELS})
 def partition_of(tenant_id: str, model: str) -> str:
     """The partition of a tenant's model."""
     return f"{tenant_id}:{model}"
-
-
-def judge(
-    warehouse: Warehouse,
-    rows: ScoredRows,
-    baselines: Baselines,
-    journal: DriftJournal,
-    week: Week,
-    as_of: datetime,
-    only: tuple[str | None, str | None] = (None, None),
-) -> tuple[str, list[ModelPerformance]]:
-    """Judge a week, write both marts and the journal; says what state that left and the rows of performance."""
-    from assets.model_drift import judge_week, merged  # here: numpy and scipy, 0.6 s that a code location does not need
-
-    found = judge_week(rows, baselines, journal, week, as_of, only)
-    replaced = {(each.tenant_id, each.model) for each in found.performance}
-    held = {mart: warehouse.rows(mart) if mart in warehouse.columns() else [] for mart in (ModelDrift.table, ModelPerformance.table)}
-    drift = merged(held[ModelDrift.table], found.drift, ModelDrift, week, replaced)
-    performance = merged(held[ModelPerformance.table], found.performance, ModelPerformance, week, replaced)
-    warehouse.write({ModelDrift: drift, ModelPerformance: performance})
-    journal.record(found.verdicts)  # last: what is in the journal is in the marts
-    return found.state, found.performance
 
 
 def _asked(context: dg.AssetExecutionContext) -> tuple[Week, tuple[str, str]]:
@@ -90,6 +68,8 @@ def model_drift(
     run_lock: dg.ResourceParam[None],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """One week of one tenant's model, all its versions in service."""
+    from assets.model_drift import judge  # here: numpy and scipy, 0.6 s that a code location does not need
+
     week, only = _asked(context)
     state, judged = judge(warehouse, scored_rows, baselines, drift_journal, week, clock.now(), only)
     told = {f"version {each.version}": f"{each.severity}: {each.reason}" for each in judged}
@@ -156,6 +136,8 @@ def look_at_models(  # noqa: PLR0913 — one parameter a port
     run_lock: dg.ResourceParam[None],
 ) -> None:
     """On demand."""
+    from assets.model_drift import judge  # as above
+
     now = clock.now()
     try:
         week = Week.of(date.fromisoformat(config.day) if config.day else now.date())

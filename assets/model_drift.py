@@ -1,6 +1,6 @@
 """A week of every model against its baseline: rows of both marts, entries of the journal, a sample for the report.
 
-Here belongs putting together what `ml.drift` says. Not here: the statistics, reading and writing (`assets.drift`).
+Here belongs putting together what `ml.drift` says. Not here: the statistics, how the ports read and write.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from core.drift_ports import Baselines, DriftJournal, DriftVerdict, ModelDrift, ModelPerformance, ScoredRows, Served, StoredBaseline, Week
+from core.ports import Warehouse
 from ml.drift.baseline import PREDICTION, Baseline, freeze, take
 from ml.drift.decision import ColumnVerdict, Verdict, decide, tallies
 from ml.drift.estimate import Blind, Estimate
@@ -60,6 +61,26 @@ def judge_week(
             continue
         _judge(found, each, Baseline.from_json(stored.baseline), rows, journal, week, as_of)
     return found
+
+
+def judge(
+    warehouse: Warehouse,
+    rows: ScoredRows,
+    baselines: Baselines,
+    journal: DriftJournal,
+    week: Week,
+    as_of: datetime,
+    only: tuple[str | None, str | None] = (None, None),
+) -> tuple[str, list[ModelPerformance]]:
+    """Judge a week, write both marts and the journal; says what state that left and the rows of performance."""
+    found = judge_week(rows, baselines, journal, week, as_of, only)
+    replaced = {(each.tenant_id, each.model) for each in found.performance}
+    held = {mart: warehouse.rows(mart) if mart in warehouse.columns() else [] for mart in (ModelDrift.table, ModelPerformance.table)}
+    drift = merged(held[ModelDrift.table], found.drift, ModelDrift, week, replaced)
+    performance = merged(held[ModelPerformance.table], found.performance, ModelPerformance, week, replaced)
+    warehouse.write({ModelDrift: drift, ModelPerformance: performance})
+    journal.record(found.verdicts)  # last: what is in the journal is in the marts
+    return found.state, found.performance
 
 
 def baseline_of(

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from ml.drift import words
 from ml.drift.baseline import PREDICTION, Baseline
@@ -19,7 +19,7 @@ from ml.drift.estimate import Blind, Estimate, blind_reasons, estimate
 from ml.drift.evidence import Evidence, evidence
 from ml.drift.feature import Feature
 from ml.drift.measures import Distances, distances
-from ml.drift.outcomes import Measured, NotEnough, Performance
+from ml.drift.outcomes import Measured, NotEnough, Performance, Z
 from ml.drift.policy import SEVERITIES, Limits, Severity
 from ml.drift.tally import Counts, Tally
 from ml.experiments.multiplicity import holm
@@ -172,7 +172,7 @@ def _outcomes(
         p = min(1.0, 2 * _worse(Measured(abs(off), outcomes.bias.error, 0, 0), Measured(0, before.bias.error, 0, 0)))
         tests.append(("calibration", abs(off) / base, p, policy.calibration, words.calibration(outcomes)))
     elif isinstance(guess, Estimate):
-        error = (guess.auc_high - guess.auc_low) / (2 * stats.norm.ppf(0.975))
+        error = (guess.auc_high - guess.auc_low) / (2 * Z)
         expected = Measured(guess.auc, error, guess.auc_low, guess.auc_high)
         p = _worse(_logit(before.auc), _logit(expected))
         tests.append(("estimated_auc", before.auc.value - guess.auc, p, policy.auc, words.estimated(before.auc, guess)))
@@ -200,4 +200,4 @@ def _worse(before: Measured, now: Measured) -> float:
     error = float(np.hypot(before.error, now.error))
     if error == 0:
         return 1.0 if before.value <= now.value else 0.0
-    return float(stats.norm.sf((before.value - now.value) / error))
+    return float(special.ndtr((now.value - before.value) / error))

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.drift import alarms, judge
+from assets.drift import alarms
 from assets.drift_pages import laid_out, sample
-from assets.model_drift import baseline_of, judge_week
+from assets.model_drift import baseline_of, judge, judge_week
 from core.drift_ports import Batch, DriftVerdict, ModelPerformance, Served, Week
 from ml.drift.baseline import Baseline
 from ml.drift.feature import Coded, freeze_feature

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
@@ -41,6 +41,7 @@ def test_each_distance_is_what_scipy_and_its_definition_give(both: tuple[list[in
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(5, 400), st.integers(5, 400))
+@settings(max_examples=40)
 def test_rows_put_at_their_centres_have_scipys_distances(seed: int, before: int, here: int) -> None:
     rng = np.random.default_rng(seed)
     rows, now = np.round(rng.normal(size=before), 1), np.round(rng.normal(0.4, 2, size=here), 1)
@@ -106,6 +107,7 @@ outliers = st.sampled_from([1e300, -1e300, math.inf, -math.inf, math.nan, 1e9, -
 
 
 @given(st.integers(0, 2**32 - 1), outliers, outliers, st.sampled_from([-1.0, 1.0]), st.sampled_from(["normal", "gamma", "whole"]))
+@settings(max_examples=60)
 def test_one_outlier_hides_a_one_sigma_shift_from_no_measure(seed: int, old: float, new: float, way: float, kind: str) -> None:
     rng = np.random.default_rng(seed)
     draw = {

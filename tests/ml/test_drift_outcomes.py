@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -23,6 +23,7 @@ def did(p: np.ndarray, y: np.ndarray) -> Performance:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(60, 300), st.booleans())
+@settings(max_examples=40)
 def test_numbers_are_those_of_scikit_learn_and_of_the_definitions(seed: int, rows: int, is_coarse: bool) -> None:
     rng = np.random.default_rng(seed)
     p = rng.beta(1, 2, rows)
@@ -50,17 +51,17 @@ def test_numbers_are_those_of_scikit_learn_and_of_the_definitions(seed: int, row
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     rng = np.random.default_rng(1)
-    big = rng.beta(1, 3, 2_000_000)
+    big = rng.beta(1, 3, 400_000)
     truth = did(big, rng.random(big.size) < big)
     names = ("auc", "brier", "lift", "bias")
     held = dict.fromkeys(names, 0)
-    for _ in range(400):
+    for _ in range(250):
         p = rng.beta(1, 3, 500)
         found = did(p, rng.random(500) < p)
         for name in names:
             each = getattr(found, name)
             held[name] += each.low <= getattr(truth, name).value <= each.high
-    assert all(0.92 <= hits / 400 <= 0.985 for hits in held.values()), held
+    assert all(0.91 <= hits / 250 <= 0.99 for hits in held.values()), held
 
 
 def test_too_few_outcomes_of_a_kind_are_no_performance() -> None:
@@ -96,12 +97,12 @@ def test_the_expected_area_is_that_of_every_pair_weighed(seed: int) -> None:
 def test_outcomes_that_follow_lie_in_the_interval_as_often_as_it_says() -> None:
     rng = np.random.default_rng(2)
     held = []
-    for _ in range(150):
+    for _ in range(100):
         p = rng.beta(*rng.uniform(0.5, 4, 2), 600)  # rows that change from week to week, and mean what they meant
         guess, found = estimate(EXACT, p), performance(p, rng.random(600) < p)
         if isinstance(found, Performance):
             held.append(guess.auc_low <= found.auc.value <= guess.auc_high and guess.brier_low <= found.brier.value <= guess.brier_high)
-    assert len(held) > 120
+    assert len(held) > 80
     assert np.mean(held) > 0.86  # two intervals of 95 %
 
 
@@ -117,10 +118,10 @@ def test_the_car_loans_later_areas_are_foreseen_without_outcomes() -> None:
 
 
 def test_a_sample_of_many_rows_gives_the_narrow_interval_of_all() -> None:
-    p = np.random.default_rng(4).random(200_000)
+    p = np.random.default_rng(4).random(100_000)
     found = estimate(EXACT, p)
     few = estimate(EXACT, p[:2000])
-    assert (found.auc_high - found.auc_low) == pytest.approx((few.auc_high - few.auc_low) / 10, rel=0.25)
+    assert (found.auc_high - found.auc_low) == pytest.approx((few.auc_high - few.auc_low) / 50**0.5, rel=0.25)
     assert isinstance(found, Estimate)
 
 
@@ -137,6 +138,7 @@ def test_it_is_blind_where_an_assumption_fails_and_says_which() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=40, max_size=200))
+@settings(max_examples=40)
 def test_a_calibration_rises_and_stays_within_0_and_1(p: list[float]) -> None:
     y = np.arange(len(p)) % 3 == 0
     found = calibrate(p, y)
