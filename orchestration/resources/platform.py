@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from core.ports import Clock, Progress
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
@@ -71,6 +72,7 @@ class Platform:
     pages: FolderPages
     drift: PostgresDrift
     scored_rows: WarehouseScoredRows
+    audit: PostgresAudit
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -99,6 +101,7 @@ class Platform:
             "baselines": self.drift,
             "drift_journal": self.drift,
             "scored_rows": self.scored_rows,
+            "audit": self.audit,
         }
 
 
@@ -146,6 +149,7 @@ def open_platform(
             pages=FolderPages(settings.reports),
             drift=PostgresDrift(state),
             scored_rows=WarehouseScoredRows(warehouse),
+            audit=PostgresAudit(state, vault),
         )
 
 
