@@ -25,7 +25,7 @@ from ml.drift.feature import Coded, Column
 from ml.drift.outcomes import NotEnough, performance
 from orchestration.resources.scored_rows import plain
 from tests.ml.drift_frames import LOAN, LOAN_AUCS, ROWS_2008, bank, columns, loan
-from tests.ml.drift_replays import replay
+from tests.ml.drift_replays import replay, replay_outcomes
 
 _NONE = NotEnough("no outcomes")
 _TEXTS = 10  # of 50 columns, as many are text
@@ -118,6 +118,10 @@ def calm(years: int) -> Iterator[Claim]:
     yield Claim("false criticals a model-year", found["critical"], "alarm", "aim", 1.0, 1.0, size)
     yield Claim("weeks a year in which chance seemed ruled out", found["ruled_out"], "week", "level spent", 0.025, 1.0, size)
     yield Claim("false warnings a model-year", found["warned"], "alarm", "level spent", 0.25, 1.0, size)
+    fewer = max(1, years // 10)
+    outcomes = replay_outcomes(fewer, seed=1)
+    size = f"{fewer} model-years of 52 looks at 100 to 1,000 outcomes, seed 1"
+    yield Claim("false criticals by outcomes a model-year", outcomes["critical"], "alarm", "aim", 1.0, 1.0, size)
 
 
 def speed(rows: int, count: int) -> Iterator[Claim]:

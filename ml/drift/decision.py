@@ -98,7 +98,7 @@ def decide(
         return Verdict("ok", state, (why,), rows, (), (), outcomes, Blind((why,)), warn, critical)
     columns = _columns(baseline, tallied, warn, critical) if rows >= baseline.policy.least_rows else ()
     guess = _guess(baseline, columns, told)
-    found = _outcomes(baseline, outcomes, guess, warn, critical)
+    found = by_outcomes(baseline, outcomes, guess, warn, critical)
     both: list[ColumnVerdict | OutcomeVerdict] = [*found, *columns]
     alarms = [each for each in both if each.severity != "ok"]
     alarms.sort(key=lambda each: (-SEVERITIES.index(each.severity), -_weight(each)))
@@ -154,9 +154,10 @@ def _guess(baseline: Baseline, columns: tuple[ColumnVerdict, ...], told: Floats)
     return Blind(tuple(reasons)) if reasons or baseline.calibration is None else estimate(baseline.calibration, told)
 
 
-def _outcomes(
+def by_outcomes(
     baseline: Baseline, outcomes: Performance | NotEnough, guess: Estimate | Blind, warn: float, critical: float
 ) -> tuple[OutcomeVerdict, ...]:
+    """The tests of how well the model does, at the look's levels; without outcomes that of the estimate, if there is one."""
     before, policy = baseline.performance, baseline.policy
     if before is None:
         return ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import isotonic_regression
 
 from ml.drift.outcomes import calibration_bins
 from ml.moments import Floats
@@ -73,11 +74,9 @@ def calibrate(probability: ArrayLike, outcome: ArrayLike) -> Calibration:
 
 
 def _rising(p: Floats, y: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    from sklearn.isotonic import isotonic_regression  # here: 1 s that reading a baseline does not need
-
     parts = calibration_bins(p, _BINS)
     told = np.array([p[part].mean() for part in parts])
-    seen = isotonic_regression(np.array([y[part].mean() for part in parts]), sample_weight=np.array([part.size for part in parts]))
+    seen = isotonic_regression([y[part].mean() for part in parts], weights=[part.size for part in parts]).x
     return tuple(map(float, told)), tuple(map(float, seen))
 
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.drift.baseline import freeze
+from ml.drift.decision import by_outcomes
+from ml.drift.estimate import Blind
 from ml.drift.evidence import cuts, unseen_p, values_p
 from ml.drift.exact import two_sided
 from ml.drift.feature import Feature
 from ml.drift.measures import psi
+from ml.drift.outcomes import performance
 from ml.drift.policy import WEEKS_A_YEAR, Policy
 from ml.drift.tally import Counts
 from ml.experiments.multiplicity import holm
@@ -143,3 +147,20 @@ def replay(years: int, seed: int) -> dict[str, float]:
         found = judge([numbers(rng, columns, rows, before), categories(rng, columns, rows, max(before, 2000))], Policy())
         total += [found.ruled_out.sum(), found.critical.sum(), found.warned.sum()]
     return dict(zip(("ruled_out", "critical", "warned"), (total / years).tolist(), strict=True))
+
+
+def replay_outcomes(years: int, seed: int) -> dict[str, float]:
+    """Alarms a model-year by outcomes of a calibrated model: 100 to 1,000 outcomes a week, 5 to 50 % positive, baselines of 500 to 20,000."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros(2)
+    for _ in range(years):
+        rows, before = int(np.exp(rng.uniform(np.log(100), np.log(1000)))), int(np.exp(rng.uniform(np.log(500), np.log(20_000))))
+        shape = rng.uniform(0.5, 2), rng.uniform(1, 12)
+        told = rng.beta(*shape, before)
+        made = freeze("m", 1, {}, told, rng.random(before) < told)
+        warn, critical = made.policy.levels(1)
+        for _ in range(WEEKS):
+            p = rng.beta(*shape, rows)
+            tests = by_outcomes(made, performance(p, rng.random(rows) < p), Blind(()), warn, critical)
+            total += [any(each.severity == "critical" for each in tests), any(each.severity != "ok" for each in tests)]
+    return dict(zip(("critical", "warned"), (total / years).tolist(), strict=True))

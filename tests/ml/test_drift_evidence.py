@@ -11,7 +11,7 @@ from ml.drift.exact import tail, two_sided
 from ml.drift.feature import freeze_feature
 from ml.drift.policy import Policy
 from ml.drift.tally import count
-from tests.ml.drift_replays import WEEKS, categories, numbers, p_values, replay
+from tests.ml.drift_replays import WEEKS, categories, numbers, p_values, replay, replay_outcomes
 
 
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(0, n), st.integers(-1, n + 1))))
@@ -88,9 +88,18 @@ def test_models_that_do_not_drift_are_left_alone() -> None:
     assert found["warned"] <= 1.0
 
 
+def test_outcomes_of_a_model_that_holds_raise_no_alarm() -> None:
+    found = replay_outcomes(4, seed=1)
+    assert found["critical"] <= 0.25
+    assert found["warned"] <= 1.0
+
+
 @pytest.mark.large
 def test_a_thousand_model_years_without_drift_raise_less_than_one_false_critical_a_year() -> None:
     found = replay(1000, seed=12)
     assert found["critical"] <= 0.05
     assert found["ruled_out"] <= 0.05
     assert found["warned"] <= 0.5
+    outcomes = replay_outcomes(200, seed=2)
+    assert outcomes["critical"] <= 0.1
+    assert outcomes["warned"] <= 0.5
