@@ -17,6 +17,7 @@ from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
+from orchestration.resources.drift import PostgresDrift
 from orchestration.resources.dry_run import DrySenders
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.experiments import PostgresExperiments
@@ -34,6 +35,7 @@ from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
+from orchestration.resources.scored_rows import WarehouseScoredRows
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
@@ -75,6 +77,8 @@ class Platform:
     experiments: PostgresExperiments
     pages: FolderPages
     notices: PostgresNotices
+    drift: PostgresDrift
+    scored_rows: WarehouseScoredRows
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -122,6 +126,9 @@ class Platform:
             "experiments": self.experiments,
             "pages": self.pages,
             "notices": self.notices,
+            "baselines": self.drift,
+            "drift_journal": self.drift,
+            "scored_rows": self.scored_rows,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -171,6 +178,8 @@ def open_platform(
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
             notices=PostgresNotices(state, settings.operations_tenant),
+            drift=PostgresDrift(state),
+            scored_rows=WarehouseScoredRows(warehouse),
             audit=PostgresAudit(state, vault),
         )
 
