@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from core.ports import Clock, Progress
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
@@ -67,6 +68,7 @@ class Platform:
     workers: ProcessWorkers
     experiments: PostgresExperiments
     pages: FolderPages
+    audit: PostgresAudit
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -92,6 +94,7 @@ class Platform:
             "workers": self.workers,
             "experiments": self.experiments,
             "pages": self.pages,
+            "audit": self.audit,
         }
 
 
@@ -137,6 +140,7 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
+            audit=PostgresAudit(state, vault),
         )
 
 
