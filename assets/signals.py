@@ -11,18 +11,33 @@ import dagster as dg
 from core.ports import Progress, Vault
 from core.reference import Tenant
 from core.sealing import unseal
-from core.signals import Heard, MessageSignal, Sealed, SignalReader, Signals, Spoken
+from core.signals import OFF, FittedModels, Heard, MessageSignal, Sealed, SignalReader, Signals, Spoken
 
+_OWNERS = ["team:data"]
 BATCH = 1_000
 """Messages in memory at once. From 200 on a batch is read as quickly as any larger one."""
 
 
+_MODELS = dg.AssetKey(["models", "signals"])
+
+
+@dg.asset(key=_MODELS, group_name="reference", kinds={"scikitlearn"}, owners=_OWNERS)
+def signal_models(
+    signal_models: dg.ResourceParam[FittedModels], signal_reader: dg.ResourceParam[SignalReader], run_lock: dg.ResourceParam[None]
+) -> dg.MaterializeResult[None]:
+    """Models of intent, objection, buying signal, risk and persuasion principle, fitted from the shipped tables where they are not yet."""
+    if signal_reader.version == OFF:
+        return dg.MaterializeResult(metadata={"version": OFF})
+    path = signal_models.ensure()
+    return dg.MaterializeResult(metadata={"version": signal_reader.version, "file": path.name, "bytes": path.stat().st_size})
+
+
 @dg.asset(
     key=dg.AssetKey(["reference", "message_signals"]),
-    deps=[dg.AssetKey(["lake", "messages"]), dg.AssetKey(["reference", "tenants"])],
+    deps=[_MODELS, dg.AssetKey(["lake", "messages"]), dg.AssetKey(["reference", "tenants"])],
     group_name="reference",
     kinds={"parquet", "scikitlearn"},
-    owners=["team:data"],
+    owners=_OWNERS,
 )
 def message_signals(
     context: dg.AssetExecutionContext,
@@ -48,13 +63,13 @@ def read_pending(signals: Signals, reader: SignalReader, vault: Vault, progress:
     tenants = signals.tenants() if pending else {}
     read = erased = 0
     for name in progress.over("message signals", pending, len(pending)):
-        with signals.writing(name, reader.version) as write:
+        with signals.writing(name) as write:
             for batch in signals.unread(name, BATCH):
                 opened, gone = _opened(batch, tenants, vault)
                 heard = reader.read([spoken for _, spoken in opened])
                 write([_row(sealed, said, reader.version) for (sealed, _), said in zip(opened, heard, strict=True)])
                 read, erased = read + len(opened), erased + gone
-    signals.settle(reader.version)
+    signals.settle()
     return read, erased
 
 

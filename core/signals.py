@@ -7,11 +7,16 @@ Here belong their shapes. Not here: reading (`ml.signals`), decryption and the o
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from core.reference import Tenant
+
+
+OFF = "off"
+"""The version of who reads nothing: what was read stays as it is."""
 
 
 class Heard(Struct, frozen=True, kw_only=True):
@@ -103,11 +108,19 @@ class SignalReader(Protocol):
         ...
 
 
+class FittedModels(Protocol):
+    """Where the fitted models of this installation lie."""
+
+    def ensure(self) -> Path:
+        """Their file, fitted first where it is not there yet."""
+        ...
+
+
 class Signals(Protocol):
     """What was read, by the lake's files: each of `messages` has one of its own here, or is to be read."""
 
     def pending(self, version: str) -> Sequence[str]:
-        """Names of the lake's files that were not read by this version, with the tenants' settings of today."""
+        """Names of the lake's files that were not read by this version, with the tenants' settings of today; it is the one of all calls that follow."""
         ...
 
     def tenants(self) -> Mapping[str, Tenant]:
@@ -118,10 +131,10 @@ class Signals(Protocol):
         """Messages with text of a file of the lake that no file here holds yet, so many at a time."""
         ...
 
-    def writing(self, name: str, version: str) -> AbstractContextManager[Callable[[Sequence[MessageSignal]], None]]:
+    def writing(self, name: str) -> AbstractContextManager[Callable[[Sequence[MessageSignal]], None]]:
         """Take rows for a file of the lake; with those that are known already they appear when the block ends well."""
         ...
 
-    def settle(self, version: str) -> int:
-        """Say that all is of this version, and drop what belongs to no file of the lake any more; returns how many files."""
+    def settle(self) -> int:
+        """Say that all is of the version that `pending` was asked for, and drop what belongs to no file of the lake any more; returns how many files."""
         ...

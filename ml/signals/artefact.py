@@ -13,7 +13,7 @@ ALLOWED = frozenset(
         "ml.signals.model.Models",
         "ml.signals.classifier.Features",
         "ml.signals.classifier.Head",
-        "ml.signals.classifier.TextClassifier",
+        "ml.signals.classifier.Calibration",
         "numpy.dtype",
     }
 )

@@ -9,9 +9,9 @@ out. Without the first, real traffic of three bots (hint3) was said to be right 
 what belongs to no class was told by its confidence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ Array = npt.NDArray[np.float64]
 
 _LETTERS = 60_000
 """Most sequences of letters that are kept: all of a table of 10,000 short texts are 43,000 to 50,000."""
+
+NONE = "none"
+"""The class of texts that say nothing of the kind."""
 
 _FOLDS = 5
 _MANY = 3_000
@@ -92,6 +95,14 @@ def _terms(vectorizer: TfidfVectorizer) -> tuple[str, Any]:
     return "\n".join(terms), vectorizer.idf_
 
 
+class Calibration(NamedTuple):
+    """What turns margins into probabilities: a temperature, and Platt's two numbers for the log-odds of the top one."""
+
+    temperature: float
+    slope: float = 1.0
+    shift: float = 0.0
+
+
 @dataclass(eq=False)
 class Head:
     """One question to the features: classes (c,), weights (features, c), intercept (c,), and the calibration."""
@@ -99,20 +110,19 @@ class Head:
     classes: npt.NDArray[Any]
     weights: npt.NDArray[np.float32]
     intercept: Array
-    temperature: float = 1.0
-    platt: tuple[float, float] = (1.0, 0.0)
+    calibration: "Calibration"
 
-    def margins(self, features: Any) -> Array:
+    def margins(self, features: Any, cover: Array) -> Array:
         """(texts, c)."""
-        return np.asarray(features @ self.weights, dtype=float) + self.intercept
+        return _margins(features, cover, self.weights, self.intercept, self.classes)
 
-    def probabilities(self, margins: Array, cover: Array) -> Array:
+    def probabilities(self, margins: Array) -> Array:
         """(texts, c), rows sum to 1."""
-        soft = softmax(margins * (self.temperature * cover)[:, None], axis=1)
+        soft = softmax(margins * self.calibration.temperature, axis=1)
         top = soft.argmax(axis=1)
         rows = np.arange(len(soft))
         best = soft[rows, top]
-        sure = expit(self.platt[0] * _log_odds(best) + self.platt[1])
+        sure = expit(self.calibration.slope * _log_odds(best) + self.calibration.shift)
         sure = np.maximum(sure, 1 / len(self.classes))  # the top one stays the top one
         scaled = soft * ((1 - sure) / np.maximum(1 - best, 1e-12))[:, None]
         scaled[rows, top] = sure
@@ -134,7 +144,7 @@ class TextClassifier:
     def probabilities(self, texts: Sequence[str]) -> Array:
         """(texts, classes), in the order of `head.classes`."""
         found, cover = self.features.of([plain(text) for text in texts])
-        return self.head.probabilities(self.head.margins(found), cover)
+        return self.head.probabilities(self.head.margins(found, cover))
 
     def predict(self, texts: Sequence[str]) -> tuple[npt.NDArray[Any], Array]:
         """The most probable class of each text, and its probability."""
@@ -169,9 +179,15 @@ def fit_classifier(texts: Sequence[str], labels: Sequence[str], groups: Sequence
 
 
 def fit_heads(
-    texts: Sequence[str], tasks: dict[str, list[str]], groups: Sequence[int] | None = None
+    texts: Sequence[str],
+    tasks: dict[str, list[str]],
+    groups: Sequence[int] | None = None,
+    known: Mapping[str, Calibration] | None = None,
 ) -> tuple[Features, dict[str, Head], dict[str, Array]]:
-    """Features of plain texts, a calibrated head a task, and of each the probabilities of texts that were left out (n, classes): of all up to 3,000."""
+    """Features of plain texts, a calibrated head a task, and of each the probabilities of texts that were left out (n, classes): of all up to 3,000.
+
+    With calibrations that are known nothing is left out, and there are no such probabilities.
+    """
     own = np.arange(len(texts)) if groups is None else np.asarray(groups)
     for name, labels in tasks.items():
         if len(set(labels)) < 2 or len(np.unique(own)) < _FOLDS:
@@ -183,6 +199,8 @@ def fit_heads(
     targets = {name: np.unique(np.asarray(labels), return_inverse=True) for name, labels in tasks.items()}
     left_out = {name: np.full((len(texts), len(classes)), -1.0) for name, (classes, _) in targets.items()}
     cover = np.ones(len(texts))
+    if known is not None:
+        return features, {name: _head(found, *targets[name], known[name]) for name in tasks}, {}
     asked = np.zeros(len(texts), dtype=bool)
     for train, test in GroupKFold(_FOLDS, shuffle=True, random_state=0).split(texts, groups=own):
         if len(texts) > _MANY and asked.any():
@@ -195,13 +213,20 @@ def fit_heads(
             present = np.unique(target[train])
             if len(present) > 1:
                 weights, intercept = _separate(seen, target[train])
-                left_out[name][np.ix_(test, present)] = np.asarray(unseen @ weights) + intercept
+                left_out[name][np.ix_(test, present)] = _margins(
+                    unseen, cover[test], weights, intercept, targets[name][0]
+                )
     heads, chances = {}, {}
     for name, (classes, target) in targets.items():
-        weights, intercept = _separate(found, target)
-        head = _calibrated(Head(classes, weights.astype(np.float32), intercept), left_out[name][asked], cover[asked], target[asked])
-        heads[name], chances[name] = head, head.probabilities(left_out[name], cover)
+        calibration = _calibrated(left_out[name][asked], target[asked])
+        heads[name] = _head(found, classes, target, calibration)
+        chances[name] = heads[name].probabilities(left_out[name])
     return features, heads, chances
+
+
+def _head(features: Any, classes: npt.NDArray[Any], target: npt.NDArray[np.intp], calibration: Calibration) -> Head:
+    weights, intercept = _separate(features, target)
+    return Head(classes, weights.astype(np.float32), intercept, calibration)
 
 
 def _separate(features: Any, target: npt.NDArray[np.intp]) -> tuple[Array, Array]:
@@ -213,18 +238,23 @@ def _separate(features: Any, target: npt.NDArray[np.intp]) -> tuple[Array, Array
     return weights, intercept
 
 
-def _calibrated(head: Head, margins: Array, cover: Array, target: npt.NDArray[np.intp]) -> Head:
-    known = margins * cover[:, None]
+def _margins(features: Any, cover: Array, weights: Any, intercept: Array, classes: npt.NDArray[Any]) -> Array:
+    """What is not known speaks for no class; where one class is that nothing is said, a text without a known word belongs there."""
+    said = np.asarray(features @ weights, dtype=float)
+    return said * cover[:, None] + intercept if NONE in classes else (said + intercept) * cover[:, None]
+
+
+def _calibrated(margins: Array, target: npt.NDArray[np.intp]) -> Calibration:
     rows = np.arange(len(target))
 
     def surprise(log_temperature: float) -> float:
-        return float(-log_softmax(known * np.exp(log_temperature), axis=1)[rows, target].mean())
+        return float(-log_softmax(margins * np.exp(log_temperature), axis=1)[rows, target].mean())
 
-    head.temperature = float(np.exp(minimize_scalar(surprise, bounds=(-2, 4), method="bounded").x))
-    soft = softmax(known * head.temperature, axis=1)
+    temperature = float(np.exp(minimize_scalar(surprise, bounds=(-2, 4), method="bounded").x))
+    soft = softmax(margins * temperature, axis=1)
     is_right = soft.argmax(axis=1) == target
     if 0 < is_right.sum() < len(is_right):
         fitted = LogisticRegression(C=10).fit(_log_odds(soft.max(axis=1))[:, None], is_right)
         if fitted.coef_[0, 0] > 0:
-            head.platt = (float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
-    return head
+            return Calibration(temperature, float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
+    return Calibration(temperature)

@@ -11,7 +11,8 @@ import numpy as np
 
 from ml.signals.amounts import budget_of, only_amounts
 from ml.signals.language import language_of
-from ml.signals.model import NONE, Models
+from ml.signals.classifier import NONE
+from ml.signals.model import Models
 from ml.signals.numerals import read_folded
 from ml.signals.timelines import timeline_of
 from ml.signals.words import fold, latin

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
-    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit",
+    "dbt", "identity", "pull", "workers", "experiments", "pages", "signals", "signal_models", "signal_reader", "audit",
 )  # fmt: skip
 
 _OPENED = ExitStack()

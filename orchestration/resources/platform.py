@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from core.ports import Clock, Progress
+from core.signals import SignalReader
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
@@ -36,6 +37,9 @@ from orchestration.resources.senders import senders
 from orchestration.resources.senders._http import SenderTools
 from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
+from orchestration.resources.signal_models import SignalModels
+from orchestration.resources.signal_readers import reader_of
+from orchestration.resources.signals import FolderSignals
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
@@ -68,6 +72,9 @@ class Platform:
     workers: ProcessWorkers
     experiments: PostgresExperiments
     pages: FolderPages
+    signals: FolderSignals
+    signal_models: SignalModels
+    signal_reader: SignalReader
     audit: PostgresAudit
 
     def ports(self) -> dict[str, Any]:
@@ -94,6 +101,9 @@ class Platform:
             "workers": self.workers,
             "experiments": self.experiments,
             "pages": self.pages,
+            "signals": self.signals,
+            "signal_models": self.signal_models,
+            "signal_reader": self.signal_reader,
             "audit": self.audit,
         }
 
@@ -140,6 +150,9 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
+            signals=FolderSignals(settings.reference, settings.lake, state),
+            signal_models=(models := SignalModels(settings.models, vault)),
+            signal_reader=reader_of(settings, models, client),
             audit=PostgresAudit(state, vault),
         )
 

@@ -38,6 +38,10 @@ VARIABLES = (
     "FLEXORAA_DUCKDB_THREADS",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
+    "FLEXORAA_SIGNALS",
+    "FLEXORAA_SIGNALS_URL",
+    "FLEXORAA_SIGNALS_TENANTS",
+    "FLEXORAA_SIGNALS_TOKEN",
     "FLEXORAA_AUDIT_WITNESS",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
@@ -83,6 +87,10 @@ class Settings:
     lake_file_mb: int = 32
     done_days: int = 30
     audit_witness: Path | None = None
+    signals: bool = True
+    signals_url: str | None = None
+    signals_tenants: tuple[str, ...] = ()
+    signals_token: str | None = field(default=None, repr=False)
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -126,6 +134,10 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            signals=_shaped(env, "FLEXORAA_SIGNALS", "on", r"on|off", "on or off") == "on",
+            signals_url=_base_url(env, "FLEXORAA_SIGNALS_URL", "") if env.get("FLEXORAA_SIGNALS_URL") else None,
+            signals_tenants=tuple(sorted(each.strip() for each in env.get("FLEXORAA_SIGNALS_TENANTS", "").split(",") if each.strip())),
+            signals_token=env.get("FLEXORAA_SIGNALS_TOKEN") or None,
             audit_witness=Path(env["FLEXORAA_AUDIT_WITNESS"]).expanduser() if env.get("FLEXORAA_AUDIT_WITNESS") else None,
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
@@ -154,6 +166,11 @@ class Settings:
     def duckdb_spill(self) -> Path:
         """What DuckDB does not hold in memory while it builds."""
         return self.home / "duckdb-spill"
+
+    @property
+    def models(self) -> Path:
+        """Fitted models."""
+        return self.home / "models"
 
     @property
     def spark_warehouse(self) -> Path:

@@ -19,19 +19,19 @@ import pyarrow.parquet as pq
 from core.columns import columns
 from core.events import Message
 from core.reference import Tenant
-from core.signals import MessageSignal, Sealed
+from core.signals import OFF, MessageSignal, Sealed
 from orchestration.resources.arrow import schema_of, table_of
 from orchestration.resources.durable import make_durable
 from orchestration.resources.lake_files import LakeFile, LakeFiles
-from orchestration.resources.lake_views import files_query, quote
+from orchestration.resources.lake_views import files_query
 from orchestration.resources.reference import read_rows
-from orchestration.resources.signal_files import FOLDER, STATE, live_signals
+from orchestration.resources.signal_files import FOLDER, STATE, live_signals, signals_query
 from orchestration.resources.state import State
 
 _SAME = ("tenant_id", "event_id", "source", "account_id", "body_hash", "occurred_at")
 """What makes two rows one telling."""
 
-_OUTSIDE = "external"
+OUTSIDE = "external"
 """The reader of what a language model read: kept whatever the version is, for reading it again sends it out again, and is paid again."""
 
 
@@ -43,6 +43,7 @@ class FolderSignals:
         self._folder = reference / FOLDER
         self._lake = LakeFiles(lake)
         self._state = state
+        self._mark = ""
 
     def tenants(self) -> Mapping[str, Tenant]:
         """As `tenant apply` left them."""
@@ -50,8 +51,10 @@ class FolderSignals:
 
     def pending(self, version: str) -> Sequence[str]:
         """Files of the lake without one of this fingerprint here."""
-        mark = self._mark(version)
-        return [each.name for each in self._lake.live(Message.table) if not self._place(each.name, mark).exists()]
+        if version == OFF:
+            return []
+        self._mark = self._fingerprint(version)
+        return [each.name for each in self._lake.live(Message.table) if not self._place(each.name).exists()]
 
     def unread(self, name: str, rows: int) -> Iterator[Sequence[Sealed]]:
         """Messages with text that no file of the day holds, by tenant and contact, so that keys are fetched together."""
@@ -68,11 +71,9 @@ class FolderSignals:
                 yield [Sealed(*row) for row in batch]
 
     @contextlib.contextmanager
-    def writing(self, name: str, version: str) -> Iterator[Callable[[Sequence[MessageSignal]], None]]:
+    def writing(self, name: str) -> Iterator[Callable[[Sequence[MessageSignal]], None]]:
         """A draft that takes its name when the block ends well."""
-        mark = self._mark(version)
-        self._current = mark
-        target = self._place(name, mark)
+        target = self._place(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_suffix(".tmp")
         schema = schema_of(MessageSignal)
@@ -93,30 +94,31 @@ class FolderSignals:
         draft.rename(target)
         make_durable([target.parent])
 
-    def settle(self, version: str) -> int:
+    def settle(self) -> int:
         """Files of no fingerprint but this one stay, and only those of files that count in the lake."""
-        mark = self._mark(version)
-        wanted = {self._place(each.name, mark) for each in self._lake.live(Message.table)}
+        if not self._mark:
+            return 0
+        wanted = {self._place(each.name) for each in self._lake.live(Message.table)}
         gone = [path for path in self._folder.glob("*/*") if path not in wanted]
         for path in gone:
             path.unlink()
         self._folder.mkdir(parents=True, exist_ok=True)
         state = self._folder / STATE
-        if not state.exists() or state.read_text(encoding="ascii") != mark:
+        if not state.exists() or state.read_text(encoding="ascii") != self._mark:
             draft = state.with_suffix(".tmp")
-            draft.write_text(mark, encoding="ascii")
+            draft.write_text(self._mark, encoding="ascii")
             draft.rename(state)
         return len(gone)
 
     def _show(self, database: duckdb.DuckDBPyConnection, file: LakeFile) -> None:
         """`told`: the rows of a file of the lake. `known`: rows of its day that need no reading, each telling once."""
         day = file.name.partition("/")[0]
-        mark = self._current
         database.execute(f"create or replace view told as {files_query(Message, [file])}")
         files = [path for path in live_signals(self._folder.parent) if path.parent.name == day]
-        own = [path for path in files if path.stem.endswith(f"~{mark}")]
+        own = [path for path in files if path.stem.endswith(f"~{self._mark}")]
         other = [path for path in files if path not in own]
-        parts = [_rows(own), f"select * from ({_rows(other)}) where reader = '{_OUTSIDE}'"]
+        reference = self._folder.parent
+        parts = [signals_query(reference, own), f"select * from ({signals_query(reference, other)}) where reader = '{OUTSIDE}'"]
         database.execute(
             f"create or replace view known as select * from ({' union all '.join(parts)}) "
             f"qualify row_number() over (partition by {', '.join(_SAME)} order by reader, version) = 1"
@@ -125,28 +127,18 @@ class FolderSignals:
     def _file(self, name: str) -> LakeFile:
         return next(each for each in self._lake.live(Message.table) if each.name == name)
 
-    def _place(self, name: str, mark: str) -> Path:
-        return self._folder / f"{name.removesuffix('.parquet')}~{mark}.parquet"
+    def _place(self, name: str) -> Path:
+        return self._folder / f"{name.removesuffix('.parquet')}~{self._mark}.parquet"
 
-    def _mark(self, version: str) -> str:
+    def _fingerprint(self, version: str) -> str:
         """Of the version, the tenants' settings and the columns."""
         settings = sorted((each.tenant_id, each.timezone, each.currency, each.default_region) for each in self.tenants().values())
         told = msgspec.json.encode([version, settings, [column[:3] for column in columns(MessageSignal)]])
-        self._current = hashlib.sha256(told).hexdigest()[:12]
-        return self._current
-
-    _current = ""
+        return hashlib.sha256(told).hexdigest()[:12]
 
 
 def _table(rows: Sequence[MessageSignal]) -> pa.Table:
     return table_of(MessageSignal, {column.name: [getattr(row, column.field) for row in rows] for column in columns(MessageSignal)})
-
-
-def _rows(files: Sequence[Path]) -> str:
-    names = ", ".join(schema_of(MessageSignal).names)
-    if not files:
-        return f"select {names} from ({files_query(MessageSignal, [])})"
-    return f"select {names} from read_parquet([{', '.join(map(quote, files))}], hive_partitioning = false)"
 
 
 @contextlib.contextmanager

@@ -19,21 +19,44 @@ routings as (
     where tier = 'HOT' and coalesce(previous_tier, '') <> 'HOT'
 ),
 
-escalations as (
+-- A message of high risk is told at once, whoever answers there; the turn of the assistant that comes to the same tells nothing new.
+risks as (
     select
         tenant_id,
         'escalation' as rule,
         lead_id,
+        'risk' as subject,
+        event_id as trigger_id,
+        {{ json_object({'reason': json_text("'high_risk:' || risk"), 'conversation_id': json_text('conversation_id')}) }} as details,
+        risk_at as due_at
+    from {{ ref('int_conversation_risks__found') }}
+    where lead_id is not null
+),
+
+escalations as (
+    select
+        qualification.tenant_id,
+        'escalation' as rule,
+        qualification.lead_id,
         'qualification' as subject,
-        last_turn_event_id as trigger_id,
-        {{ json_object({'reason': json_text('escalation_reason'), 'conversation_id': json_text('conversation_id')}) }} as details,
-        ended_at as due_at
-    from {{ ref('fct_qualification') }}
-    where outcome = 'escalated'
+        qualification.last_turn_event_id as trigger_id,
+        {{ json_object({'reason': json_text('qualification.escalation_reason'), 'conversation_id': json_text('qualification.conversation_id')}) }}
+            as details,
+        qualification.ended_at as due_at
+    from {{ ref('fct_qualification') }} as qualification
+    left join {{ ref('int_conversation_risks__found') }} as risks
+        on
+            qualification.tenant_id = risks.tenant_id
+            and qualification.conversation_id = risks.conversation_id
+            and risks.lead_id is not null
+            and qualification.ended_at >= risks.risk_at
+    where qualification.outcome = 'escalated' and risks.event_id is null
 ),
 
 wishes as (
     select * from routings
+    union all
+    select * from risks
     union all
     select * from escalations
 ),
