@@ -53,7 +53,12 @@ def message_signals(
     if troubles:
         context.log.warning("messages that the external reader did not read, and the shipped models did: %s", troubles)
     return dg.MaterializeResult(
-        metadata={"messages_read": read, "messages_of_erased_people": erased, "version": signal_reader.version, "not_read_outside": troubles}
+        metadata={
+            "messages_read": read,
+            "messages_of_erased_people": erased,
+            "version": signal_reader.version,
+            "not_read_outside": troubles,
+        }
     )
 
 

@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from core.reference import Tenant
 
-
 OFF = "off"
 """The version of who reads nothing: what was read stays as it is."""
 
@@ -120,7 +119,10 @@ class Signals(Protocol):
     """What was read, by the lake's files: each of `messages` has one of its own here, or is to be read."""
 
     def pending(self, version: str) -> Sequence[str]:
-        """Names of the lake's files that were not read by this version, with the tenants' settings of today; it is the one of all calls that follow."""
+        """Names of the lake's files that were not read by this version, with the tenants' settings of today.
+
+        Calls that follow mean this version.
+        """
         ...
 
     def tenants(self) -> Mapping[str, Tenant]:
@@ -136,5 +138,5 @@ class Signals(Protocol):
         ...
 
     def settle(self) -> int:
-        """Say that all is of the version that `pending` was asked for, and drop what belongs to no file of the lake any more; returns how many files."""
+        """Say that all is of that version, and drop what belongs to no file of the lake any more; returns how many files."""
         ...

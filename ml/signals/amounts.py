@@ -1,55 +1,61 @@
 """What somebody would spend, by the words of a message: low, high and currency, in the currency's smallest unit.
 
-Here belongs the grammar of money: marks of currency, ranges, bounds, and which numbers are no money (phones, dates, sizes, what was paid). Not
-here: numbers themselves (`numerals`), whose budget it is (only what a lead writes is read).
+Here belongs the grammar of money: ranges, bounds, and which numbers are no money (sizes, what was paid). Not here: numbers themselves
+(`numerals`), currencies (`money`), phones and dates (`masks`), whose budget it is (only what a lead writes is read).
 """
 
-import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from ml.signals.lexicon import words_of
+from ml.signals.masks import only_amounts
+from ml.signals.money import currency_after, currency_before, currency_of, minor_units
 from ml.signals.numerals import UNITS, Number, Word, number_at, read_folded
 from ml.signals.words import fold
 
-_SIGNS = {"₹": "INR", "$": "USD", "€": "EUR", "£": "GBP"}
-_NAMES = {"RUPEE": "INR", "DOLLAR": "USD", "EURO": "EUR", "POUND": "GBP", "DIRHAM": "AED", "RIYAL": "SAR", "SINGAPORE": "SGD"}
-_SHARED = {  # a sign or word that several currencies share means the tenant's own, if it is one of them
-    "INR": {"INR", "PKR", "LKR", "NPR", "MUR"},
-    "USD": {"USD", "AUD", "CAD", "SGD", "NZD", "HKD"},
-}
-_DECIMALS = dict.fromkeys(("JPY", "KRW", "VND", "CLP", "ISK", "UGX", "XAF", "XOF"), 0) | dict.fromkeys(("KWD", "BHD", "OMR", "JOD", "TND"), 3)
-
-_NO_MONEY = re.compile(
-    r"(?:https?://|www\.)\S+|\S+@\S+\.\w+"  # addresses
-    r"|\b\d{1,2}:\d{2}\b|\b\d{4}-\d{1,2}-\d{1,2}\b|\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b|\b\d{1,2}/\d{1,2}\b(?!\s*(?:l|k|cr))"  # times and dates
-    r"|#\s*\w+|\b(?=[a-z0-9-]*[a-z])(?=[a-z0-9-]*\d)[a-z]{2,}[-/]?\d[a-z0-9-]*\b|\b\d+[a-z]+\d[a-z0-9]*\b"  # numbers of orders and models
+_COUNT_NOUNS = words_of("counted")
+_ID_WORDS = words_of("before_ids")
+_SPENT = words_of("spent")
+_WILLING = words_of("willing")
+_FILLERS = frozenset(
+    [
+        "is",
+        "are",
+        "of",
+        "a",
+        "an",
+        "the",
+        "hai",
+        "h",
+        "rs",
+        "approx",
+        "only",
+        "just",
+        "upto",
+        "roughly",
+        "say",
+        "like",
+        "my",
+        "our",
+        "mera",
+        "meri",
+        "hamara",
+        "hamari",
+        "total",
+        "in",
+        ":",
+        "=",
+        ".",
+        "-",
+        "~",
+        "ka",
+        "ki",
+        "ke",
+        "i'd",
+        "for",
+    ]
 )
-_MARKED = re.compile(r"(?:₹|\$|€|£|\brs\.?|\binr|\busd|\baed|\beur|\bgbp|\bsgd|\bsar)\s*\d")
-_DIGIT = re.compile(r"\d")
-_PHONE = re.compile(r"(?<![\d.,])(?:\+|\b00)?\d(?:[\s().-]?\d){6,14}(?![\d.,]*\d)")
-
-_COUNT_NOUNS = frozenset(
-    "bhk rk sq sqft sqyd sqm sft ft feet foot inch inches inchs km kms kmpl mtr meter metre metres kg kgs gm gms gram grams ltr litre liter "
-    "litres ml gb tb mb kb mah mm cm hp cc watt watts w kw kwh kv volt v mbps gbps fps mp ghz rpm am pm baje bajay o'clock st nd rd th people "
-    "person persons log logon logo members member users user seats seat employees employee staff team guests guest adults kids children students "
-    "student pieces piece pcs pc units unit qty quantity items item nos licenses licences license agents agent leads lead contacts messages "
-    "message sms calls call emails followers subscribers views orders order customers customer clients client branches stores outlets rooms room "
-    "floors floor bedroom bedrooms star stars rating tv video videos resolution display monitor camera lpa ctc times baar bar x percent pct "
-    "acre acres gaj bigha yards yard miles words pages marks age old carat ct karat sets set tons ton tonne tonnes points downloads".split()
-)
-_ID_WORDS = frozenset(
-    "order otp pin pincode zip code sector room id invoice ref reference ticket booking awb tracking account version model iphone galaxy "
-    "windows bus train house plot door ward block phase gate class grade std roll batch age umar aged page chapter call whatsapp "
-    "contact phone mobile mob nos tel ph num flight section article act rule extension ext line".split()
-)
-_SPENT = frozenset(
-    "paid refund refunded refunds deducted debited charged credited transferred salary income earn earning kamata kamati kamai tankhwah loan "
-    "discount off cashback turnover revenue bhara kata kate kat diye diya chuka wapas vapas balance recharge penalty fine overcharged spent "
-    "भरा रिफंड fraud scammed lost stolen stole".split()
-)
-_WILLING = frozenset("can could go give do dunga dungi denge doonga sakta sakte sakti have hai stretch ready comfortable looking offer only lagega".split())
-_FILLERS = frozenset("is are of a an the hai h rs approx only just upto roughly say like my our mera meri hamara hamari total in : = . - ~ ka ki ke i'd for".split())
 
 
 _BREATH = 3
@@ -105,41 +111,9 @@ def budget_of(words: Sequence[Word], currency: str) -> Budget | None:
     if not found:
         return None
     rank, best = max(found, key=lambda one: one[0])  # the first of equals
-    spoken = _currency(best.currency, currency)
+    spoken = currency_of(best.currency, currency)
     confidence = 0.97 if rank >= 6 else 0.93 if rank >= 4 else 0.85 if rank >= 3 else 0.7
-    return Budget(_minor(best.low, spoken), _minor(best.high, spoken), spoken, confidence)
-
-
-def only_amounts(folded: str, region: str) -> str:
-    """Folded text without what has digits and is no amount (phones, dates, numbers of orders); in its place a full stop."""
-    if not _DIGIT.search(folded):
-        return folded
-    folded = _NO_MONEY.sub(lambda found: found[0] if _MARKED.match(found[0]) or _is_amount(found[0]) else " . ", folded)
-
-    def phone(found: re.Match[str]) -> str:
-        before = folded[max(0, found.start() - 5) : found.start()]
-        marked = _MARKED.search(before.rstrip() + " 0") if before else None
-        count = sum(each.isdigit() for each in found[0])
-        is_phone = not marked and (found[0].startswith("+") or (count >= 7 and _is_phone(found[0], region)) or count >= 11)
-        return " . " if is_phone else found[0]
-
-    return _PHONE.sub(phone, folded)
-
-
-_AMOUNT = re.compile(r"(?:rs|inr|usd|aed|sgd|eur|gbp|sar|dhs)[\d.,]+(?:k|l|lakhs?|lacs?|cr|crores?|m|mn)?|\d+(?:\.\d+)?(?:k|l|cr|lakhs?)-\d+\w*")
-
-
-def _is_amount(text: str) -> bool:
-    return _AMOUNT.fullmatch(text) is not None
-
-
-def _is_phone(text: str, region: str) -> bool:
-    import phonenumbers  # 0.1 s, and only where so many digits are
-
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(text, region))
-    except phonenumbers.NumberParseException:
-        return False
+    return Budget(minor_units(best.low, spoken), minor_units(best.high, spoken), spoken, confidence)
 
 
 def _amounts(words: Sequence[Word]) -> list[_Amount]:
@@ -164,15 +138,15 @@ def _amount_at(words: Sequence[Word], at: int) -> _Amount | None:
     first = number_at(words, at)
     if first is None:
         return None
-    currency, start = _currency_before(words, at)
-    right, end = _currency_after(words, first.end)
+    currency, start = currency_before(words, at)
+    right, end = currency_after(words, first.end)
     currency = currency or right
     low = high = first
     middle = end
     second, after = _second(words, end, start)
     if second is not None:
         low, high = _same_scale(first, second)
-        right, middle = _currency_after(words, second.end)
+        right, middle = currency_after(words, second.end)
         currency, end = currency or right, middle
         after = end
     is_scaled = low.scale > 1 or high.scale > 1
@@ -198,13 +172,17 @@ def _second(words: Sequence[Word], at: int, start: int) -> tuple[Number | None, 
     is_between = any(each.name == "BETWEEN" for each in words[max(0, start - 2) : start])
     if word.text == "up" and at + 1 < len(words) and words[at + 1].name == "TO":
         word, at = words[at + 1], at + 1
-    joins = word.name in {"TO", "SE", "OR", "UPTO"} or word.text in {"-", "~"} or (word.name == "AND" and (is_between or _says_between(words, at)))
+    joins = (
+        word.name in {"TO", "SE", "OR", "UPTO"}
+        or word.text in {"-", "~"}
+        or (word.name == "AND" and (is_between or _says_between(words, at)))
+    )
     if not joins:
         return None, at
     place = at + 1
     if place < len(words) and words[place].name == "UPTO":
         place += 1
-    _, place = _skip_currency(words, place)
+    _, place = skip_currency(words, place)
     second = number_at(words, place)
     if second is None or (second.end < len(words) and words[second.end].name in UNITS):
         return None, at
@@ -225,39 +203,6 @@ def _same_scale(low: Number, high: Number) -> tuple[Number, Number]:
     elif high.scale == 1 and low.scale > 1 and high.value < 1_000:
         high = high._replace(value=high.value * low.scale, scale=low.scale)
     return (low, high) if low.value <= high.value else (high, low)
-
-
-def _currency_before(words: Sequence[Word], at: int) -> tuple[str | None, int]:
-    place = at
-    while place > 0 and words[place - 1].text in {".", ":", "-", "="} and place > 1 and _money_name(words[place - 2]) is not None:
-        place -= 1
-    if place > 0 and (name := _money_name(words[place - 1])) is not None:
-        return name, place - 1
-    return None, at
-
-
-def _currency_after(words: Sequence[Word], at: int) -> tuple[str | None, int]:
-    if at + 1 < len(words) and words[at].text == "/" and words[at + 1].text == "-":
-        at += 2
-        found = None if at >= len(words) else _money_name(words[at])
-        return found or "own", at + (found is not None)
-    if at < len(words) and (name := _money_name(words[at])) is not None:
-        following = words[at + 1] if at + 1 < len(words) else None
-        if following is not None and following.value is not None and (following.is_glued or words[at].text in _SIGNS):
-            return None, at  # it belongs to the next amount
-        return name, at + 1
-    return None, at
-
-
-def _skip_currency(words: Sequence[Word], at: int) -> tuple[str | None, int]:
-    found = None
-    while at < len(words) and (_money_name(words[at]) is not None or (found and words[at].text == ".")):
-        found, at = _money_name(words[at]) or found, at + 1
-    return found, at
-
-
-def _money_name(word: Word) -> str | None:
-    return _SIGNS.get(word.text) or _NAMES.get(word.name)
 
 
 def _is_count(words: Sequence[Word], at: int, is_money: bool) -> bool:
@@ -317,13 +262,3 @@ def _rank(amount: _Amount, words: Sequence[Word]) -> int:
     if any(each.name == "NOT" for each in near[-1:]) and not amount.is_bound:
         rank -= 3
     return rank
-
-
-def _currency(said: str | None, own: str) -> str:
-    if said is None or said == "own":
-        return own
-    return own if own in _SHARED.get(said, ()) else said
-
-
-def _minor(value: Fraction | None, currency: str) -> int | None:
-    return None if value is None else round(value * 10 ** _DECIMALS.get(currency, 2))

@@ -28,7 +28,8 @@ def dumps(models: Models) -> bytes:
     """The models as a skops file."""
     import skops.io  # 0.5 s, and only where models are stored
 
-    return skops.io.dumps(models)
+    data: bytes = skops.io.dumps(models)
+    return data
 
 
 def digest(data: bytes, key: bytes) -> str:
@@ -53,7 +54,7 @@ def loads(data: bytes, key: bytes, expected: str) -> Models:
         models = skops.io.loads(data, trusted=sorted(ALLOWED))
     except ArtefactError:
         raise
-    except Exception as error:  # noqa: BLE001 — a damaged archive raises whatever its parts raise
+    except Exception as error:
         raise ArtefactError(f"it cannot be read ({type(error).__name__})") from error
     if not isinstance(models, Models):
         raise ArtefactError(f"it holds a {type(models).__name__} and no models of signals")

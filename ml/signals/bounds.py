@@ -5,9 +5,10 @@ Not here: the amounts (`amounts`).
 
 from collections.abc import Sequence
 
+from ml.signals.lexicon import words_of
 from ml.signals.numerals import Word
 
-_SKIPPED = frozenset("is are of a an the rs than hai to be it total rupees approx roughly i'd : = . - ~ ka ki ke about around just say".split())
+_SKIPPED = words_of("bound_fillers")
 _FAR = 6
 
 

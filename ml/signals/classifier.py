@@ -1,4 +1,4 @@
-"""One classifier of short texts: tf-idf of words and of letters, a linear support vector machine, and probabilities that mean what they say.
+"""One classifier of short texts: tf-idf of words and letters, a linear support vector machine, probabilities that mean what they say.
 
 Here belongs fitting and applying it, to whatever classes a table names: the shipped ones (`model`) and any tenant's. Not here: the tables,
 storage (`artefact`).
@@ -50,7 +50,7 @@ class Features:
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self.words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, lowercase=False, token_pattern=r"(?u)\b\w+\b")
+        self.words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, lowercase=False, token_pattern=r"(?u)\b\w+\b")  # noqa: S106 — tokens of a text
         self.letters = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, lowercase=False, max_features=_LETTERS, dtype=np.float32
         )
@@ -184,16 +184,15 @@ def fit_heads(
     groups: Sequence[int] | None = None,
     known: Mapping[str, Calibration] | None = None,
 ) -> tuple[Features, dict[str, Head], dict[str, Array]]:
-    """Features of plain texts, a calibrated head a task, and of each the probabilities of texts that were left out (n, classes): of all up to 3,000.
+    """Features of plain texts, a calibrated head a task, and of each the probabilities (n, classes) of texts that were left out.
 
-    With calibrations that are known nothing is left out, and there are no such probabilities.
+    Of up to 3,000 all are left out once. With calibrations that are known nothing is left out, and there are no such probabilities.
     """
     own = np.arange(len(texts)) if groups is None else np.asarray(groups)
     for name, labels in tasks.items():
         if len(set(labels)) < 2 or len(np.unique(own)) < _FOLDS:
-            raise TooFewError(
-                f"{name}: {len(texts)} texts of {len(np.unique(own))} sources and {len(set(labels))} classes; at least {_FOLDS} sources and 2 classes"
-            )
+            counted = f"{len(texts)} texts of {len(np.unique(own))} sources and {len(set(labels))} classes"
+            raise TooFewError(f"{name}: {counted}; at least {_FOLDS} sources and 2 classes are needed")
     features = Features()
     found = features.fit(texts)
     targets = {name: np.unique(np.asarray(labels), return_inverse=True) for name, labels in tasks.items()}
@@ -213,9 +212,7 @@ def fit_heads(
             present = np.unique(target[train])
             if len(present) > 1:
                 weights, intercept = _separate(seen, target[train])
-                left_out[name][np.ix_(test, present)] = _margins(
-                    unseen, cover[test], weights, intercept, targets[name][0]
-                )
+                left_out[name][np.ix_(test, present)] = _margins(unseen, cover[test], weights, intercept, targets[name][0])
     heads, chances = {}, {}
     for name, (classes, target) in targets.items():
         calibration = _calibrated(left_out[name][asked], target[asked])

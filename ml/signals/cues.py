@@ -8,7 +8,8 @@ people use for a thing: with cues it learns what a lawyer means from one sentenc
 import re
 from functools import cache
 
-from ml.signals.tables import CUES_TABLE, table
+from ml.signals.lexicon import table
+from ml.signals.tables import CUES_TABLE
 from ml.signals.words import fold, key, latin
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")

@@ -7,23 +7,35 @@ from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
 
+from ml.signals.lexicon import words_of
 from ml.signals.moments import Mention, festival_anchor
 from ml.signals.numerals import Word, number_at
 
-DAYS = {"DAY": 1, "WEEK": 7, "MONTH": 30, "YEAR": 365, "QUARTER": 91, "FORTNIGHT": 14, "HOUR": Fraction(1, 24), "WEEKEND": 7}
+DAYS: dict[str, Fraction | int] = {
+    "DAY": 1,
+    "WEEK": 7,
+    "MONTH": 30,
+    "YEAR": 365,
+    "QUARTER": 91,
+    "FORTNIGHT": 14,
+    "HOUR": Fraction(1, 24),
+    "WEEKEND": 7,
+}
 _LEADS = frozenset({"IN", "WITHIN", "UNDER", "NEXT", "AFTER", "BY", "UPTO", "AROUND", "ANDAR", "LATER", "BEFORE"})
 _TAILS = frozenset({"ME", "ANDAR", "TAK", "BAAD", "LATER", "UPTO", "AFTER"})
-_FILLERS = frozenset("the of a an another over about just only or so approx max maximum hi bhi aur more any kareeb lagbhag karib coming".split())
+_FILLERS = words_of("duration_fillers")
 _SHORT = 5
 """Words of a message that may be nothing but an answer to "when?"."""
 
 
-def duration_at(words: Sequence[Word], at: int, today: date) -> Mention | None:
+def duration_at(words: Sequence[Word], at: int, today: date) -> Mention | None:  # noqa: PLR0912 — one reading, its cases in order
     """A counted span that begins at a word, if something says that it lies ahead."""
     first = number_at(words, at)
     bare = first is None
     if first is None:  # mahine bhar mein, hafte ke andar
-        if words[at].name not in {"WEEK", "MONTH", "YEAR", "DAY", "FORTNIGHT"} or (at and (words[at - 1].value is not None or words[at - 1].name in {"THIS", "NEXT", "LAST"})):
+        if words[at].name not in {"WEEK", "MONTH", "YEAR", "DAY", "FORTNIGHT"} or (
+            at and (words[at - 1].value is not None or words[at - 1].name in {"THIS", "NEXT", "LAST"})
+        ):
             return None
         value, place = Fraction(1), at
     else:
@@ -39,7 +51,8 @@ def duration_at(words: Sequence[Word], at: int, today: date) -> Mention | None:
     unit = _unit(words, place)
     if unit is None:
         return None
-    days, place = value * unit, place + 1
+    days = Fraction(value * unit)
+    place += 1
     if place < len(words) and words[place].name == "OR" and place + 1 < len(words) and (words[place + 1].number or 0) > 1:
         days, place = (words[place + 1].number or 0) * unit, place + 2  # a week or two
     elif (more := number_at(words, place + (place < len(words) and words[place].name == "AND"))) is not None and more.scale == 1:
@@ -53,7 +66,7 @@ def duration_at(words: Sequence[Word], at: int, today: date) -> Mention | None:
     tail, end = _tail(words, place)
     if bare and tail not in {"ME", "ANDAR", "BHAR", "BAAD"} and words[at].name != "FORTNIGHT":
         return None
-    if tail == "PEHLE" or tail == "SE" or lead == "SINCE":
+    if tail in {"PEHLE", "SE"} or lead == "SINCE":
         return Mention(-1, start, end, 0.0)
     if not lead and not tail:
         is_answer = len([each for each in words if each.text not in {".", ",", "!", "?"}]) <= _SHORT
@@ -121,7 +134,20 @@ def _tail(words: Sequence[Word], at: int) -> tuple[str, int]:
             return word.name, place + 1
         if word.name == "FROM" and place + 1 < len(words) and words[place + 1].name in {"NOW", "TODAY"}:
             return "LATER", place + 2
-        if word.text in {"bhar", "time", "timeline", "timeframe", "max", "maximum", "lagega", "lagenge", "chahiye", "hence", "rukenge", "rukunga"}:
+        if word.text in {
+            "bhar",
+            "time",
+            "timeline",
+            "timeframe",
+            "max",
+            "maximum",
+            "lagega",
+            "lagenge",
+            "chahiye",
+            "hence",
+            "rukenge",
+            "rukunga",
+        }:
             return "BHAR" if word.text == "bhar" else "ME", place + 1
         if word.name in {"PEHLE", "AGO"}:
             return "PEHLE", place + 1

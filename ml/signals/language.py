@@ -7,30 +7,15 @@ the words mean (`lexicon`).
 import re
 from typing import NamedTuple
 
+from ml.signals.lexicon import words_of
 from ml.signals.words import fold
 
 _DEVANAGARI = re.compile(r"[\u0900-\u097f]")
 _LATIN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
-_HINDI = frozenset(
-    "hai hain hei he ho hu hoon hun tha thi thay hoga hogi honge hua hui huye ka ki ke ko se mein mai mei me par pe tak aur ya ki jo jab tab kab kya kyu kyun kyon "
-    "kaise kaisa kaisi kaun kon kahan kaha kitna kitne kitni koi kuch kuchh nahi nahin nai nhi haan han haa ji na mat bhi hi to toh ab abhi bas sirf bahut "
-    "bohot bht zyada jyada thoda thodi thode acha accha achha theek thik sahi galat mera meri mere mujhe mujhko hum hume hamare hamara humara hamko aap "
-    "aapka aapki aapke aapko apka apke apki apko tum tumhara tera teri tere tu wo woh vo ye yeh is us iska iske iski uska uske uski inka unka isme usme yaha yahan waha "
-    "wahan jaha karo karna karne karta karte karti kar kare karenge karunga karungi kiya kijiye kijie do de dena dene denge dunga dungi diya dijiye lo le lena lene leni "
-    "lenge lunga lungi liya lete chahiye chahie chahta chahti chahte raha rahi rahe rha rhi rhe gaya gayi gaye jaye jayega jayegi ja jao jana aana aaya aayi aao aayega "
-    "batao bata bataiye batana bolo bol bolna dekho dekh dekhna dekha suno milega milegi mil mila mili milta sakta sakte sakti hota hoti hote wala wale wali waala "
-    "din mahine mahina hafte hafta saal kal parso aaj subah shaam raat baad pehle liye lekin magar agar matlab phir fir sab sabhi log logo bhai bhaiya didi yaar sir-ji "
-    "paisa paise rupaye rupay hazaar hazar lakh karod sasta mehnga mehenga kharid kharidna bhejo bhej bhejna bhejiye ghar dukan saman samaan naya nayi purana kaam jaldi dono "
-    "ek teen chaar paanch dus pachas dhai dedh namaste dhanyavad shukriya pata samajh soch bilkul zaroor jarur wapas vapas khatam kharab band chalu accha-hai apna apni apne "
-    "karu karun karlo kardo krna kro krdo krta h hn hu ky kyaa nhii rkha rakhna rakho wahi yahi kabhi hamesha unke unki unko inke jise jisme jiska kisi kisko kiska".split()
-)
-_ENGLISH = frozenset(
-    "the a an is are was were be been am i you he she it we they my your his her our their this that these those and or but if of in on at for with from to by about as "
-    "what when where which who why how can could will would should do does did have has had not no yes please need want like know get give send tell any some all more much many "
-    "there here me us them so just also than then too very now after before price buy looking interested thanks thank hello hi good don't i'm it's".split()
-)
-_BOTH = frozenset({"me", "is", "do", "to", "he", "the", "us", "hi", "so", "par", "lo", "no", "log", "are", "h", "sir", "mat", "le", "bas", "band", "din", "pe", "mil"})
+_HINDI = words_of("hindi")
+_ENGLISH = words_of("english")
+_BOTH = words_of("both")
 """Words of both: they count for the language that the others speak for."""
 
 

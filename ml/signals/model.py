@@ -14,7 +14,8 @@ import numpy as np
 
 from ml.signals.classifier import NONE, Array, Calibration, Features, Head, fit_heads, plain
 from ml.signals.cues import with_cues
-from ml.signals.tables import INBOUND_TABLE, OUTBOUND_TABLE, table, variants, version
+from ml.signals.lexicon import table
+from ml.signals.tables import INBOUND_TABLE, OUTBOUND_TABLE, variants, version
 
 INBOUND = ("intent", "objection", "buying_signal", "risk")
 OUTBOUND = ("principle",)
@@ -72,13 +73,13 @@ def calibrate() -> dict[str, Any]:
 
 
 def _assembled(told: dict[str, Any]) -> Models:
-    fitted = []
-    for name, tasks in ((INBOUND_TABLE, INBOUND), (OUTBOUND_TABLE, OUTBOUND)):
+    def fitted(name: str, tasks: Sequence[str]) -> tuple[Features, dict[str, Head]]:
         texts, lines, targets = _texts(name, tasks)
         known = {task: Calibration(*told["tasks"][task]) for task in tasks}
-        features, heads, _ = fit_heads(texts, targets, lines, known)
-        fitted += [features, heads]
-    return Models(told["version"], *fitted, told["risk_threshold"], told["risk_found"], told["risk_right"])
+        return fit_heads(texts, targets, lines, known)[:2]
+
+    inbound, outbound = fitted(INBOUND_TABLE, INBOUND), fitted(OUTBOUND_TABLE, OUTBOUND)
+    return Models(told["version"], *inbound, *outbound, told["risk_threshold"], told["risk_found"], told["risk_right"])
 
 
 def _threshold(chances: Array, is_true: Any) -> float:

@@ -25,7 +25,7 @@ class Word(NamedTuple):
 
 
 class Number(NamedTuple):
-    """A number said in words[start:end]. `scale` is the largest that was named, 1 without; `is_sure`: by digits or a scale, not by a word."""
+    """A number said in words[start:end]. `scale` is the largest that was named, 1 without; `is_sure`: by digits or a scale."""
 
     value: Fraction
     scale: int
@@ -127,7 +127,7 @@ def _fraction(words: Sequence[Word], at: int) -> tuple[Fraction | None, int, boo
         skip = at + 2 if following.text in {"a", "an"} else at + 1
         return Fraction(1, 2), skip, False
     if word.text in {"a", "an"} and following is not None:
-        if following.text == "couple" or following.text == "few":
+        if following.text in {"couple", "few"}:
             return _few(words, at + 1)
         return (Fraction(1), at + 1, False) if following.name in _COUNTED else (None, at, False)
     if word.text in {"couple", "few", "kuch", "kuchh", "chand"}:
@@ -157,9 +157,9 @@ def _plain(words: Sequence[Word], at: int) -> tuple[Fraction | None, int, bool]:
             end += 1
         elif word.name == "HUNDRED" and (end == at or 0 < total < 100):
             total, end = max(total, 1) * 100, end + 1
-        elif word.text == "-" and 20 <= total < 100 and end + 1 < len(words) and _is_ones(total, words[end + 1]):
-            end += 1
-        elif word.name == "AND" and total and total % 100 == 0 and end + 1 < len(words) and (words[end + 1].number or 0) > 9:
+        elif (word.text == "-" and 20 <= total < 100 and end + 1 < len(words) and _is_ones(total, words[end + 1])) or (
+            word.name == "AND" and total and total % 100 == 0 and end + 1 < len(words) and (words[end + 1].number or 0) > 9
+        ):
             end += 1
         else:
             break

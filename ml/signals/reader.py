@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ml.signals.amounts import budget_of, only_amounts
-from ml.signals.language import language_of
+from ml.signals.amounts import budget_of
 from ml.signals.classifier import NONE
+from ml.signals.language import language_of
+from ml.signals.masks import only_amounts
 from ml.signals.model import Models
 from ml.signals.numerals import read_folded
 from ml.signals.timelines import timeline_of

@@ -6,10 +6,9 @@ Here belongs reading them; nothing heavy is imported, so that the version is kno
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator
 from importlib.resources import files
 
-INBOUND_TABLE, OUTBOUND_TABLE, CUES_TABLE = "inbound.tsv", "outbound.tsv", "cues.tsv"
+INBOUND_TABLE, OUTBOUND_TABLE, CUES_TABLE = "training/inbound.tsv", "training/outbound.tsv", "training/cues.tsv"
 _RULES = 1
 """To be counted up when rules (`amounts`, `timelines`, `language`) come to say something else: then messages are read again."""
 
@@ -24,17 +23,9 @@ def version() -> str:
     12
     """
     digest = hashlib.sha256(f"{_RULES} {_MOST}".encode())
-    for name in (f"training/{INBOUND_TABLE}", f"training/{OUTBOUND_TABLE}", f"training/{CUES_TABLE}", "festivals.tsv"):
+    for name in (INBOUND_TABLE, OUTBOUND_TABLE, CUES_TABLE, "festivals.tsv", "lexicon.tsv", "numbers.tsv", "lists.tsv"):
         digest.update(files("ml.signals").joinpath(name).read_bytes())
     return digest.hexdigest()[:12]
-
-
-def table(name: str) -> Iterator[dict[str, str]]:
-    """Rows of one of the tables, by column."""
-    header, *rows = files("ml.signals").joinpath("training", name).read_text(encoding="utf-8").splitlines()
-    names = header.split("\t")
-    for row in rows:
-        yield dict(zip(names, row.split("\t"), strict=True))
 
 
 def variants(text: str) -> list[str]:

@@ -22,16 +22,49 @@ _SIGNS = dict(zip("ािीुूृेैोौॉॅ", ("aa", "i", "ee", "u",
 _CONSONANTS = dict(
     zip(
         "कखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसहळ",
-        "k kh g gh n ch chh j jh n t th d dh n t th d dh n p ph b bh m y r l v sh sh s h l".split(),
+        [
+            "k",
+            "kh",
+            "g",
+            "gh",
+            "n",
+            "ch",
+            "chh",
+            "j",
+            "jh",
+            "n",
+            "t",
+            "th",
+            "d",
+            "dh",
+            "n",
+            "t",
+            "th",
+            "d",
+            "dh",
+            "n",
+            "p",
+            "ph",
+            "b",
+            "bh",
+            "m",
+            "y",
+            "r",
+            "l",
+            "v",
+            "sh",
+            "sh",
+            "s",
+            "h",
+            "l",
+        ],
         strict=True,
     )
 )
 _DOTTED = {"ज": "z", "फ": "f", "ड": "r", "ढ": "rh", "क": "q", "ख": "kh", "ग": "g"}
 _NUKTA, _VIRAMA, _NASAL = "़", "्", "ंँ"
 
-_TOKEN = re.compile(
-    r"(?P<number>\d+(?:,\d+)*(?:\.\d+)*|\.\d+)|(?P<word>[a-z]+(?:'[a-z]+)?)|(?P<sign>[₹$€£%#@+\-/<>:~?!.,;()=|&]|\n)"
-)
+_TOKEN = re.compile(r"(?P<number>\d+(?:,\d+)*(?:\.\d+)*|\.\d+)|(?P<word>[a-z]+(?:'[a-z]+)?)|(?P<sign>[₹$€£%#@+\-/<>:~?!.,;()=|&]|\n)")
 
 
 class Token(NamedTuple):

@@ -64,6 +64,10 @@ class _Answers(Struct, frozen=True):
     signals: list[Answer]
 
 
+class _FailedError(Exception):
+    """Why a service did not answer, in words that hold nothing of a message."""
+
+
 class ShippedReader:
     """Rules and models of `ml.signals`; the models are opened with the first message."""
 
@@ -124,14 +128,26 @@ class OutsideReader:
         heard: dict[int, Heard] = {}
         for places in _cut(outside):
             answers = self._ask([messages[place] for place in places])
-            heard |= dict(zip(places, answers or (), strict=False))
+            heard |= dict(zip(places, answers, strict=False))
         rest = [place for place in range(len(messages)) if place not in heard]
         heard |= dict(zip(rest, self._otherwise.read([messages[place] for place in rest]), strict=True))
         return [heard[place] for place in range(len(messages))]
 
-    def _ask(self, messages: Sequence[Spoken]) -> list[Heard] | None:
+    def _ask(self, messages: Sequence[Spoken]) -> list[Heard]:
+        """What the service says of each; nothing where it fails, which is counted."""
         if self._failures >= _PATIENCE:
-            return self._failed("given up for this run", len(messages))
+            self._troubles["given up for this run"] += len(messages)
+            return []
+        try:
+            answers = _checked(self._posted(messages), len(messages))
+        except _FailedError as error:
+            self._failures += 1
+            self._troubles[str(error)] += len(messages)
+            return []
+        self._failures = 0
+        return [Heard(reader=OUTSIDE, **msgspec.structs.asdict(each)) for each in answers]
+
+    def _posted(self, messages: Sequence[Spoken]) -> bytes:
         asked = [
             {
                 "text": each.text,
@@ -142,31 +158,30 @@ class OutsideReader:
             }
             for each in messages
         ]
+        body = b""
         try:
-            with self._client.stream("POST", self._url, json={"messages": asked}, headers=self._headers, follow_redirects=False) as response:
+            with self._client.stream("POST", self._url, json={"messages": asked}, headers=self._headers) as response:
                 if response.status_code != httpx.codes.OK:
-                    return self._failed(f"HTTP {response.status_code}", len(messages))
-                body = b""
+                    raise _FailedError(f"HTTP {response.status_code}")
                 for part in response.iter_bytes():
                     body += part
                     if len(body) > _LARGEST_ANSWER:
-                        return self._failed("too long an answer", len(messages))
+                        raise _FailedError("too long an answer")
         except httpx.HTTPError as error:
-            return self._failed(type(error).__name__, len(messages))
-        try:
-            answers = msgspec.json.decode(body, type=_Answers).signals
-        except msgspec.ValidationError:
-            return self._failed("an answer of another form", len(messages))
-        except msgspec.DecodeError:
-            return self._failed("no JSON", len(messages))
-        if len(answers) != len(messages):
-            return self._failed("another number of answers", len(messages))
-        self._failures = 0
-        return [Heard(reader=OUTSIDE, **msgspec.structs.asdict(each)) for each in answers]
+            raise _FailedError(type(error).__name__) from error
+        return body
 
-    def _failed(self, why: str, count: int) -> None:
-        self._failures += 1
-        self._troubles[why] += count
+
+def _checked(body: bytes, count: int) -> list[Answer]:
+    try:
+        answers = msgspec.json.decode(body, type=_Answers).signals
+    except msgspec.ValidationError as error:
+        raise _FailedError("an answer of another form") from error
+    except msgspec.DecodeError as error:
+        raise _FailedError("no JSON") from error
+    if len(answers) != count:
+        raise _FailedError("another number of answers")
+    return answers
 
 
 class NoReader:

@@ -88,7 +88,7 @@ class FolderSignals:
                 self._show(database, self._file(name))
                 same = " and ".join(f"known.{each} = told.{each}" for each in _SAME)
                 listed = ", ".join(schema.names)
-                copied = database.execute(f"select {listed} from known where exists (from told where {same}) order by {', '.join(_SAME)}")
+                copied = database.sql(f"select {listed} from known where exists (from told where {same}) order by {', '.join(_SAME)}")
                 for batch in copied.to_arrow_reader(10_000):
                     writer.write_table(pa.Table.from_batches([batch]).cast(schema))
         draft.rename(target)
