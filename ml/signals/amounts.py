@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ml.signals.lexicon import words_of
 from ml.signals.masks import only_amounts
-from ml.signals.money import currency_after, currency_before, currency_of, minor_units
+from ml.signals.money import currency_after, currency_before, currency_of, minor_units, skip_currency
 from ml.signals.numerals import UNITS, Number, Word, number_at, read_folded
 from ml.signals.words import fold
 

@@ -37,7 +37,7 @@ def before(words: Sequence[Word], start: int) -> tuple[str, int]:
             return "upper", place
         if word.name in {"SHURU", "FROM"} and text in {"starting", "from", "starts", "start"}:
             return "lower", place
-        if text not in _SKIPPED and word.name not in {"AROUND", "RUPEE"}:
+        if text not in _SKIPPED and word.name not in {"AROUND", "RUPEE", "BUDGET"}:
             return "", start
         place, steps = place - 1, steps + 1
     return "", start

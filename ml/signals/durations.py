@@ -54,7 +54,7 @@ def duration_at(words: Sequence[Word], at: int, today: date) -> Mention | None: 
     days = Fraction(value * unit)
     place += 1
     if place < len(words) and words[place].name == "OR" and place + 1 < len(words) and (words[place + 1].number or 0) > 1:
-        days, place = (words[place + 1].number or 0) * unit, place + 2  # a week or two
+        days, place = Fraction((words[place + 1].number or 0) * unit), place + 2  # a week or two
     elif (more := number_at(words, place + (place < len(words) and words[place].name == "AND"))) is not None and more.scale == 1:
         smaller = _unit(words, more.end)  # 1 month 15 days
         if smaller is not None and smaller < unit:

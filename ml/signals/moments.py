@@ -81,6 +81,8 @@ def soon_at(words: Sequence[Word], at: int, today: date) -> Mention | None:
         return Mention(0, at, at + 1, 0.8)
     if word.name == "SOON":
         return Mention(7, at, at + 1, 0.7)
+    if word.text == "away" and text_at(words, at - 1) == "right":
+        return Mention(0, at - 1, at + 1, 0.85)
     if word.name == "NOW":
         is_firm = word.text not in {"now", "abhi", "abi"} or text_at(words, at - 1) == "right"
         is_wanted = is_firm or any(each.text in _WANTS for each in words)
@@ -101,7 +103,8 @@ def weekday_at(words: Sequence[Word], at: int, today: date) -> Mention | None:
     if not is_led and text_at(words, place) in AMBIGUOUS:
         return None
     number = WEEKDAYS.index(name)
-    day = dates.next_weekday(today, number) if which == "NEXT" else dates.coming_weekday(today, number)
+    is_next = which == "NEXT" and text_at(words, at) in {"next", "nxt", "agle", "agla", "agli"}
+    day = dates.next_weekday(today, number) if is_next else dates.coming_weekday(today, number)
     days, end = shifted(words, at, place + 1, (day - today).days)
     return Mention(days, at, end, 0.9 if is_led else 0.75, may_be_past=True)
 
@@ -150,6 +153,7 @@ def festival_at(words: Sequence[Word], at: int, today: date) -> Mention | None:
     ahead, end = shifted(words, at, anchor.end, days)
     follows = {text_at(words, place) for place in range(anchor.end, anchor.end + 3)}
     is_led = lead in AHEAD or text_at(words, at - 1) in {"for", "on", "during", "post", "pre"} or end > anchor.end
+    is_led = is_led or text_at(words, anchor.end).startswith("20")  # Diwali 2026
     if not is_led and not follows & {"pe", "par", "ko", "liye", "time", "samay", "aaspaas", "mein", "aas"}:
         return None
     if (ahead == days and lead in {"AFTER", "BEFORE"}) or text_at(words, at - 1) in {"post", "pre"}:
@@ -175,6 +179,8 @@ def _whole(word: Word, most: int) -> int | None:
 
 def _written(words: Sequence[Word], at: int, today: date) -> Anchor | None:
     day, place = _whole(words[at], 31), at + 1
+    if words[at].name == "FIRST" and name_at(words, place) == "TARIKH":
+        day = 1
     if day is not None:
         is_ordinal = text_at(words, place) in {"st", "nd", "rd", "th"}
         place += is_ordinal
@@ -229,7 +235,7 @@ def _numeric(words: Sequence[Word], at: int, today: date) -> Anchor | None:
 
 def shifted(words: Sequence[Word], at: int, end: int, days: int) -> tuple[int, int]:
     """Before and after it, and where that word ends."""
-    lead = name_at(words, at - 1)
+    lead = name_at(words, at - 1 - (text_at(words, at - 1) == "the"))
     if lead == "BEFORE":
         return max(days - 1, 0), end
     if lead == "AFTER":

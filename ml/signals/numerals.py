@@ -103,7 +103,7 @@ def _term(words: Sequence[Word], at: int) -> Number | None:
         half = end + 2 if end + 1 < len(words) and words[end + 1].text in {"a", "ek"} else end + 1
         if half < len(words) and words[half].name == "HALF":
             value, end = value + Fraction(1, 2), half + 1
-    scale, end = _scale(words, end, word.value is not None)
+    scale, end = _scale(words, end, word.value is not None or word.text in lexicon.ENGLISH)
     is_sure = is_sure or scale > 1 or value >= 100
     if not is_sure and not _is_counted(words, end):
         return None
@@ -155,7 +155,7 @@ def _plain(words: Sequence[Word], at: int) -> tuple[Fraction | None, int, bool]:
         if word.number is not None and (total == 0 or (total % 100 == 0 and word.number < 100) or _is_ones(total, word)):
             total, is_english = total + word.number, is_english or word.text in lexicon.ENGLISH
             end += 1
-        elif word.name == "HUNDRED" and (end == at or 0 < total < 100):
+        elif (word.name == "HUNDRED" or _is_sau(words, end)) and (end == at or 0 < total < 100):
             total, end = max(total, 1) * 100, end + 1
         elif (word.text == "-" and 20 <= total < 100 and end + 1 < len(words) and _is_ones(total, words[end + 1])) or (
             word.name == "AND" and total and total % 100 == 0 and end + 1 < len(words) and (words[end + 1].number or 0) > 9
@@ -164,6 +164,11 @@ def _plain(words: Sequence[Word], at: int) -> tuple[Fraction | None, int, bool]:
         else:
             break
     return (Fraction(total), end, False) if end > at and total else (None, at, False)
+
+
+def _is_sau(words: Sequence[Word], at: int) -> bool:
+    """The `so` of do so rupaye."""
+    return words[at].text == "so" and at + 1 < len(words) and words[at + 1].name == "RUPEE"
 
 
 def _is_ones(total: int, word: Word) -> bool:

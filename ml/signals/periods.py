@@ -36,6 +36,9 @@ def period_at(words: Sequence[Word], at: int, today: date) -> Mention | None:  #
     part, end = part or tail, after if tail else end
     is_led = bool(part or which) or name_at(words, at - 1) in AHEAD or name_at(words, end) in {"TAK", "ME", "BAAD", "PEHLE", "ANDAR"}
     is_led = is_led or (text_at(words, end) in {"se", "ke"} and name_at(words, end + 1) in {"PEHLE", "BAAD", "ANDAR"})
+    if name == "YEAR" and which == "NEXT" and name_at(words, end) in MONTHS:  # agle saal January mein
+        month = dates.month_end(today.replace(year=today.year + 1, month=MONTHS.index(words[end].name) + 1, day=1))
+        return Mention((month - today).days, at, end + 1, 0.9, is_goal=True)
     if name in MONTHS:
         if not is_led and (text_at(words, place) in AMBIGUOUS or len(words) > 4):
             return None

@@ -64,7 +64,10 @@ _CONSONANTS = dict(
 _DOTTED = {"ज": "z", "फ": "f", "ड": "r", "ढ": "rh", "क": "q", "ख": "kh", "ग": "g"}
 _NUKTA, _VIRAMA, _NASAL = "़", "्", "ंँ"
 
-_TOKEN = re.compile(r"(?P<number>\d+(?:,\d+)*(?:\.\d+)*|\.\d+)|(?P<word>[a-z]+(?:'[a-z]+)?)|(?P<sign>[₹$€£%#@+\-/<>:~?!.,;()=|&]|\n)")
+_TOKEN = re.compile(
+    r"(?P<number>\d+(?:,\d+)*(?:\.\d+)*|(?<![a-z])\.\d+)"
+    r"|(?P<word>[a-z]+(?:'[a-z]+)?)|(?P<sign>[₹$€£%#@+\-/<>:~?!.,;()=|&]|\n)"
+)
 
 
 class Token(NamedTuple):
