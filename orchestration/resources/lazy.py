@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
-    "dbt", "identity", "pull", "workers", "experiments", "pages", "signals", "signal_models", "signal_reader", "audit",
+    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention",
+    "signals", "signal_models", "signal_reader",
 )  # fmt: skip
 
 _OPENED = ExitStack()

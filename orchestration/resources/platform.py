@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -45,6 +45,10 @@ from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
 from orchestration.resources.workers import Outside, ProcessWorkers
 
+if TYPE_CHECKING:
+    from orchestration.privacy_desk import PrivacyDesk
+    from orchestration.resources.retained import Retained
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -77,6 +81,22 @@ class Platform:
     signal_reader: SignalReader
     audit: PostgresAudit
 
+    def privacy(self) -> "PrivacyDesk":
+        """Requests of people about their own data."""
+        from orchestration.privacy_desk import PrivacyDesk  # it knows this class
+        from orchestration.privacy_office import Office
+        from orchestration.resources.privacy import PostgresRequests
+
+        requests = PostgresRequests(self.state, self.vault)
+        return PrivacyDesk(self, Office(self.settings, self.state, self.vault, self.clock, self.audit, requests))
+
+    def retention(self) -> "Retained":
+        """What is kept how long."""
+        from orchestration.resources.retained import Retained
+        from orchestration.resources.retention import PostgresRetention
+
+        return Retained(self.state, self.lake, self.settings.reference, PostgresRetention(self.state, self.vault))
+
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
         tools = SenderTools(self.client, self.lookup, self.settings.whatsapp_url)
@@ -105,6 +125,8 @@ class Platform:
             "signal_models": self.signal_models,
             "signal_reader": self.signal_reader,
             "audit": self.audit,
+            "privacy": self.privacy(),
+            "retention": self.retention(),
         }
 
 

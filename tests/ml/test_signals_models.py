@@ -67,7 +67,7 @@ def test_a_changed_byte_is_refused(written: bytes, place: int) -> None:
 def test_a_file_with_a_type_that_is_not_on_the_list_is_refused_even_if_somebody_vouches_for_it() -> None:
     import skops.io
 
-    foreign = skops.io.dumps({"models": Path("/tmp/x"), "call": print})
+    foreign = skops.io.dumps({"models": Path("x"), "call": print})
     with pytest.raises(artefact.ArtefactError, match="which no model of signals has"):
         artefact.loads(foreign, KEY, artefact.digest(foreign, KEY))
     plain = skops.io.dumps({"no": "models"})
