@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, drift, experiments, identity, ingest, privacy, quality, warehouse
+from assets import actions, checks, contracts, days, dbt_docs, drift, experiments, identity, ingest, privacy, quality, signals, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -24,6 +24,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             [
                 ingest.lake_assets,
                 identity.reference_assets,
+                signals.signal_models,
+                signals.message_signals,
                 warehouse.warehouse_assets,
                 days.days,
                 dbt_docs.dbt_docs,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from core.ports import Clock, Progress
+from core.signals import SignalReader
 from orchestration.resources.action_desk import ActionDesk
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
@@ -40,6 +41,9 @@ from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
+from orchestration.resources.signal_models import SignalModels
+from orchestration.resources.signal_readers import reader_of
+from orchestration.resources.signals import FolderSignals
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
@@ -79,6 +83,9 @@ class Platform:
     notices: PostgresNotices
     drift: PostgresDrift
     scored_rows: WarehouseScoredRows
+    signals: FolderSignals
+    signal_models: SignalModels
+    signal_reader: SignalReader
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -129,6 +136,9 @@ class Platform:
             "baselines": self.drift,
             "drift_journal": self.drift,
             "scored_rows": self.scored_rows,
+            "signals": self.signals,
+            "signal_models": self.signal_models,
+            "signal_reader": self.signal_reader,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -180,6 +190,9 @@ def open_platform(
             notices=PostgresNotices(state, settings.operations_tenant),
             drift=PostgresDrift(state),
             scored_rows=WarehouseScoredRows(warehouse),
+            signals=FolderSignals(settings.reference, settings.lake, state),
+            signal_models=(models := SignalModels(settings.models, vault)),
+            signal_reader=reader_of(settings, models, client),
             audit=PostgresAudit(state, vault),
         )
 
