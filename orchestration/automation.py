@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from assets.maintenance import compact
 from assets.pull import back_fill, poll_gmail, renew_watches
 from assets.quality import lake_quality
+from assets.reports import SITE
 from assets.retention import remove_old
 from core.plans import WATCH_DAILY, is_watch_due
 from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
@@ -30,7 +31,7 @@ BUILD = dg.define_asset_job(
     "build",
     selection=EVERYTHING.selection
     - dg.AssetSelection.assets(
-        ["serving", "marts"], ["ops", "experiment_kills"], ["ops", "outbox"], ["ops", "deliveries"], ["reports", "experiments"]
+        ["serving", "marts"], ["ops", "experiment_kills"], ["ops", "outbox"], ["ops", "deliveries"], ["reports", "experiments"], *SITE
     ),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
 )

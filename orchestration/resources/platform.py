@@ -29,6 +29,7 @@ from orchestration.resources.pages import FolderPages
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
+from orchestration.resources.readings import InstallationReadings
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.senders import senders
@@ -67,6 +68,7 @@ class Platform:
     workers: ProcessWorkers
     experiments: PostgresExperiments
     pages: FolderPages
+    readings: InstallationReadings
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -92,6 +94,7 @@ class Platform:
             "workers": self.workers,
             "experiments": self.experiments,
             "pages": self.pages,
+            "readings": self.readings,
         }
 
 
@@ -137,6 +140,7 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
+            readings=InstallationReadings(settings, state, warehouse),
         )
 
 

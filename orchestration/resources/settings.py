@@ -38,6 +38,8 @@ VARIABLES = (
     "FLEXORAA_DUCKDB_THREADS",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
+    "FLEXORAA_DAGSTER_URL",
+    "FLEXORAA_REPORTS_URL",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -81,6 +83,8 @@ class Settings:
     duckdb_threads: int = 0
     lake_file_mb: int = 32
     done_days: int = 30
+    dagster_url: str = "http://127.0.0.1:3000"
+    reports_url: str = "http://127.0.0.1:3001"
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -124,6 +128,8 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            dagster_url=_base_url(env, "FLEXORAA_DAGSTER_URL", cls.dagster_url),
+            reports_url=_base_url(env, "FLEXORAA_REPORTS_URL", cls.reports_url),
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 
