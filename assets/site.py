@@ -4,12 +4,15 @@ Here belongs which pages there are. Not here: the assets (`assets.reports`), an 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from assets.pages.menu import TOPICS
 from core.reading import Readings
 from ml.reports.site import frame
 from ml.reports.site.parts import Answer, Link, Scope, Site
+from ml.reports.site.values import moment
 
 STATE = "static/state.js"
 """The script by which every page knows whether the last run failed."""
@@ -53,6 +56,12 @@ def build(readings: Readings, there: Collection[str], topics: Collection[str]) -
     unexpected = {name: answers[name].missing for name, panel in asked.items() if answers[name].missing and not panel.later}
     rows = {topic.name: sum(len(answers[f"{topic.name}/{panel.name}"].rows) for panel in topic.panels) for topic in chosen}
     return Made(pages | frame.shared() | {STATE: frame.run_state("ok")}, by_topic, unexpected, rows)
+
+
+def failed_run(steps: Sequence[str], run_id: str, at: datetime, dagster: str) -> str:
+    """What every page is to say of a run that failed: its steps by name, since a message may hold what no page may show."""
+    what = f"it ended at {', '.join(steps)}" if steps else "it did not begin"
+    return frame.run_state("failed", moment(at, ZoneInfo("UTC")), what, f"Why: {dagster}/runs/{run_id}, and docs/runbook.md.")
 
 
 def beside(there: Collection[str]) -> Mapping[str, Sequence[Link]]:

@@ -17,6 +17,7 @@ from orchestration.identity_cli import identity_app
 from orchestration.lake_cli import lake_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
+from orchestration.reports_cli import reports_app
 from orchestration.resources.settings import Settings
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.add_typer(experiment_app, name="experiment")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
+app.add_typer(reports_app, name="reports")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -172,13 +174,14 @@ def replay(
 def up(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI, on loopback.")] = 3000,
     hooks_port: Annotated[int, typer.Option(help="Port of the collector.")] = 8080,
-    host: Annotated[str, typer.Option(help="Where the collector listens; the UI stays on loopback.")] = "127.0.0.1",
+    reports_port: Annotated[int, typer.Option(help="Port of the reports, on loopback.")] = 3001,
+    host: Annotated[str, typer.Option(help="Where the collector listens; UI and reports stay on loopback.")] = "127.0.0.1",
     home: Home = None,
 ) -> None:
-    """Run PostgreSQL, the collector, the Dagster UI and its daemon until interrupted."""
+    """Run PostgreSQL, the collector, the reports, the Dagster UI and its daemon until interrupted."""
     from orchestration.up import serve
 
-    raise typer.Exit(serve(Settings.load(home), port, host, hooks_port))
+    raise typer.Exit(serve(Settings.load(home), port, host, hooks_port, reports_port))
 
 
 @app.command(epilog="Example: flexoraa collect --port 8080")

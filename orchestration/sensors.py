@@ -8,10 +8,11 @@ import dagster as dg
 from assets.delivery import RULES, decide
 from assets.experiments import MONITOR, watch
 from assets.pull import poll_gmail
-from core.experiments import Experiments
+from core.experiments import Experiments, Pages
 from core.plans import plan_ingest, plan_polls
 from core.ports import Clock, Inbox, Outbox
 from core.pulling import Pull
+from core.reading import Readings
 from orchestration.automation import DELIVER, EVERYTHING
 
 _SENSOR_NAMES = {
@@ -70,6 +71,26 @@ def ab_monitor(
     return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/killed": told[:200]})], cursor=cursor)
 
 
+@dg.run_failure_sensor(
+    name="failed_runs",
+    monitored_jobs=[EVERYTHING],
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="A run of everything failed: the pages say so, since their numbers are those of the run before it.",
+)
+def failed_runs(
+    context: dg.RunFailureSensorContext,
+    pages: dg.ResourceParam[Pages],
+    readings: dg.ResourceParam[Readings],
+    clock: dg.ResourceParam[Clock],
+) -> None:
+    """Write it beside the pages; the next run that ends well takes it away."""
+    from assets.site import STATE, failed_run  # here: what lays out, which a tick of the others does not need
+
+    steps = [str(event.step_key) for event in context.get_step_failure_events()]
+    pages.write({STATE: failed_run(steps, context.dagster_run.run_id, clock.now(), readings.dagster_url())})
+
+
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=_SENSOR_NAMES.get(rule, rule),
@@ -87,4 +108,4 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
     return sensor
 
 
-SENSORS = [inbox_segments, gmail_polling, ab_monitor, *map(_rule_sensor, RULES)]
+SENSORS = [inbox_segments, gmail_polling, ab_monitor, failed_runs, *map(_rule_sensor, RULES)]

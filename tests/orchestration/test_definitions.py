@@ -62,7 +62,7 @@ def described(defs: dg.Definitions) -> dict[str, Any]:
         "checks": sorted(f"{each.asset_key.to_user_string()}: {each.name}" for each in graph.asset_check_keys),
         "jobs": sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")),
         "schedules": {each.name: each.cron_schedule for each in defs.schedules or []},
-        "sensors": {each.name: [each.job_name, each.minimum_interval_seconds, each.default_status.value] for each in defs.sensors or []},
+        "sensors": {each.name: [each.job_name if each.has_jobs else None, each.minimum_interval_seconds, each.default_status.value] for each in defs.sensors or []},
     }
 
 
@@ -102,7 +102,14 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
     checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
     assert len(names) > 50
     assert names - checks == set()
-    assert checks - names == {"circuit_breaker", "conservation", "contract", "every_question_is_answered", "expectations", "no_experiment_is_killed"}
+    assert checks - names == {
+        "circuit_breaker",
+        "conservation",
+        "contract",
+        "every_question_is_answered",
+        "expectations",
+        "no_experiment_is_killed",
+    }
 
 
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
@@ -248,7 +255,7 @@ def test_each_rule_has_its_sensor() -> None:
     from assets.delivery import RULES
 
     assert sorted(RULE_SENSORS.values()) == sorted(RULES)
-    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling", "ab_monitor"}
+    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling", "ab_monitor", "failed_runs"}
 
 
 def test_every_layer_that_is_read_has_a_freshness_policy_that_bears_a_late_sweep(defs: dg.Definitions) -> None:
