@@ -14,21 +14,33 @@ from assets.quality import lake_quality
 from assets.reports import SITE
 from assets.retention import remove_old
 from core.plans import WATCH_DAILY, is_watch_due
-from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
+from core.ports import REBUILD, Clock, Inbox, Lake, Ledger, Progress, Warehouse
 from core.pulling import Pull
 from core.quarantine import Quarantine
+
+OWNED = {"owner": "data"}
+"""Who is asked about jobs and their timing: a tag, since Dagster 1.13's own `owners` of jobs, schedules and sensors is beta and warns."""
 
 BY_HAND = dg.AssetSelection.assets(["warehouse", "days"], ["reports", "dbt_docs"])
 """What no run makes by itself: days, by a backfill; the documentation, once a day."""
 
 EVERYTHING = dg.define_asset_job(
     "everything",
+    tags=OWNED,
     selection=dg.AssetSelection.all() - BY_HAND - dg.AssetSelection.checks(*lake_quality.check_keys),
     description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
 )
 
+REMAKE = dg.define_asset_job(
+    "everything_anew",
+    selection=EVERYTHING.selection,
+    tags={**OWNED, REBUILD: "true"},
+    description="As everything, with every model made anew from the lake: for a mart that looks wrong (docs/runbook.md).",
+)
+
 BUILD = dg.define_asset_job(
     "build",
+    tags=OWNED,
     selection=EVERYTHING.selection
     - dg.AssetSelection.assets(
         ["serving", "marts"], ["ops", "experiment_kills"], ["ops", "outbox"], ["ops", "deliveries"], ["reports", "experiments"], *SITE
@@ -38,12 +50,14 @@ BUILD = dg.define_asset_job(
 
 QUALITY = dg.define_asset_job(
     "data_quality",
+    tags=OWNED,
     selection=dg.AssetSelection.checks(*lake_quality.check_keys),
     description="What entered the lake in the last day, looked at by great-expectations.",
 )
 
 DELIVER = dg.define_asset_job(
     "deliver",
+    tags=OWNED,
     selection=dg.AssetSelection.assets(["ops", "deliveries"]),
     description="Deliver what the outbox holds and is due.",
 )
@@ -62,7 +76,7 @@ def remove_what_is_too_old(
     context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now()))
 
 
-@dg.job(name="retention", description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
+@dg.job(name="retention", tags=OWNED, description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
 def retention() -> None:
     """One step."""
     remove_what_is_too_old()
@@ -80,7 +94,7 @@ def merge_small_files(
     context.log.info("compacted: %s", asdict(compact(lake, warehouse, progress)))
 
 
-@dg.job(description="Small files of the lake become larger ones; the rows stay the same.")
+@dg.job(tags=OWNED, description="Small files of the lake become larger ones; the rows stay the same.")
 def compact_lake() -> None:
     """One step."""
     merge_small_files()
@@ -88,6 +102,7 @@ def compact_lake() -> None:
 
 DOCUMENT = dg.define_asset_job(
     "document",
+    tags=OWNED,
     selection=dg.AssetSelection.assets(["reports", "dbt_docs"]),
     description="dbt's documentation of all models, as a page.",
 )
@@ -118,6 +133,7 @@ HOURLY_SWEEP = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="The same assets every hour, whatever sensors saw: a lost tick costs delay, never data.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 DAILY_COMPACTION = dg.ScheduleDefinition(
@@ -127,6 +143,7 @@ DAILY_COMPACTION = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="Small files of the lake into larger ones, once a day: no run waits for it but one that starts meanwhile.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 DAILY_DOCUMENTATION = dg.ScheduleDefinition(
@@ -136,6 +153,7 @@ DAILY_DOCUMENTATION = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="dbt's documentation of all models, once a day.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 DAILY_QUALITY = dg.ScheduleDefinition(
@@ -145,6 +163,7 @@ DAILY_QUALITY = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="Once a day: types, ranges, freshness and volume of what entered, against the four weeks before it.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 DAILY_RETENTION = dg.ScheduleDefinition(
@@ -154,6 +173,7 @@ DAILY_RETENTION = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="Once a day: raw bodies that were kept long enough are removed.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 
@@ -163,6 +183,7 @@ DAILY_RETENTION = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="Gmail tells of changes for 7 days at most, so it is asked daily to go on.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
     """Ask for a run where any mailbox wants it."""
@@ -170,6 +191,6 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
     return dg.RunRequest() if is_wanted else dg.SkipReason("no watch is to be renewed")
 
 
-JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY, DOCUMENT]
+JOBS = [EVERYTHING, REMAKE, BUILD, DELIVER, QUALITY, DOCUMENT]
 OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
 SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal]

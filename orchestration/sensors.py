@@ -13,7 +13,7 @@ from core.plans import plan_ingest, plan_polls
 from core.ports import Clock, Inbox, Outbox
 from core.pulling import Pull
 from core.reading import Readings
-from orchestration.automation import DELIVER, EVERYTHING
+from orchestration.automation import DELIVER, EVERYTHING, OWNED
 
 _SENSOR_NAMES = {
     "lead_leak": "lead_leakage",
@@ -28,6 +28,7 @@ _SENSOR_NAMES = {
     job=EVERYTHING,
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Closed segments in the inbox: one run takes in all of them.",
 )
 def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox]) -> dg.SensorResult:
@@ -43,6 +44,7 @@ def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[
     job_name=poll_gmail.name,  # by name: a job of ops as such makes Dagster 1.13 copy the sensor, with a warning
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Mailboxes that were not looked at for some minutes, or that Gmail told of: one run polls all that are due.",
 )
 def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
@@ -58,6 +60,7 @@ def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pu
     job=DELIVER,
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Experiments that do harm, or of which nothing is known: control to everybody, then a delivery run that tells of it.",
 )
 def ab_monitor(
@@ -74,6 +77,7 @@ def ab_monitor(
 @dg.run_failure_sensor(
     name="failed_runs",
     monitored_jobs=[EVERYTHING],
+    tags=OWNED,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="A run of everything failed: the pages say so, since their numbers are those of the run before it.",
@@ -97,6 +101,7 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
         job=DELIVER,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
+        tags=OWNED,
         description=f"Due requests of the rule {rule}: into the outbox, then a delivery run.",
     )
     def sensor(context: dg.SensorEvaluationContext, outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:

@@ -93,11 +93,21 @@ def ask(shared: Demo, query: str) -> list[tuple[object, ...]]:
         ("leads.html", "Leads", "select count(*) from marts.dim_leads"),
         ("leads.html", "Won", "select count(*) from marts.dim_leads where stage = 'won'"),
         ("index.html", "Leaks open", "select count(*) from marts.fct_lead_leaks where closed_at is null"),
-        ("tenants/rheinsolar/sla.html", "Kept", "select count(*) from marts.fct_sla_clocks where verdict = 'met' and tenant_id = 'rheinsolar'"),
-        ("tenants/rheinsolar/today.html", "Leaks open", "select count(*) from marts.fct_lead_leaks where closed_at is null and tenant_id = 'rheinsolar'"),
+        (
+            "tenants/rheinsolar/sla.html",
+            "Kept",
+            "select count(*) from marts.fct_sla_clocks where verdict = 'met' and tenant_id = 'rheinsolar'",
+        ),
+        (
+            "tenants/rheinsolar/today.html",
+            "Leaks open",
+            "select count(*) from marts.fct_lead_leaks where closed_at is null and tenant_id = 'rheinsolar'",
+        ),
     ],
 )
-def test_a_number_on_a_page_is_what_a_plain_question_to_the_marts_gives(visit: Visit, address: str, shared: Demo, name: str, figure: str, plain: str) -> None:
+def test_a_number_on_a_page_is_what_a_plain_question_to_the_marts_gives(
+    visit: Visit, address: str, shared: Demo, name: str, figure: str, plain: str
+) -> None:
     page = visit.open(f"{address}/{name}")
     shown = page.locator(".figure", has=page.get_by_text(figure, exact=True)).locator("dd").inner_text()
     assert int(shown.replace(",", "")) == ask(shared, plain)[0][0] > 0

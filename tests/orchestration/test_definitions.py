@@ -14,6 +14,7 @@ import dagster as dg
 import httpx
 import pytest
 
+from assets.pages.menu import TOPICS
 from assets.project import MANIFEST
 from orchestration.automation import FRESHNESS
 from orchestration.definitions import build_defs
@@ -62,7 +63,10 @@ def described(defs: dg.Definitions) -> dict[str, Any]:
         "checks": sorted(f"{each.asset_key.to_user_string()}: {each.name}" for each in graph.asset_check_keys),
         "jobs": sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")),
         "schedules": {each.name: each.cron_schedule for each in defs.schedules or []},
-        "sensors": {each.name: [each.job_name if each.has_jobs else None, each.minimum_interval_seconds, each.default_status.value] for each in defs.sensors or []},
+        "sensors": {
+            each.name: [each.job_name if each.has_jobs else None, each.minimum_interval_seconds, each.default_status.value]
+            for each in defs.sensors or []
+        },
     }
 
 
@@ -94,6 +98,30 @@ def test_every_asset_has_a_group_an_owner_and_a_description(defs: dg.Definitions
         assert node.group_name not in {None, "default"}, key
         assert node.owners, key
         assert (node.description or "").strip(), key
+
+
+def test_every_job_schedule_and_sensor_says_what_it_does_and_who_is_asked(defs: dg.Definitions) -> None:
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    for each in (*jobs, *(defs.schedules or []), *(defs.sensors or [])):
+        assert len(each.description or "") > 20, each.name
+        assert each.tags.get("owner"), each.name
+    for job in jobs:  # whatever wants a config opens filled in the Launchpad
+        assert job.run_config_schema.config_type.fields["ops"].is_required is False or job.run_config, job.name
+
+
+def test_every_table_shows_its_columns_and_pages_and_assets_lead_to_each_other(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        if key.path[0] in {"lake", "reference", "marts"}:
+            columns = node.metadata["dagster/column_schema"].columns
+            assert "tenant_id" in {column.name for column in columns} or key.path[-1] in {"run", "seeds"}, key
+        assert node.tags["layer"] == key.path[0]
+        assert node.kinds, key
+    for topic in TOPICS:
+        for asset in topic.assets:
+            node = graph.get(dg.AssetKey(asset.split("/")))
+            assert str(node.metadata["report page"].value).startswith("http://127.0.0.1:3001/"), asset
 
 
 def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definitions) -> None:
@@ -255,7 +283,13 @@ def test_each_rule_has_its_sensor() -> None:
     from assets.delivery import RULES
 
     assert sorted(RULE_SENSORS.values()) == sorted(RULES)
-    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling", "ab_monitor", "failed_runs"}
+    assert {each.name for each in build_defs().sensors or []} == {
+        *RULE_SENSORS,
+        "inbox_segments",
+        "gmail_polling",
+        "ab_monitor",
+        "failed_runs",
+    }
 
 
 def test_every_layer_that_is_read_has_a_freshness_policy_that_bears_a_late_sweep(defs: dg.Definitions) -> None:
