@@ -6,6 +6,7 @@ Here belongs the list; each class lies beside what raises it. Anything else is a
 import psycopg
 import sqlalchemy.exc
 
+from core.audit import AuditError
 from core.identity_evidence import StrengthError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
@@ -24,7 +25,7 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
+    AuditError, ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
     TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""

@@ -36,6 +36,7 @@ _MEANING: Mapping[str, str] = {
     "FLEXORAA_DONE_DAYS": "how long raw segments are kept after they were taken in, in days",
     "FLEXORAA_DAGSTER_URL": "where pages link to Dagster's UI; `flexoraa up` sets it to its own",
     "FLEXORAA_REPORTS_URL": "where Dagster links to pages; `flexoraa up` sets it to its own",
+    "FLEXORAA_AUDIT_WITNESS": "a file outside the home to which each day's roots of the audit log are appended",
     "DATABASE_URL": "a PostgreSQL ≥ 15 in place of the embedded one; `postgresql://…`",
 }
 
@@ -52,15 +53,16 @@ def _settings() -> Iterator[str]:
     yield ""
     yield "## Settings of an installation"
     yield ""
-    yield f"Variables of the environment, or lines `NAME=value` of `{SETTINGS_FILE}` in the home (all but `FLEXORAA_HOME`); the environment"
-    yield "wins. An unknown one that begins with `FLEXORAA_` is refused with the nearest that there is."
+    yield f"Variables of the environment, or lines `NAME=value` of `{SETTINGS_FILE}` in the home (all but `FLEXORAA_HOME`);"
+    yield "the environment wins. An unknown one that begins with `FLEXORAA_` is refused with the nearest that there is."
     yield ""
     yield "| variable | default | meaning |"
     yield "| --- | --- | --- |"
     defaults = {each.name: each.default for each in dataclasses.fields(Settings)}
     for name in (*VARIABLES, "DATABASE_URL"):
         default = defaults.get(name.removeprefix("FLEXORAA_").lower())
-        shown = "" if default in {None, dataclasses.MISSING, "", 0} else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+        is_said = default not in {None, dataclasses.MISSING, "", 0}
+        shown = (f"`{default:g}`" if isinstance(default, float) else f"`{default}`") if is_said else ""
         yield f"| `{name}` | {'`.flexoraa`' if name == 'FLEXORAA_HOME' else shown or '–'} | {_meaning(name)} |"
     yield ""
 

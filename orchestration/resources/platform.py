@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from core.ports import Clock, Progress
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
@@ -69,6 +70,7 @@ class Platform:
     experiments: PostgresExperiments
     pages: FolderPages
     readings: InstallationReadings
+    audit: PostgresAudit
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -95,6 +97,7 @@ class Platform:
             "experiments": self.experiments,
             "pages": self.pages,
             "readings": self.readings,
+            "audit": self.audit,
         }
 
 
@@ -141,6 +144,7 @@ def open_platform(
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
             readings=InstallationReadings(settings, state, warehouse),
+            audit=PostgresAudit(state, vault),
         )
 
 

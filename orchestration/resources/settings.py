@@ -40,6 +40,7 @@ VARIABLES = (
     "FLEXORAA_DONE_DAYS",
     "FLEXORAA_DAGSTER_URL",
     "FLEXORAA_REPORTS_URL",
+    "FLEXORAA_AUDIT_WITNESS",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -85,6 +86,7 @@ class Settings:
     done_days: int = 30
     dagster_url: str = "http://127.0.0.1:3000"
     reports_url: str = "http://127.0.0.1:3001"
+    audit_witness: Path | None = None
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -130,6 +132,7 @@ class Settings:
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
             dagster_url=_base_url(env, "FLEXORAA_DAGSTER_URL", cls.dagster_url),
             reports_url=_base_url(env, "FLEXORAA_REPORTS_URL", cls.reports_url),
+            audit_witness=Path(env["FLEXORAA_AUDIT_WITNESS"]).expanduser() if env.get("FLEXORAA_AUDIT_WITNESS") else None,
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 
