@@ -77,8 +77,9 @@ def _tenants() -> Iterator[str]:
     definitions: Mapping[str, Any] = schema.get("$defs", {})
     yield "## The tenants file"
     yield ""
-    yield "`flexoraa tenant apply FILE`, YAML; `examples/tenants.yaml` is a whole one, `docs/tenants.schema.json` its JSON Schema for editors."
-    yield "Ranges are half-open: `valid_from` belongs to them, `valid_to` does not. A file with any mistake is refused whole, with each place."
+    yield "`flexoraa tenant apply FILE`, YAML; `examples/tenants.yaml` is a whole one, `docs/tenants.schema.json` its JSON Schema for"
+    yield "editors. Ranges are half-open: `valid_from` belongs to them, `valid_to` does not. A file with any mistake is refused whole, with"
+    yield "each place."
     for name, definition in definitions.items():
         properties: Mapping[str, Any] = definition.get("properties", {})
         if not properties:

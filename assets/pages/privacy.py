@@ -34,23 +34,66 @@ group by grouping sets ((tenant_id), ())""",
         Panel(
             name="requests",
             title="Requests and their clocks",
-            asks="What was asked for, and how much of the 30 days is left?",
+            asks="What was asked for, where does it stand, and how much of the 30 days is left? Who it is about, no page knows.",
+            store="state",
             sql="""
-select requests.tenant_id, requests.kind, requests.contact_point_id, requests.occurred_at,
-    requests.occurred_at + interval '30 days' as due_at,
-    extract(epoch from requests.occurred_at + interval '30 days' - run.as_of) as left_seconds
-from staging.stg_lake__privacy_requests as requests
-cross join reference.run as run
-order by due_at, requests.tenant_id, requests.contact_point_id""",
+select tenant_id, request_id, kind, origin, state, is_late, requested_at, due_at, closed_at,
+    case when closed_at is not null then 'closed' when is_late then 'overdue' else 'open' end as clock,
+    extract(epoch from coalesce(closed_at, due_at) - requested_at)::float8 as clock_seconds
+from ops.privacy_requests
+order by closed_at nulls first, due_at, tenant_id, request_id""",
             columns=(
                 _TENANT,
-                Column("kind", "Request", "word", facet=True),
-                Column("contact_point_id", "Contact point", "id"),
-                Column("occurred_at", "Asked", "moment"),
+                Column("request_id", "Request", "id"),
+                Column("kind", "Kind", "word", facet=True),
+                Column("origin", "Came by", "word"),
+                Column("state", "State", "word", facet=True),
+                Column("clock", "Clock", "word", facet=True),
+                Column("requested_at", "Asked", "moment"),
                 Column("due_at", "Due", "moment"),
-                Column("left_seconds", "Left", "seconds"),
+                Column("closed_at", "Closed", "moment"),
+                Column("clock_seconds", "Took, or may take", "seconds"),
             ),
-            empty="Nobody has asked for anything through the platform's feed.",
+            later="This version keeps no requests of its own: those of the platform's feed are in the lake's privacy_requests.",
+            empty="Nobody has asked for anything.",
+        ),
+        Panel(
+            name="certificates",
+            title="Certificates of erasure",
+            asks="What did the verifier find in the bytes of every store? A request with a hit stays open.",
+            store="state",
+            sql="""
+select tenant_id, request_id, number, hits, made_at
+from ops.privacy_certificates
+order by made_at desc, tenant_id, request_id, number""",
+            columns=(
+                _TENANT,
+                Column("request_id", "Request", "id"),
+                Column("number", "Number", "count"),
+                Column("hits", "Hits", "count"),
+                Column("made_at", "Made", "moment"),
+            ),
+            later="This version issues none.",
+            empty="No erasure was verified yet.",
+        ),
+        Panel(
+            name="audit",
+            title="Audit log by deed",
+            asks="How much is in the log that nobody can change unnoticed? “flexoraa audit verify” proves it.",
+            store="state",
+            sql="""
+select tenant_id, action, count(*) as entries, max(recorded_at) as newest_at
+from ops.audit_log
+group by tenant_id, action
+order by newest_at desc, tenant_id, action""",
+            columns=(
+                _TENANT,
+                Column("action", "Deed", "word", facet=True),
+                Column("entries", "Entries", "count"),
+                Column("newest_at", "Newest", "moment"),
+            ),
+            later="This version keeps none.",
+            empty="Nothing was decided or read yet.",
         ),
         Panel(
             name="consent",

@@ -166,6 +166,72 @@ order by state desc, oldest_at, tenant_id, rule""",
             empty="Every action that was tried is either sent or waits for its next try.",
         ),
         Panel(
+            name="burning",
+            title="Services that burn their error budget",
+            asks="Which services use up their error budget faster than they may?",
+            sql="""
+select tenant_id, service, health_date, uptime_ratio, error_ratio, burn_rate, budget_left_ratio
+from (
+    select *, row_number() over (partition by tenant_id, service order by health_date desc) as newest from marts.fct_service_health
+) as days
+where newest = 1 and (burn_rate > 1 or budget_left_ratio < 0)
+order by budget_left_ratio, tenant_id, service""",
+            columns=(
+                _TENANT,
+                Column("service", "Service", "word", facet=True),
+                Column("health_date", "Day (UTC)", "date"),
+                Column("uptime_ratio", "Up", "ratio"),
+                Column("error_ratio", "Errors", "ratio"),
+                Column("burn_rate", "Burn rate", "number", "× budget"),
+                Column("budget_left_ratio", "Budget left", "ratio"),
+            ),
+            empty="Every service is within its error budget.",
+        ),
+        Panel(
+            name="drift",
+            title="Models that drifted",
+            asks="Which model's newest week is critical?",
+            sql="""
+select tenant_id, model, version, week_date, severity, state, reason
+from (
+    select *, row_number() over (partition by tenant_id, model, version order by week_date desc) as newest from marts.fct_model_performance
+) as weeks
+where newest = 1 and severity = 'critical'
+order by week_date desc, tenant_id, model""",
+            columns=(
+                _TENANT,
+                Column("model", "Model"),
+                Column("version", "Version", "count"),
+                Column("week_date", "Week", "date"),
+                Column("severity", "Severity", "word"),
+                Column("state", "State", "word"),
+                Column("reason", "Why"),
+            ),
+            later="No model is in service in this installation.",
+            empty="No model's newest week is critical.",
+        ),
+        Panel(
+            name="people",
+            title="Requests about personal data",
+            asks="Which are open, those that are due first? 30 days are the law's.",
+            store="state",
+            sql="""
+select tenant_id, request_id, kind, state, case when is_late then 'overdue' else 'open' end as clock, due_at
+from ops.privacy_requests
+where closed_at is null
+order by due_at, tenant_id, request_id""",
+            columns=(
+                _TENANT,
+                Column("request_id", "Request", "id"),
+                Column("kind", "Kind", "word"),
+                Column("state", "State", "word"),
+                Column("clock", "Clock", "word"),
+                Column("due_at", "Due", "moment"),
+            ),
+            later="This version keeps no requests of its own.",
+            empty="No request is open.",
+        ),
+        Panel(
             name="by_tenant",
             title="By tenant",
             asks="Whose matters are they?",
