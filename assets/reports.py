@@ -81,6 +81,7 @@ def _metadata(topic: str, made: "Made", url: str) -> dict[str, dg.MetadataValue]
     name = address(topic, "")
     return {
         "page": dg.MetadataValue.url(f"{url}/{name}"),
+        "in short": dg.MetadataValue.md(made.told[topic]),
         "pages": dg.MetadataValue.int(len(made.topics[topic])),
         "rows": dg.MetadataValue.int(made.rows[topic]),
         "bytes": dg.MetadataValue.int(len(made.pages[name].encode())),

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from assets.pages.menu import TOPICS
 from core.reading import Readings
 from ml.reports.site import frame
-from ml.reports.site.parts import Answer, Link, Scope, Site
+from ml.reports.site.markdown import as_markdown
+from ml.reports.site.parts import Answer, Link, Row, Scope, Site, Topic
 from ml.reports.site.values import moment
 
 STATE = "static/state.js"
@@ -25,6 +26,8 @@ class Made(NamedTuple):
     topics: Mapping[str, Sequence[str]]
     missing: Mapping[str, str]
     rows: Mapping[str, int]
+    told: Mapping[str, str]
+    """The first panel of each topic, and its first chart, as Markdown."""
 
 
 def build(readings: Readings, there: Collection[str], topics: Collection[str]) -> Made:
@@ -55,7 +58,10 @@ def build(readings: Readings, there: Collection[str], topics: Collection[str]) -
             by_topic[topic.name] += [name for name in made if name.endswith(".html")]
     unexpected = {name: answers[name].missing for name, panel in asked.items() if answers[name].missing and not panel.later}
     rows = {topic.name: sum(len(answers[f"{topic.name}/{panel.name}"].rows) for panel in topic.panels) for topic in chosen}
-    return Made(pages | frame.shared() | {STATE: frame.run_state("ok")}, by_topic, unexpected, rows)
+    told = {
+        topic.name: _told(topic, {panel.name: answers[f"{topic.name}/{panel.name}"].rows for panel in topic.panels}) for topic in chosen
+    }
+    return Made(pages | frame.shared() | {STATE: frame.run_state("ok")}, by_topic, unexpected, rows, told)
 
 
 def failed_run(steps: Sequence[str], run_id: str, at: datetime, dagster: str) -> str:
@@ -75,6 +81,16 @@ def beside(there: Collection[str]) -> Mapping[str, Sequence[Link]]:
         if name == "dbt_docs.html" or (folder == "dbt_docs" and file == "index.html"):
             own["platform"].append(Link("every model of the warehouse, with columns, tests and lineage", name))
     return own
+
+
+def _told(topic: Topic, rows: Mapping[str, Sequence[Row]]) -> str:
+    charted = next((panel for panel in topic.panels if panel.chart and rows[panel.name]), topic.panels[0])
+    panels = dict.fromkeys([topic.panels[0].name, charted.name])
+    return "\n\n".join(
+        as_markdown(panel, frame.rows_of(panel, rows[panel.name], Scope("", "UTC")), ZoneInfo("UTC"))
+        for panel in topic.panels
+        if panel.name in panels
+    )
 
 
 def _why(later: str, missing: str) -> str:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ml.reports.site import frame
 from ml.reports.site.figures import figure
+from ml.reports.site.markdown import as_markdown
 from ml.reports.site.parts import Answer, Band, Chart, Column, Panel, Scope, Site, Topic
 from ml.reports.site.values import as_csv, duration, money, told
 
@@ -142,6 +143,14 @@ def test_whatever_a_value_holds_it_is_text_on_the_page(text: str) -> None:
     rows = [ROWS[0] | {"kind": evil}]
     shown = made(panel(chart=Chart("bar", "kind", ("n",))), Answer(rows))
     assert "<script>alert" not in shown
+
+
+def test_a_panel_in_markdown_has_bars_as_long_as_its_numbers() -> None:
+    rows = [ROWS[0] | {"n": n, "kind": f"k|{n}"} for n in (12, 24, 0)]
+    lines = as_markdown(panel(chart=Chart("bar", "kind", ("n",))), rows, UTC_ZONE).splitlines()
+    assert [line.count("█") for line in lines[4:]] == [12, 24, 0]
+    assert "k\\|12" in lines[4]
+    assert as_markdown(panel(), [], UTC_ZONE) == "**Title.** Do this."
 
 
 def test_a_table_of_many_rows_is_cut_on_the_page_and_whole_in_its_csv() -> None:

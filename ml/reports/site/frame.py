@@ -65,7 +65,7 @@ def page(site: Site, topic: Topic, scope: Scope, answers: Mapping[str, Answer], 
         if scope.tenant and panel.scope in {"platform", "tenants"}:
             continue
         answer = answers[panel.name]
-        rows = _of(panel, answer.rows, scope)
+        rows = rows_of(panel, answer.rows, scope)
         is_one = scope.tenant or panel.scope == "sums"
         columns = [each for each in panel.columns if not (is_one and each.name == "tenant_id")]
         csv = f"data/{scope.tenant or 'all'}/{topic.name}--{panel.name}.csv"
@@ -121,7 +121,7 @@ def plot(spec: Mapping[str, Any]) -> str:
     return json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _of(panel: Panel, rows: Sequence[Row], scope: Scope) -> Sequence[Row]:
+def rows_of(panel: Panel, rows: Sequence[Row], scope: Scope) -> Sequence[Row]:
     """The rows of a panel that belong to a scope."""
     if scope.tenant:
         return [row for row in rows if row.get("tenant_id") == scope.tenant]
