@@ -17,6 +17,7 @@ from typing import NamedTuple
 END_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[1]
 _FOLDER = "TESTS_SHARED_FOLDER"
+_is_own = False
 
 
 class Demo(NamedTuple):
@@ -29,14 +30,20 @@ class Demo(NamedTuple):
 
 
 def begin() -> None:
-    """In the process that starts the others: where what they share lies. Below the temporary folder, for short socket paths."""
-    os.environ[_FOLDER] = tempfile.mkdtemp(prefix="flexoraa-s-")
-    Path(os.environ[_FOLDER]).chmod(0o711)  # the embedded server's own user must get through
+    """In the process that starts the others: where what they share lies. Below the temporary folder, for short socket paths.
+
+    A folder that the environment names already is used and left: so a demo outlives the run while one works on these tests.
+    """
+    global _is_own
+    if _FOLDER not in os.environ:
+        os.environ[_FOLDER], _is_own = tempfile.mkdtemp(prefix="flexoraa-s-"), True
+        Path(os.environ[_FOLDER]).chmod(0o711)  # the embedded server's own user must get through
 
 
 def end() -> None:
     """Remove it."""
-    shutil.rmtree(os.environ.pop(_FOLDER), ignore_errors=True)
+    if _is_own:
+        shutil.rmtree(os.environ.pop(_FOLDER), ignore_errors=True)
 
 
 def shared_demo() -> Demo:
