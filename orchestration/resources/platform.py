@@ -34,6 +34,7 @@ from orchestration.resources.pages import FolderPages
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
+from orchestration.resources.readings import InstallationReadings
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.scored_rows import WarehouseScoredRows
@@ -86,6 +87,7 @@ class Platform:
     signals: FolderSignals
     signal_models: SignalModels
     signal_reader: SignalReader
+    readings: InstallationReadings
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -139,6 +141,7 @@ class Platform:
             "signals": self.signals,
             "signal_models": self.signal_models,
             "signal_reader": self.signal_reader,
+            "readings": self.readings,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -193,6 +196,7 @@ def open_platform(
             signals=FolderSignals(settings.reference, settings.lake, state),
             signal_models=(models := SignalModels(settings.models, vault)),
             signal_reader=reader_of(settings, models, client),
+            readings=InstallationReadings(settings, state, warehouse),
             audit=PostgresAudit(state, vault),
         )
 
