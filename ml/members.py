@@ -37,6 +37,7 @@ def trees(encoded: Encoded, y: Floats, weight: Floats) -> Any:
     """Boosted trees with at most two features on any path, fitted."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    raw = np.column_stack([_snapped(column) for column in encoded.raw.T])
     return HistGradientBoostingClassifier(
         max_iter=60,
         learning_rate=0.08,
@@ -46,7 +47,16 @@ def trees(encoded: Encoded, y: Floats, weight: Floats) -> Any:
         interaction_cst="pairwise",
         early_stopping=False,
         random_state=0,
-    ).fit(encoded.raw, y, sample_weight=weight)
+    ).fit(raw, y, sample_weight=weight)
+
+
+def _snapped(column: Floats) -> Floats:
+    """At most 200 values, each the least of its bin: scikit-learn's own bins took nine tenths of a fit with weights (0.67 of 0.9 s)."""
+    known = ~np.isnan(column)
+    edges = np.unique(np.quantile(column[known], np.linspace(0, 1, 200), method="lower")) if known.any() else column[:1]
+    found = column.copy()
+    found[known] = edges[np.searchsorted(edges, column[known], side="right") - 1]
+    return found
 
 
 def recency(rows: int, half_life: float | None) -> Floats:

@@ -14,8 +14,10 @@ from orchestration.resources.dbt import DbtError
 from orchestration.resources.experiments import ExperimentError
 from orchestration.resources.identity import IdentityError
 from orchestration.resources.lake_files import LakeError
+from orchestration.resources.lifetimes import LifetimeError
 from orchestration.resources.postgres import PostgresError
 from orchestration.resources.pull.http import PullError, PullUsageError
+from orchestration.resources.registry import RegistryError
 from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
 from orchestration.resources.tenants import TenantsFileError
@@ -24,13 +26,13 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError,
+    ExperimentError, IdentityError, PullUsageError, QuarantineError, RegistryError, ReplayError, SettingsError, SimulationError, StrengthError,
     TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    DbtError, LakeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
+    DbtError, LakeError, LifetimeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
     psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip
