@@ -18,8 +18,6 @@ from ml.labels import Word, history, is_open, label
 from ml.training import Rows
 
 MODEL = "lead_conversion"
-HORIZON_DAYS = 30
-"""What is predicted: won within so many days. A version keeps the one that it was trained with."""
 
 Row = Mapping[str, Any]
 _NUMBERS = (
@@ -27,10 +25,8 @@ _NUMBERS = (
     "human_outbound_count", "turn_count", "booking_count", "no_show_count", "last_reply_seconds", "silent_seconds", "age_seconds",
     "has_objection", "has_buying_signal", "is_assigned", "is_opted_out",
 )  # fmt: skip
-CONTRACT = Contract(
-    tuple(Feature(name, "number", "moment") for name in _NUMBERS)
-    + (Feature("intent", "category", "moment"), Feature("tier", "category", "moment"))
-)
+_TEXTS = ("intent", "tier")
+CONTRACT = Contract((*(Feature(each, "number", "moment") for each in _NUMBERS), *(Feature(each, "category", "moment") for each in _TEXTS)))
 """Every one of them is of the instant `featured_at` by the construction of `ftr_leads`, which holds nothing of what came later."""
 
 
@@ -54,7 +50,7 @@ class Snapshot(NamedTuple):
 
     def part(self, kept: NDArray[Any]) -> "Snapshot":
         """Some of them."""
-        return Snapshot([self.rows[place] for place in np.flatnonzero(kept)], self.outcome[kept], self.known_at[kept])
+        return Snapshot([self.rows[int(place)] for place in np.flatnonzero(kept)], self.outcome[kept], self.known_at[kept])
 
     @property
     def moment(self) -> NDArray[np.float64]:
@@ -79,7 +75,7 @@ def words_of(outcomes: Sequence[Row]) -> Mapping[tuple[str, str], Sequence[Word]
     )
 
 
-def snapshot(features: Sequence[Row], outcomes: Sequence[Row], as_of: datetime, horizon_days: int = HORIZON_DAYS) -> Snapshot:
+def snapshot(features: Sequence[Row], outcomes: Sequence[Row], as_of: datetime, horizon_days: int) -> Snapshot:
     """Every instant of every lead that was open then, up to a moment, with its label as it is known at that moment."""
     words, horizon = words_of(outcomes), timedelta(days=horizon_days)
     kept, outcome, known = [], [], []

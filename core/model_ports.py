@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from core.models import Change, ModelVersion, Prediction
+from core.models import Change, ModelPolicy, ModelVersion, Prediction
 
 
 class Registry(Protocol):
@@ -39,6 +39,10 @@ class Registry(Protocol):
 
     def logged(self, as_of: datetime) -> Sequence[Prediction]:
         """All predictions made up to a moment, without outcomes."""
+        ...
+
+    def policy(self, model: str, moment: datetime) -> ModelPolicy:
+        """What is valid at a moment."""
         ...
 
     def tenants(self) -> Sequence[str]:

@@ -29,6 +29,10 @@ Key = tuple[str, str]
 """Tenant and model."""
 
 
+class GovernanceError(Exception):
+    """A champion cannot be changed so, or a model not be used; the message says why and what to do."""
+
+
 class Shadow(NamedTuple):
     """What two versions said of the same rows whose outcome is known since, none of them used to fit either.
 
@@ -54,6 +58,15 @@ class Verdict(NamedTuple):
     version: int | None = None
 
 
+class Why(NamedTuple):
+    """Why an entry is written, by whom; `drift` names the drift that it answers: its reason and moment."""
+
+    cause: Cause
+    reason: str
+    by: str
+    drift: tuple[str, ...] = ()
+
+
 class Change(NamedTuple):
     """One entry of the journal of champions. `version` is champion from `decided_at` on; `follows` is the entry before it, or 0.
 
@@ -76,8 +89,8 @@ class Change(NamedTuple):
 class ModelVersion(Struct, kw_only=True, frozen=True):
     """One trained version, as the journal of versions keeps it: never changed.
 
-    `sha256` is that of the file of the model at `place`, `features_sha256` that of its contract of features; `card` is JSON. `positives` are
-    those of all tenants, `own_positives` the tenant's. Rows from `fitted_until` on are fresh: it was fitted to none of them.
+    `sha256` is that of the file of the model at `place`, `features_sha256` that of its contract of features; `card` is JSON. `positives`
+    are those of all tenants, `own_positives` the tenant's. Rows from `fitted_until` on are fresh: it was fitted to none of them.
     """
 
     tenant_id: str
@@ -96,6 +109,19 @@ class ModelVersion(Struct, kw_only=True, frozen=True):
     fitted_until: datetime
     trained_at: datetime
     trained_by: str
+
+
+class ModelPolicy(NamedTuple):
+    """What a model predicts and what mistakes cost, as of a moment: treating a lead as HOT (WARM) that is not won, and the other way round.
+
+    `horizon_days`: won within so many days.
+    """
+
+    horizon_days: int
+    hot_wasted: float
+    hot_missed: float
+    warm_wasted: float
+    warm_missed: float
 
 
 class Prediction(Struct, kw_only=True, frozen=True):

@@ -9,6 +9,7 @@ import dagster as dg
 from msgspec.structs import asdict
 
 from assets.maintenance import compact
+from assets.models import model_rollback, model_training
 from assets.pull import back_fill, poll_gmail, renew_watches
 from assets.quality import lake_quality
 from assets.retention import remove_old
@@ -30,7 +31,12 @@ BUILD = dg.define_asset_job(
     "build",
     selection=EVERYTHING.selection
     - dg.AssetSelection.assets(
-        ["serving", "marts"], ["ops", "experiment_kills"], ["ops", "outbox"], ["ops", "deliveries"], ["reports", "experiments"]
+        ["marts", "fct_predictions"],
+        ["serving", "marts"],
+        ["ops", "experiment_kills"],
+        ["ops", "outbox"],
+        ["ops", "deliveries"],
+        ["reports", "experiments"],
     ),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
 )
@@ -155,6 +161,15 @@ DAILY_RETENTION = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
+WEEKLY_TRAINING = dg.ScheduleDefinition(
+    name="weekly_model_training",
+    job=model_training,
+    cron_schedule="53 3 * * 0",
+    execution_timezone="UTC",
+    description="On Sundays: a new version of the lead model for each tenant, champion where it is significantly better.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
 
 @dg.schedule(
     job_name=renew_watches.name,
@@ -170,5 +185,5 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
 
 
 JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY, DOCUMENT]
-OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
-SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal]
+OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill, model_training, model_rollback]
+SCHEDULES = [WEEKLY_TRAINING, HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal]

@@ -15,6 +15,7 @@ from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_j
 from orchestration.experiment_cli import experiment_app
 from orchestration.identity_cli import identity_app
 from orchestration.lake_cli import lake_app
+from orchestration.model_cli import model_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
@@ -31,6 +32,7 @@ tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
+app.add_typer(model_app, name="model")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")

@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, experiments, identity, ingest, quality, warehouse
+from assets import actions, checks, contracts, days, dbt_docs, experiments, identity, ingest, models, quality, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -28,6 +28,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 days.days,
                 dbt_docs.dbt_docs,
                 experiments.experiment_results,
+                models.predictions,
                 actions.serving_marts,
                 experiments.experiment_kills,
                 actions.outbox_actions,
@@ -41,6 +42,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             contracts.contracts,
             quality.lake_quality,
             experiments.no_experiment_is_killed,
+            models.no_model_is_refused,
         ],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,

@@ -7,6 +7,7 @@ import psycopg
 import sqlalchemy.exc
 
 from core.identity_evidence import StrengthError
+from core.models import GovernanceError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
 from orchestration.replay import ReplayError
@@ -17,7 +18,6 @@ from orchestration.resources.lake_files import LakeError
 from orchestration.resources.lifetimes import LifetimeError
 from orchestration.resources.postgres import PostgresError
 from orchestration.resources.pull.http import PullError, PullUsageError
-from orchestration.resources.registry import RegistryError
 from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
 from orchestration.resources.tenants import TenantsFileError
@@ -26,8 +26,8 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    ExperimentError, IdentityError, PullUsageError, QuarantineError, RegistryError, ReplayError, SettingsError, SimulationError, StrengthError,
-    TenantsFileError,
+    ExperimentError, GovernanceError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError,
+    SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 

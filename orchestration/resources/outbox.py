@@ -59,7 +59,8 @@ _STANDING = text(
     "(select from ops.experiment_verdicts where tenant_id = v.tenant_id and experiment_id = v.experiment_id and number > v.number)) "
     # what became of a model is told whatever came after it
     "select wanted.until is not null or exists (select from switched) or (:rule = 'model_governance' and exists (select from "
-    "ops.model_changes where tenant_id = :tenant_id and model = :subject and follows::text = :trigger)), lead.is_opted_out, lead.is_erased, "
+    "ops.model_changes where tenant_id = :tenant_id and model = :subject and follows::text = :trigger)), "
+    "lead.is_opted_out, lead.is_erased, "
     "exists (select from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = wanted.lead_id "
     "and contact_point_id = :point_id and valid_to_at is null), wanted.until "
     "from asked as wanted, lateral (select coalesce(bool_or(is_opted_out), false) as is_opted_out, "

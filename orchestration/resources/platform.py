@@ -31,6 +31,7 @@ from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
+from orchestration.resources.registry import MlflowRegistry
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._http import SenderTools
 from orchestration.resources.serving import PostgresPublisher
@@ -67,6 +68,7 @@ class Platform:
     workers: ProcessWorkers
     experiments: PostgresExperiments
     pages: FolderPages
+    registry: MlflowRegistry
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -92,6 +94,7 @@ class Platform:
             "workers": self.workers,
             "experiments": self.experiments,
             "pages": self.pages,
+            "registry": self.registry,
         }
 
 
@@ -137,6 +140,7 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
+            registry=MlflowRegistry(state, settings.models),
         )
 
 

@@ -19,24 +19,21 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from core.actions import Action
-from core.models import RULE, Change, ModelVersion, Prediction, actions_of, champions
+from core.models import RULE, Change, GovernanceError, ModelPolicy, ModelVersion, Prediction, actions_of, champions
 from orchestration.resources.durable import make_durable
-from orchestration.resources.lifetimes import lifetime
+from orchestration.resources.lifetimes import lifetime, valid_row
 from orchestration.resources.state import State
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_POLICIES = "model_policies"
 _SCHEMA = "mlflow"
 _LOCK = 5_146_007_031  # the advisory lock of whoever makes MLflow's tables
 _VERSION = ModelVersion.__struct_fields__
 _CHANGE = Change._fields
 _LOGGED = tuple(name for name in Prediction.__struct_fields__ if name not in {"outcome", "outcome_at"})
 _JSON = {"card", "evidence", "parts", "details"}
-
-
-class RegistryError(Exception):
-    """A model is not there, or what was asked for makes no sense or is not allowed; the message says why and what to do."""
 
 
 class MlflowRegistry:
@@ -91,13 +88,13 @@ class MlflowRegistry:
         """The file of a version as it lies there.
 
         Raises:
-            RegistryError: it is gone.
+            GovernanceError: it is gone.
         """
         try:
             return (self._folder / version.place).read_bytes()
         except FileNotFoundError as error:
             message = f"{error.filename}: the file of version {version.version} of {version.model} ({version.tenant_id}) is gone"
-            raise RegistryError(f"{message}: bring it back from a backup, or roll back to another version") from error
+            raise GovernanceError(f"{message}: bring it back from a backup, or roll back to another version") from error
 
     def changes(self, as_of: datetime | None = None) -> Sequence[Change]:
         """The journal up to a moment, or all of it, in its order."""
@@ -134,6 +131,11 @@ class MlflowRegistry:
         )
         with self._state.psycopg() as connection:
             return [Prediction(**dict(zip(_LOGGED, row, strict=True))) for row in connection.execute(select, (as_of,))]
+
+    def policy(self, model: str, moment: datetime) -> ModelPolicy:
+        """What the seed `model_policies` says of a moment."""
+        row = valid_row(_POLICIES, {"model": model}, moment)
+        return ModelPolicy(int(row["horizon_days"]), *(float(row[name]) for name in ModelPolicy._fields[1:]))
 
     def tenants(self) -> Sequence[str]:
         """All tenants."""

@@ -188,6 +188,11 @@ class Settings:
         return self.home / "reports"
 
     @property
+    def models(self) -> Path:
+        """Files of models, by tenant and version."""
+        return self.home / "models"
+
+    @property
     def dbt_target(self) -> Path:
         """The manifest of dbt, compiled SQL and logs."""
         return self.home / "dbt_target"

@@ -5,7 +5,8 @@ from alembic import op
 revision = "0014_models"
 down_revision = "0009_experiments"
 
-# `follows`: the number of the entry before it on the same model, 0 for the first; so of two who decide at once, one is told that it is done.
+# `follows`: the number of the entry before it on the same model, 0 for the first; so of two who decide at once, one is told that it is
+# done.
 TABLES = """
 create table ops.model_versions (
     tenant_id text not null,
