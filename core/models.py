@@ -20,7 +20,7 @@ RULE = "model_governance"
 LEVEL = 0.05
 """Two-sided; what is called better is better at this level on rows that neither version was fitted to."""
 
-FEWEST_ROWS, FEWEST_OF_EACH = 200, 20
+FEWEST_ROWS, FEWEST_OF_EACH = 100, 20
 """Fresh rows with their outcome, and of them such of either outcome, below which two versions are not compared."""
 
 Severity = Literal["ok", "warn", "critical"]

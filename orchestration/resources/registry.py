@@ -6,7 +6,9 @@ put right at the next change where a process died in between. Not here: what a f
 """
 
 import json
+import logging
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -161,8 +163,11 @@ class MlflowRegistry:
                 connection.execute(f"create schema if not exists {_SCHEMA}")
                 connection.commit()
                 connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+                warnings.filterwarnings("ignore", message="The ``noload`` loader strategy")  # MLflow's own queries
                 from mlflow import MlflowClient  # here: 5 s of processor time that nothing else needs
 
+                for logger in ("alembic", "mlflow"):
+                    logging.getLogger(logger).setLevel(logging.WARNING)
                 url = self._state.libpq_url.replace("postgresql://", "postgresql+psycopg://", 1)
                 url += ("&" if "?" in url else "?") + "options=" + quote(f"-csearch_path={_SCHEMA}", safe="")
                 self._kept = MlflowClient(tracking_uri=url, registry_uri=url)
