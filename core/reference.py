@@ -157,6 +157,7 @@ class Experiment(DatedRow, kw_only=True, frozen=True):
     primary_metric: str
     unit: Literal["lead", "conversation"] = "lead"
     horizon_days: int = 30
+    stale_after_hours: int = 36
     minimum_effect: float | None = None
     is_killed: bool = False
 

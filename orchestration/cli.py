@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.audit_cli import audit_app
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.experiment_cli import experiment_app
 from orchestration.identity_cli import identity_app
@@ -36,6 +37,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
+app.add_typer(audit_app, name="audit")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")

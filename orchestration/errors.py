@@ -6,6 +6,7 @@ Here belongs the list; each class lies beside what raises it. Anything else is a
 import psycopg
 import sqlalchemy.exc
 
+from core.audit import AuditError
 from core.identity_evidence import StrengthError
 from core.models import GovernanceError
 from core.quarantine import QuarantineError
@@ -26,7 +27,7 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    ExperimentError, GovernanceError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError,
+    AuditError, ExperimentError, GovernanceError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError,
     SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""

@@ -153,6 +153,6 @@ class Models:
 def open_models(settings: Settings, as_of: datetime | None) -> Iterator[Models]:
     """The models at a moment; else now."""
     with open_state(settings) as state:
-        registry, warehouse = MlflowRegistry(state, settings.models), warehouse_of(settings, state.libpq_url)
-        identity = PostgresIdentity(state, Vault(state, settings.master_key()))
+        vault, warehouse = Vault(state, settings.master_key()), warehouse_of(settings, state.libpq_url)
+        registry, identity = MlflowRegistry(state, vault, settings.models), PostgresIdentity(state, vault)
         yield Models(settings, registry, identity, warehouse, as_of or SystemClock().now())

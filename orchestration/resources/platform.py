@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from core.ports import Clock, Progress
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
@@ -69,6 +70,7 @@ class Platform:
     experiments: PostgresExperiments
     pages: FolderPages
     registry: MlflowRegistry
+    audit: PostgresAudit
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -95,6 +97,7 @@ class Platform:
             "experiments": self.experiments,
             "pages": self.pages,
             "registry": self.registry,
+            "audit": self.audit,
         }
 
 
@@ -140,7 +143,8 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
-            registry=MlflowRegistry(state, settings.models),
+            registry=MlflowRegistry(state, vault, settings.models),
+            audit=PostgresAudit(state, vault),
         )
 
 

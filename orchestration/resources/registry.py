@@ -22,9 +22,11 @@ from psycopg.types.json import Jsonb
 
 from core.actions import Action
 from core.models import RULE, Change, GovernanceError, ModelPolicy, ModelVersion, Prediction, actions_of, champions
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.durable import make_durable
 from orchestration.resources.lifetimes import lifetime, valid_row
 from orchestration.resources.state import State
+from orchestration.resources.vault import Vault
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,9 +43,10 @@ _JSON = {"card", "evidence", "parts", "details"}
 class MlflowRegistry:
     """The registry of one installation: files under a folder, everything else in its PostgreSQL."""
 
-    def __init__(self, state: State, folder: Path) -> None:
-        """Take the state, and the folder of the models; nothing is opened yet."""
+    def __init__(self, state: State, vault: Vault, folder: Path) -> None:
+        """Take the state, the vault whose key signs the audit log, and the folder of the models; nothing is opened yet."""
         self._state = state
+        self._audit = PostgresAudit(state, vault)
         self._folder = folder
         self._kept: MlflowClient | None = None
 
@@ -73,6 +76,8 @@ class MlflowRegistry:
         version = msgspec.structs.replace(draft, version=int(made.version), place=str(place / "model.skops"))
         with self._state.psycopg() as connection:
             connection.execute(*_insert("model_versions", {each: getattr(version, each) for each in _VERSION}))
+            told = {each: getattr(version, each) for each in ("version", "sha256", "features_sha256", "rows", "positives")}
+            self._audit.within(connection).append(version.tenant_id, version.trained_by, "model.stored", version.model, told)
         client.set_registered_model_alias(name, "challenger", made.version)
         return version
 
@@ -113,6 +118,9 @@ class MlflowRegistry:
                 connection.execute(*_insert("model_changes", row))
                 for action in actions_of(change, lifetime(RULE, change.decided_at)):
                     _request(connection, action)
+                told = {each: getattr(change, each) for each in ("version", "follows", "reason", "action_id")}
+                told |= {"evidence": json.loads(change.evidence), "decided_at": change.decided_at.isoformat()}
+                self._audit.within(connection).append(change.tenant_id, change.decided_by, f"model.{change.cause}", change.model, told)
         except UniqueViolation:  # somebody else did the same in between
             return False
         return True

@@ -38,6 +38,7 @@ VARIABLES = (
     "FLEXORAA_DUCKDB_THREADS",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
+    "FLEXORAA_AUDIT_WITNESS",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -81,6 +82,7 @@ class Settings:
     duckdb_threads: int = 0
     lake_file_mb: int = 32
     done_days: int = 30
+    audit_witness: Path | None = None
     master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -124,6 +126,7 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            audit_witness=Path(env["FLEXORAA_AUDIT_WITNESS"]).expanduser() if env.get("FLEXORAA_AUDIT_WITNESS") else None,
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
         )
 

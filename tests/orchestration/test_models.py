@@ -22,6 +22,7 @@ from assets.model_training import Made, train_all
 from core.models import Change, GovernanceError, ModelPolicy, ModelVersion, champions, change_id, earlier_champions
 from orchestration.cli import app
 from orchestration.receiver import Receiver
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.registry import MlflowRegistry, registered
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
@@ -67,8 +68,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def registry(state: State, tmp_path_factory: pytest.TempPathFactory) -> MlflowRegistry:
-    return MlflowRegistry(state, tmp_path_factory.mktemp("models"))
+def registry(state: State, vault: Vault, tmp_path_factory: pytest.TempPathFactory) -> MlflowRegistry:
+    return MlflowRegistry(state, vault, tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
@@ -148,6 +149,8 @@ def test_drift_is_answered_by_retraining_then_by_the_last_good_version_and_each_
     assert causes == ["rollback"]  # older ones had expired by then, and are shown so
     assert told[0]["details"]["version"] == 1
     assert {row[0] for row in scene.rows("channel")} == {"webhook", "email"}
+    log = [each for each in PostgresAudit(scene.state, scene.vault).entries(scene.tenant) if each.action.startswith("model.")]
+    assert [each.action for each in log] == ["model.stored", "model.first", "model.stored", "model.retrained", "model.rollback"]
 
 
 def test_a_champion_is_kept_where_nothing_is_shown_to_be_better_and_that_is_written_down(calm: tuple[World, datetime, Made]) -> None:
@@ -279,7 +282,7 @@ def test_of_many_who_change_a_champion_at_once_one_does_and_nothing_is_ever_chan
                 connection.execute(statement)
 
 
-def test_a_version_that_reads_other_features_is_refused(calm: tuple[World, datetime, Made]) -> None:
+def test_a_version_that_reads_other_features_is_refused(calm: tuple[World, datetime, Made], vault: Vault) -> None:
     world, as_of, made = calm
     assert made.version is not None
     assert made.version.features_sha256 == CONTRACT.sha256
@@ -288,7 +291,7 @@ def test_a_version_that_reads_other_features_is_refused(calm: tuple[World, datet
         def versions(self, tenant_id: str | None = None, model: str | None = None) -> list[ModelVersion]:
             return [msgspec.structs.replace(each, features_sha256="0" * 64) for each in super().versions(tenant_id, model)]
 
-    other = Other(world.registry._state, world.registry._folder)
+    other = Other(world.registry._state, vault, world.registry._folder)
     features, _ = leads(world.tenant, 2, as_of, as_of + DAY, seed=13)
     assert "reads other features" in score_all(other, features, [], as_of + DAY).refused[0]
 
