@@ -87,7 +87,7 @@ def rolling(contract: Contract, rows: Rows, step: int) -> Iterator[Claim]:
         p[ahead] = fitted(contract, part(rows, slice(at - _WINDOW, at))).models[""].score(part(rows, ahead).columns).probability
     found = evaluation.quality(y[_WINDOW:], p[_WINDOW:])
     size = f"{found.rows} rows, window {_WINDOW}, step {step}, no duration, load {os.getloadavg()[0]:.1f}"
-    ranked = np.array([found.auc, found.alift, found.best_half], dtype=float)
+    ranked = np.array([found.auc, found.alift, found.best_half], dtype=float).tolist()
     yield Claim("bank_marketing pooled AUC", ranked[0], "area", "wanted (plain boosting 0.753, paper 0.80)", 0.76, 1.0, size, is_floor=True)
     yield Claim(
         "bank_marketing pooled ALIFT", found.alift, "area", "wanted (plain boosting 0.709, paper 0.70)", 0.71, 1.0, size, is_floor=True
@@ -112,7 +112,7 @@ def drifted(contract: Contract, rows: Rows, years: np.ndarray) -> Iterator[Claim
     size = f"rows {judged.start} to {judged.stop} judge, {fresh.stop - fresh.start} after them"
     yield Claim("retrained takes the frozen one's place", float(verdict.kind == "promote"), "yes", "wanted", 1.0, 1.0, size, is_floor=True)
     both = evaluation.compare(y[fresh], *(each.score(part(rows, fresh).columns).probability for each in (frozen, again)))
-    areas = np.array([both.first_auc, both.second_auc], dtype=float)
+    areas = np.array([both.first_auc, both.second_auc], dtype=float).tolist()
     yield Claim("AUC after it, retrained once", areas[1], "area", "frozen on 2008", areas[0], 1.0, size, is_floor=True)
     yield Claim("log loss gained a row, lower 95 % bound", 1 + both.gain_low, "1 + nats", "no gain", 1.0, 1.0, size, is_floor=True)
 
