@@ -3,7 +3,8 @@
 Here belongs one function over all specs, so that no asset says it for itself. Not here: freshness (`orchestration.automation`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from msgspec import Struct
@@ -39,10 +40,8 @@ _MARTS = (ExperimentResult, ExperimentDecision, ModelDrift, ModelPerformance, Pr
 
 
 def _structs() -> Mapping[tuple[str, str], type[Struct]]:
-    found: dict[tuple[str, str], type[Struct]] = {}
-    for layer, types in (("lake", EVENT_TYPES), ("reference", (*REFERENCE_TYPES, MessageSignal)), ("marts", _MARTS)):
-        found |= {(layer, str(each.table)): each for each in types}  # type: ignore[attr-defined]  # a ClassVar of each of them
-    return found
+    layers: Mapping[str, Sequence[Any]] = {"lake": EVENT_TYPES, "reference": (*REFERENCE_TYPES, MessageSignal), "marts": _MARTS}
+    return {(layer, each.table): each for layer, types in layers.items() for each in types}
 
 
 def _schema(struct: type[Struct]) -> dg.TableSchema:

@@ -123,6 +123,7 @@ DOCUMENT = dg.define_asset_job(
 
 WEEKLY_DRIFT_JOB = dg.define_asset_job(
     "model_drift_week",
+    tags=OWNED,
     selection=_DRIFT | dg.AssetSelection.checks(no_model_drifts),
     description="One week of one tenant's model against its baseline, with its page; a partition is a week and a model.",
 )
@@ -205,6 +206,7 @@ WEEKLY_TRAINING = dg.ScheduleDefinition(
     job=model_training,
     cron_schedule="53 3 * * 0",
     execution_timezone="UTC",
+    tags=OWNED,
     description="On Sundays: a new version of the lead model for each tenant, champion where it is significantly better.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
