@@ -93,7 +93,7 @@ def _events(execution: Execution, event_type: type[Event], request: Request, key
     with lake.files.reading():
         files = [file.path for file in readable(event_type, lake.files.live(event_type.table))]
         mine = pl.any_horizontal(*(pl.col(name).is_in(list(request.point_ids)) for name in named))
-        rows = (
+        rows: list[dict[str, Any]] = (
             scan(event_type, files)
             .filter((pl.col("tenant_id") == request.tenant_id) & mine)
             .sort("occurred_at", "event_id")

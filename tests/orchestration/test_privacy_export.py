@@ -19,16 +19,13 @@ from tests.orchestration.privacy_world import END, MANAGER, OPERATOR, World
 
 
 def _inventory(made: World, tenant_id: str, points: list[str]) -> dict[str, int]:
-    """Rows that name one of the points in whatever column, counted in SQL over the files, whatever the code calls its columns."""
+    """Rows that name one of the points in whatever column, counted over the files, whatever the code calls its columns."""
     found = {}
     with duckdb.connect() as database:
         for folder in sorted(path for path in made.settings.lake.iterdir() if path.is_dir() and path.name[0] != "."):
             rows = f"read_parquet('{folder}/*/*.parquet', hive_partitioning = false, union_by_name = true)"
-            count = database.execute(
-                f"select count(*) from {rows} as r where tenant_id = $1 and list_has_any(map_values(json(r)::map(text, json))::text[], "
-                "list_transform($2, each -> '\"' || each || '\"'))",
-                [tenant_id, points],
-            ).fetchall()[0][0]
+            table = database.sql(f"select * from {rows}").fetchall()
+            count = sum(tenant_id in row and not set(points).isdisjoint(value for value in row if isinstance(value, str)) for row in table)
             if count:
                 found[f"lake.{folder.name}"] = count
     return found
@@ -67,7 +64,7 @@ def test_the_export_is_complete_and_its_hashes_hold(people: World, tmp_path: Pat
 
 
 def test_words_go_when_their_time_is_over_but_those_under_a_hold_stay_and_no_row_goes(people: World) -> None:
-    held, other = people.somebody(), people.somebody()
+    held = people.somebody()
     tenant_id = people.leads[held][0]
     retention = PostgresRetention(people.state, people.vault)
     retained = Retained(people.state, people.platform.lake, people.settings.reference, retention)
@@ -84,7 +81,6 @@ def test_words_go_when_their_time_is_over_but_those_under_a_hold_stay_and_no_row
     for (_, point, at, was), (_, _, _, now) in zip(before, after, strict=True):
         is_kept = at >= edge or point in people.leads[held][1]
         assert now == (was if is_kept else None)
-    assert any(point in people.leads[other][1] for _, point, at, _ in before if at < edge)
     assert retained.apply(END) == {f"{tenant_id} lake.messages": 0}
     retention.hold(hold._replace(hold_id="hold_words_end"), "over", releases="hold_words")
     assert retained.apply(END)[f"{tenant_id} lake.messages"] > 0
