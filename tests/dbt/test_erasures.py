@@ -44,7 +44,7 @@ def _totals(rows: list[dict[str, Any]]) -> dict[str, float]:
         for name, value in row.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 found[name] = found.get(name, 0) + value
-    return {name: round(value, 6) for name, value in found.items()}
+    return {name: float(f"{value:.9g}") for name, value in found.items()}  # as engines are compared
 
 
 def test_who_asked_is_erased_until_it_is_denied_and_no_count_or_sum_changes(home: Growing) -> None:
