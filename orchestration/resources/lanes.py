@@ -84,8 +84,10 @@ def note(connection: "Connection", delivery: Delivery, outcome: Outcome) -> None
     key = {"tenant_id": delivery.action.tenant_id, "lane": lane_of(delivery)}
     before = connection.execute(_FAILURES, key).scalar()
     is_news = is_failure(outcome) or outcome.wait_seconds is not None
-    if before is None or (before == 0 and not is_news):
+    if not before and not is_news:
         return
+    if before is None:
+        connection.execute(_MAKE, key)
     now = connection.execute(_LOCK, key).one()[3]
     failures = now + 1 if is_failure(outcome) else 0 if is_answer(outcome) else now
     pause = cool_off(failures, lane_of(delivery)) if is_failure(outcome) else None  # a test that the gate kept back says nothing
