@@ -7,10 +7,14 @@ import os
 
 import dagster as dg
 
-from assets.delivery import RULES, decide, deliver
+from assets import delivery
+from assets.delivery import decide, deliver
 from core.ports import Clock, Outbox, Publisher, Receipts, Senders
 
 _OWNERS = ["team:operations"]
+
+RULES = (*delivery.RULES, "suspension")
+"""Rules whose requests become actions; a sensor each."""
 
 PUBLISHED = (
     "act_receipts",
@@ -22,6 +26,7 @@ PUBLISHED = (
     "exp_decisions",
     "exp_results",
     "fct_lead_leaks",
+    "fct_lead_routings",
     "fct_lead_scores",
     "fct_messaging_windows",
     "fct_recovery_candidates",
@@ -70,7 +75,7 @@ def deliveries(
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult[None]:
     """What was due is sent, refused with a reason, or shown as unknown; what we sent comes back through the inbox."""
-    worker = f"{context.run_id}/{os.getpid()}"
+    worker = f"{context.run.run_id}/{os.getpid()}"
     done = deliver(outbox, senders, receipts, clock, worker)
     counts = {
         f"{rule}_{'to_try_again' if state == 'requested' else state}": count for (rule, state), count in sorted(done.outcomes.items())

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from core.actions import Action, key_of
-from core.experiments import PATIENCE, Configured, Key, Kill, Publication
+from core.experiments import Configured, Key, Kill, Publication
+from core.notices import Backlog
 from core.pulling import Mailbox
 
 
@@ -47,6 +48,25 @@ def plan_ingest(cursor: str, pending: Sequence[str]) -> tuple[str | None, str]:
     return (None if key == cursor else key), key
 
 
+DELIVERY_PATIENCE = timedelta(minutes=10)
+"""How long a delivery run on its way is taken for the one that will find what is due. One that hangs, or whose process died unseen, is not
+waited for any longer; two that deliver at once share the work, so asking too soon costs a process and nothing else."""
+
+
+def plan_delivery(backlog: Backlog, asked_at: Sequence[datetime], as_of: datetime) -> bool:
+    """Whether to ask for a delivery run: something is due or abandoned, and no delivery run is on its way that will find it.
+
+    There is no cursor: what waits in the outbox is the whole of it, so an action whose retry has come, one that was added just before its
+    sensor died, and one that a person asked for again are found alike, and a lost or repeated tick costs nothing.
+
+    Args:
+        backlog: what the outbox holds.
+        asked_at: when the delivery runs that have not ended were asked for.
+        as_of: now.
+    """
+    return any(backlog) and not any(as_of - DELIVERY_PATIENCE < each for each in asked_at)
+
+
 def plan_kills(
     cursor: str, publication: Publication, wanted: Configured, killed: Collection[Key], as_of: datetime
 ) -> tuple[tuple[Kill, ...], str]:
@@ -62,9 +82,10 @@ def plan_kills(
     """
     told = {(each.tenant_id, each.experiment_id, each.valid_from): each for each in publication.decisions}
     live = [each for each in wanted.variants if each.valid_from <= as_of and (each.valid_to is None or as_of < each.valid_to)]
-    begun = {(each.tenant_id, each.experiment_id): each.valid_from for each in live}
+    begun = {(each.tenant_id, each.experiment_id): each for each in live}
     kills = []
-    for (tenant_id, experiment_id), valid_from in sorted(begun.items()):
+    for (tenant_id, experiment_id), version in sorted(begun.items()):
+        valid_from, patience = version.valid_from, timedelta(hours=version.stale_after_hours)
         decision = told.get((tenant_id, experiment_id, valid_from))
         if (tenant_id, experiment_id) in killed:
             continue
@@ -73,9 +94,9 @@ def plan_kills(
         else:
             configured_at = max(filter(None, (valid_from, wanted.applied_at.get(tenant_id))))
             known_at = configured_at if decision is None else publication.as_of
-            if known_at is not None and as_of - max(known_at, configured_at) > PATIENCE:
+            if known_at is not None and as_of - max(known_at, configured_at) > patience:
                 told_at = "at all" if decision is None else f"since {known_at.isoformat()}"
-                why = f"no statistics were published {told_at}; at most {PATIENCE // timedelta(hours=1)} hours are borne"
+                why = f"no statistics were published {told_at}; at most {version.stale_after_hours} hours are borne"
                 kills.append(Kill(tenant_id, experiment_id, "statistics", why, "{}"))
     moment = publication.as_of
     return tuple(kills), cursor if moment is None else max(cursor, moment.isoformat())

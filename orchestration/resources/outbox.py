@@ -47,8 +47,9 @@ _RECEIVED = text(
 )
 # What waits for a moment goes at it, what waits for facts is judged anew by each publication, and what is over is let go to expire.
 _RELEASED = text(
-    "update ops.outbox set state = 'requested', next_try_at = null, updated_at = :now where state = 'held' and (next_try_at <= :now "
-    "or expires_at <= :now or held_publication is distinct from (select max(publication_id) from ops.publications))"
+    "update ops.outbox set state = 'requested', next_try_at = null, updated_at = :now where state = 'held' and (expires_at <= :now "
+    "or held_by_pause is null and (next_try_at <= :now "
+    "or held_publication is distinct from (select max(publication_id) from ops.publications)))"
 )
 # materialized: as a plain subquery it may be planned to run once a row, and then takes more than the limit
 _CLAIM = text(

@@ -7,14 +7,17 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from core.ports import Clock, Progress
+from orchestration.resources.action_desk import ActionDesk
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
+from orchestration.resources.dry_run import DrySenders
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.experiments import PostgresExperiments
 from orchestration.resources.google_keys import GoogleKeys
@@ -24,7 +27,7 @@ from orchestration.resources.lake import FolderLake
 from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.lookup import VaultLookup
-from orchestration.resources.outbox import PostgresOutbox
+from orchestration.resources.notices import NoticeOutbox, PostgresNotices
 from orchestration.resources.pages import FolderPages
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
@@ -39,6 +42,10 @@ from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
 from orchestration.resources.workers import Outside, ProcessWorkers
+
+if TYPE_CHECKING:
+    from orchestration.privacy_desk import PrivacyDesk
+    from orchestration.resources.retained import Retained
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Platform:
     reference: ParquetReference
     warehouse: EngineWarehouse
     publisher: PostgresPublisher
-    outbox: PostgresOutbox
+    outbox: NoticeOutbox
     lookup: VaultLookup
     client: httpx.Client
     dbt: DbtRunner
@@ -67,6 +74,24 @@ class Platform:
     workers: ProcessWorkers
     experiments: PostgresExperiments
     pages: FolderPages
+    notices: PostgresNotices
+    audit: PostgresAudit
+
+    def privacy(self) -> "PrivacyDesk":
+        """Requests of people about their own data."""
+        from orchestration.privacy_desk import PrivacyDesk  # it knows this class
+        from orchestration.privacy_office import Office
+        from orchestration.resources.privacy import PostgresRequests
+
+        requests = PostgresRequests(self.state, self.vault)
+        return PrivacyDesk(self, Office(self.settings, self.state, self.vault, self.clock, self.audit, requests))
+
+    def retention(self) -> "Retained":
+        """What is kept how long."""
+        from orchestration.resources.retained import Retained
+        from orchestration.resources.retention import PostgresRetention
+
+        return Retained(self.state, self.lake, self.settings.reference, PostgresRetention(self.state, self.vault))
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -88,7 +113,7 @@ class Platform:
             "warehouse": self.warehouse,
             "publisher": self.publisher,
             "outbox": self.outbox,
-            "senders": senders(tools),
+            "senders": DrySenders(senders(tools), ActionDesk(self.state, self.vault), is_dry=self.settings.dry_run),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
             "identity": self.identity,
@@ -96,6 +121,10 @@ class Platform:
             "workers": self.workers,
             "experiments": self.experiments,
             "pages": self.pages,
+            "notices": self.notices,
+            "audit": self.audit,
+            "privacy": self.privacy(),
+            "retention": self.retention(),
         }
 
 
@@ -132,7 +161,7 @@ def open_platform(
             reference=ParquetReference(settings, state, known_at),
             warehouse=warehouse,
             publisher=PostgresPublisher(state, warehouse, clock),
-            outbox=PostgresOutbox(state, _lease(settings), settings.delivery_hands),
+            outbox=NoticeOutbox(state, _lease(settings), settings.delivery_hands),
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
@@ -141,6 +170,8 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
+            notices=PostgresNotices(state, settings.operations_tenant),
+            audit=PostgresAudit(state, vault),
         )
 
 

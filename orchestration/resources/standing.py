@@ -25,13 +25,17 @@ _ASKED = text(
     "switched as (select from ops.experiment_verdicts as v where tenant_id = :tenant_id and action_id = (select id from own) "
     "and not exists "
     "(select from ops.experiment_verdicts where tenant_id = v.tenant_id and experiment_id = v.experiment_id and number > v.number)), "
+    # what the clock says of a person's request, as long as that is open
+    "clocked as (select from ops.privacy_requests where cast(:rule as text) = 'privacy_clock' and tenant_id = :tenant_id "
+    "and request_id = :subject and closed_at is null), "
     "points as (select * from serving.dim_contact_points, asked as wanted where tenant_id = :tenant_id "
     "and dim_contact_points.lead_id = wanted.lead_id), "
     # where the point was given up, the one of its kind that the lead holds since then, if there is just one
     "heirs as (select heir.contact_point_id from points as old, points as heir where old.contact_point_id = old.point_id "
     "and old.valid_to_at is not null and heir.kind = old.kind and heir.valid_to_at is null and heir.valid_from_at >= old.valid_to_at), "
     "held as (select coalesce(bool_or(contact_point_id = point_id and valid_to_at is null), false) as is_held from points) "
-    "select wanted.until, wanted.until is not null or exists (select from switched), lead.is_opted_out, lead.is_erased, "
+    "select wanted.until, wanted.until is not null or exists (select from switched) or exists (select from clocked), "
+    "lead.is_opted_out, lead.is_erased, "
     "case when held.is_held then wanted.point_id else (select min(contact_point_id) from heirs having count(*) = 1) end, wanted.point_id "
     "from asked as wanted, held, lateral (select coalesce(bool_or(is_opted_out), false) as is_opted_out, "
     "coalesce(bool_or(is_erased), false) as is_erased "

@@ -7,7 +7,7 @@ for lanes.
 from alembic import op
 
 revision = "0010_delivery"
-down_revision = "0009_experiments"
+down_revision = "0012_action_desk"
 
 # `ready_at`: a retried action queues where its retry begins, a fresh one where it is due; both generated, so no writer can forget them.
 OUTBOX = """
