@@ -244,9 +244,8 @@ def test_who_is_told_to_wait_lets_the_whole_lane_wait(scene: Scene) -> None:
     assert len(scene.receiver.messages()) == 1  # the second was not even tried
     assert len(scene.receiver.alerts()) == 1
     with scene.state.begin() as connection:
-        waits = connection.exec_driver_sql(
-            "select lane, closed_until - clock_timestamp() > interval '59 minutes' from ops.lanes order by 1"
-        ).all()
+        query = "select lane, closed_until - clock_timestamp() > interval '59 minutes' from ops.lanes where tenant_id = %s order by 1"
+        waits = connection.exec_driver_sql(query, (scene.tenant,)).all()
     assert [tuple(row) for row in waits if row[1]] == [("webhook:hook", True), (f"whatsapp:{scene.tenant}-{NUMBER}", True)]
 
 
