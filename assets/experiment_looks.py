@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from core.experiments import PATIENCE, Configured, Key
+from core.experiments import Configured, Key
 from core.reference import Experiment, ExperimentMetric
 from ml.experiments.analysis import Kind
 from ml.experiments.config import CostCap, ExperimentConfig, Goal, Guardrail, Variant
@@ -75,7 +75,7 @@ def config_of(variants: Sequence[Experiment], metrics: Sequence[ExperimentMetric
         cost=cost,
         minimum_effect=first.minimum_effect,
         planned_units=_planned(first.minimum_effect, primary),
-        stale_after=PATIENCE,
+        stale_after=timedelta(hours=first.stale_after_hours),
     )
 
 

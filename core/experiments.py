@@ -14,9 +14,6 @@ from msgspec import Struct
 from core.actions import Action, key_of
 from core.reference import Experiment, ExperimentMetric
 
-PATIENCE = timedelta(hours=36)
-"""How old statistics may be, and how long an experiment may be without any, before control is served to everybody."""
-
 RULE = "experiment_switch"
 """The rule of actions that tell the operating system of a kill or of its end."""
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from core.actions import Action, key_of
-from core.experiments import PATIENCE, Configured, Key, Kill, Publication
+from core.experiments import Configured, Key, Kill, Publication
 from core.notices import Backlog
 from core.pulling import Mailbox
 
@@ -82,9 +82,10 @@ def plan_kills(
     """
     told = {(each.tenant_id, each.experiment_id, each.valid_from): each for each in publication.decisions}
     live = [each for each in wanted.variants if each.valid_from <= as_of and (each.valid_to is None or as_of < each.valid_to)]
-    begun = {(each.tenant_id, each.experiment_id): each.valid_from for each in live}
+    begun = {(each.tenant_id, each.experiment_id): each for each in live}
     kills = []
-    for (tenant_id, experiment_id), valid_from in sorted(begun.items()):
+    for (tenant_id, experiment_id), version in sorted(begun.items()):
+        valid_from, patience = version.valid_from, timedelta(hours=version.stale_after_hours)
         decision = told.get((tenant_id, experiment_id, valid_from))
         if (tenant_id, experiment_id) in killed:
             continue
@@ -93,9 +94,9 @@ def plan_kills(
         else:
             configured_at = max(filter(None, (valid_from, wanted.applied_at.get(tenant_id))))
             known_at = configured_at if decision is None else publication.as_of
-            if known_at is not None and as_of - max(known_at, configured_at) > PATIENCE:
+            if known_at is not None and as_of - max(known_at, configured_at) > patience:
                 told_at = "at all" if decision is None else f"since {known_at.isoformat()}"
-                why = f"no statistics were published {told_at}; at most {PATIENCE // timedelta(hours=1)} hours are borne"
+                why = f"no statistics were published {told_at}; at most {version.stale_after_hours} hours are borne"
                 kills.append(Kill(tenant_id, experiment_id, "statistics", why, "{}"))
     moment = publication.as_of
     return tuple(kills), cursor if moment is None else max(cursor, moment.isoformat())

@@ -237,6 +237,12 @@ class Experiment(Dated, frozen=True, kw_only=True):
     is_higher_better: bool = True
     minimum_effect: Annotated[float, Meta(gt=0)] | None = None
     horizon_days: Annotated[int, Meta(gt=0, le=365)] = 30
+    stale_after_hours: Annotated[
+        int,
+        Meta(
+            gt=0, le=720, description="How old the newest statistics may be before control is served: more where days pass without a lead."
+        ),
+    ] = 36
     guardrails: list[Guardrail] = []
     cost_cap: CostCap | None = None
     metrics: list[Metric] = []

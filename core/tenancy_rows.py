@@ -153,6 +153,7 @@ def _experiments(tenant: file.Tenant) -> Iterator[ref.ReferenceRow]:
                 primary_metric=each.primary_metric,
                 unit=each.unit,
                 horizon_days=each.horizon_days,
+                stale_after_hours=each.stale_after_hours,
                 minimum_effect=each.minimum_effect,
                 **_when(each),
             )

@@ -11,14 +11,20 @@ from typing import Annotated
 
 import typer
 
+from orchestration.access_cli import conversation_app, role_app
 from orchestration.actions_cli import actions_app
+from orchestration.audit_cli import audit_app
+from orchestration.backup_cli import backup, restore
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.experiment_cli import experiment_app
+from orchestration.gdpr_cli import gdpr_app
 from orchestration.identity_cli import identity_app
+from orchestration.key_cli import doctor, key_app
 from orchestration.lake_cli import lake_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
+from orchestration.retention_cli import retention_app
 
 app = typer.Typer(
     name="flexoraa",
@@ -30,12 +36,18 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
+app.add_typer(gdpr_app, name="gdpr")
+app.add_typer(retention_app, name="retention")
 app.add_typer(actions_app, name="actions")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
+app.add_typer(audit_app, name="audit")
+app.add_typer(key_app, name="key")
+app.add_typer(role_app, name="role")
+app.add_typer(conversation_app, name="conversation")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -201,6 +213,11 @@ def collect(
     from orchestration.collector.server import Options, collect, weights
 
     collect(Settings.load(home), Options(host, port, rotate_bytes, rotate_seconds, queue, weights(weight or [])))
+
+
+app.command(epilog="Example: flexoraa doctor --json")(doctor)
+app.command(epilog="Example: flexoraa backup /backups/2026-11-23")(backup)
+app.command(epilog="Example: flexoraa restore /backups/2026-11-23 --home /srv/flexoraa --erasures /mnt/elsewhere/erasures.ndjson")(restore)
 
 
 @app.command(epilog="Example: flexoraa demo --home /tmp/demo")

@@ -11,11 +11,13 @@ from assets.actions import RULES
 from assets.delivery import decide
 from assets.experiments import MONITOR, watch
 from assets.notices import digest, tell_of_failure
+from assets.privacy import execute_privacy_requests
 from assets.pull import poll_gmail
 from core.experiments import Experiments
 from core.notices import Notices
 from core.plans import plan_delivery, plan_ingest, plan_polls
 from core.ports import Clock, Inbox, Outbox
+from core.privacy_ports import Privacy
 from core.pulling import Pull
 from orchestration.automation import DELIVER, EVERYTHING
 
@@ -124,6 +126,20 @@ def run_failures(
     return dg.SkipReason(tell_of_failure(outbox, notices, run.job_name, run.run_id, steps, failed_at))
 
 
+@dg.sensor(
+    job_name=execute_privacy_requests.name,  # by name, as above
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Approved erasures, and those that a run left half done: one run executes all of them.",
+)
+def privacy_requests_approved(context: dg.SensorEvaluationContext, privacy: dg.ResourceParam[Privacy]) -> dg.SensorResult:
+    """Ask for a run when the set of those that wait is another one; one that stays open for what was found waits for a person."""
+    asked, cursor = plan_ingest(context.cursor or "", privacy.waiting())
+    if asked is None:
+        return dg.SensorResult(skip_reason="no request waits that was not asked for", cursor=cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/privacy": asked})], cursor=cursor)
+
+
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=_SENSOR_NAMES.get(rule, rule),
@@ -138,4 +154,16 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
     return sensor
 
 
-SENSORS = [inbox_segments, gmail_polling, delivery, ab_monitor, daily_digest, run_failures, *map(_rule_sensor, RULES)]
+SENSORS = [
+    *(inbox_segments, gmail_polling, delivery, ab_monitor, privacy_requests_approved, daily_digest, run_failures),
+    *map(_rule_sensor, RULES),
+]
+    inbox_segments,
+    gmail_polling,
+    delivery,
+    ab_monitor,
+    privacy_requests_approved,
+    daily_digest,
+    run_failures,
+    *map(_rule_sensor, RULES),
+]

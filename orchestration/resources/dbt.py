@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from assets.project import MANIFEST, PROJECT
+from orchestration.resources.dbt_profile import DUCKDB_PLACES
 
-ROOT = PROJECT.parent
+_PARSED = "partial_parse.msgpack"
 _PARTS = ("models", "macros", "seeds", "snapshots", "tests")
 
 
@@ -42,14 +43,16 @@ class DbtRunner:
         """Start the worker, which imports dbt (4 s) while this process does other things."""
         if self._worker is None or self._worker.poll() is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
+            self._target.mkdir(parents=True, exist_ok=True)
+            _inherit_parse(self._target)
             with (self._logs / "dbt_worker.log").open("a") as log:
                 self._worker = subprocess.Popen(
-                    [sys.executable, "-m", "orchestration.resources.dbt_worker"],
+                    [sys.executable, "-P", "-m", "orchestration.resources.dbt_worker"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
                     text=True,
-                    cwd=ROOT,
+                    cwd=self._target.parent,  # places in the profile are relative to it, see `_inherit_parse`
                     env={**os.environ, **self._environment},
                 )
 
@@ -110,6 +113,17 @@ class DbtRunner:
         raise DbtError(f"the dbt worker died with exit code {worker.wait()}; see {self._logs / 'dbt_worker.log'}")
 
 
+def _inherit_parse(target: Path) -> None:
+    """Begin with the project as parsed for the manifest: 4.4 s of processor time less in an installation's first run.
+
+    dbt reads everything anew where the connection is another one than when it parsed. So the profile names DuckDB's file relative to the
+    installation, and all installations have the same connection; of another engine dbt throws the copy away.
+    """
+    parsed = MANIFEST.parent / _PARSED
+    if parsed.exists() and not (target / _PARSED).exists():
+        shutil.copyfile(parsed, target / _PARSED)
+
+
 def _places(target: Path) -> list[str]:
     return ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]
 
@@ -129,7 +143,7 @@ def ensure_manifest() -> None:
             return
         program = str(Path(sys.executable).parent / "dbt")  # of this Python's environment, whatever PATH says
         command = [program, "--quiet", "--log-path", str(MANIFEST.parent), "parse", *_places(MANIFEST.parent)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **DUCKDB_PLACES})
         if done.returncode != 0:
             raise DbtError(f"dbt cannot read the project:\n{done.stdout.strip()}\n{done.stderr.strip()}")
         MANIFEST.touch()

@@ -6,6 +6,7 @@ environment (`settings`).
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 import psycopg
@@ -20,6 +21,9 @@ _PROFILE = {"host": "FLEXORAA_DBT_PG_HOST", "port": "FLEXORAA_DBT_PG_PORT", "use
             "dbname": "FLEXORAA_DBT_PG_DATABASE", "password": "DBT_ENV_SECRET_FLEXORAA_PG_PASSWORD"}  # fmt: skip
 """What dbt-postgres must be given in its profile. It masks the value of a variable of that last prefix in all its logs."""
 
+DUCKDB_PLACES = {"FLEXORAA_DBT_WAREHOUSE": Settings(Path()).warehouse.name, "FLEXORAA_DBT_DUCKDB_SPILL": Settings(Path()).duckdb_spill.name}
+"""DuckDB's file and what it spills, from an installation's own folder."""
+
 _LIBPQ = {"sslmode": "PGSSLMODE", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "sslrootcert": "PGSSLROOTCERT",
           "channel_binding": "PGCHANNELBINDING", "connect_timeout": "PGCONNECT_TIMEOUT",
           "target_session_attrs": "PGTARGETSESSIONATTRS", "hostaddr": "PGHOSTADDR"}  # fmt: skip
@@ -29,10 +33,9 @@ def dbt_environment(settings: Settings, state_url: str | None) -> Mapping[str, s
     """Variables for the worker. `state_url` is the state's address, which the engine postgres needs."""
     found = {
         "FLEXORAA_DBT_TARGET": settings.engine,
-        "FLEXORAA_DBT_WAREHOUSE": str(settings.warehouse),
+        **DUCKDB_PLACES,
         "FLEXORAA_DBT_DUCKDB_MEMORY": settings.duckdb_memory,
         "FLEXORAA_DBT_DUCKDB_THREADS": str(settings.duckdb_threads),
-        "FLEXORAA_DBT_DUCKDB_SPILL": str(settings.duckdb_spill),
     }
     if settings.engine == "postgres" and state_url is not None:
         parts = psycopg.conninfo.conninfo_to_dict(warehouse_url(state_url))

@@ -18,6 +18,7 @@ from core.experiments import RULE, Configured, ExperimentDecision, Kill, Publica
 from core.reference import Experiment, ExperimentMetric, Tenant
 from core.sealing import SealError, seal, unseal
 from core.timeline import timeline
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.lifetimes import lifetime
 from orchestration.resources.reference import read_rows
 from orchestration.resources.state import State
@@ -40,6 +41,7 @@ class PostgresExperiments:
         """Take the state, and the vault under whose keys people's words are sealed."""
         self._state = state
         self._vault = vault
+        self._audit = PostgresAudit(state, vault)
 
     def configured(self, as_of: datetime) -> Configured:
         """All versions of all experiments, with what verdicts up to a moment made of them."""
@@ -127,6 +129,10 @@ class PostgresExperiments:
             with self._state.psycopg() as connection:
                 connection.execute(insert, row)
                 _request(connection, action)
+                told = {name: getattr(verdict, name) for name in ("cause", "reason", "follows", "action_id")}
+                told |= {"evidence": json.loads(verdict.evidence), "decided_at": verdict.decided_at.isoformat()}
+                named = (verdict.decided_by, f"experiment.{verdict.verdict}", verdict.experiment_id)
+                self._audit.within(connection).append(verdict.tenant_id, *named, told)
         except UniqueViolation:  # somebody else did the same in between
             return False
         return True

@@ -16,6 +16,7 @@ from assets.project import PROJECT
 from core.identity_evidence import Decision, Strength, Verdict
 from core.identity_holders import point_of
 from core.sealing import SealError, seal, unseal
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
 
@@ -74,6 +75,7 @@ class PostgresIdentity:
         """Take the state, and the vault under whose keys reasons are sealed."""
         self._state = state
         self._vault = vault
+        self._audit = PostgresAudit(state, vault)
 
     def strengths(self) -> Sequence[Strength]:
         """The rows of the seed `identity_strengths`."""
@@ -132,6 +134,10 @@ class PostgresIdentity:
         try:
             with self._state.psycopg() as connection:
                 connection.execute(insert, row)
+                told = {"one_id": wanted.one_id, "other_id": wanted.other_id, "follows": wanted.follows}
+                told |= {"decided_at": wanted.decided_at.isoformat()}
+                named = (wanted.decided_by, f"identity.{wanted.verdict}", wanted.link_id)
+                self._audit.within(connection).append(wanted.tenant_id, *named, told)
         except UniqueViolation as error:
             message = f"{wanted.link_id} was decided on by somebody else at this moment: look at it again (flexoraa identity list)"
             raise IdentityError(message) from error

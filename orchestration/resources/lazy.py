@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
-    "dbt", "identity", "pull", "workers", "experiments", "pages", "notices",
+    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention", "notices",
 )  # fmt: skip
 
 _OPENED = ExitStack()

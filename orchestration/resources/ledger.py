@@ -20,9 +20,10 @@ from core.holding import HeldSegment
 from core.intake import Account, Directory
 from core.ports import Clock, Count, Held, Segment
 from core.quarantine import quarantine_id
+from orchestration.resources.audit import PostgresAudit, machine_user
 from orchestration.resources.google_keys import GoogleKeys
 from orchestration.resources.state import State
-from orchestration.resources.vault import Vault
+from orchestration.resources.vault import PLATFORM, Vault
 
 
 class PostgresLedger:
@@ -131,6 +132,8 @@ class PostgresLedger:
         with self._state.begin() as connection:
             query = text("update ops.held_segments set state = 'released' where segment_id = :segment_id")
             connection.execute(query, {"segment_id": found[0].segment_id})
+            audit = PostgresAudit(self._state, self._vault).within(connection)
+            audit.append(PLATFORM, machine_user(), "segment.released", found[0].segment_id, {})
         return found[0]
 
     def _held(self, where: str, values: Mapping[str, str]) -> list[HeldSegment]:

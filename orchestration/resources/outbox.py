@@ -56,8 +56,11 @@ _STANDING = text(
     "where tenant_id = :tenant_id and action_id = :action_id), "
     # a verdict on an experiment is wanted until the next one
     "switched as (select from ops.experiment_verdicts as v where tenant_id = :tenant_id and action_id = :action_id and not exists "
-    "(select from ops.experiment_verdicts where tenant_id = v.tenant_id and experiment_id = v.experiment_id and number > v.number)) "
-    "select wanted.until is not null or exists (select from switched), lead.is_opted_out, lead.is_erased, "
+    "(select from ops.experiment_verdicts where tenant_id = v.tenant_id and experiment_id = v.experiment_id and number > v.number)), "
+    # what the clock says of a person's request, as long as that is open
+    "clocked as (select from ops.privacy_requests where cast(:rule as text) = 'privacy_clock' and tenant_id = :tenant_id "
+    "and request_id = :subject and closed_at is null) "
+    "select wanted.until is not null or exists (select from switched) or exists (select from clocked), lead.is_opted_out, lead.is_erased, "
     "exists (select from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = wanted.lead_id "
     "and contact_point_id = :point_id and valid_to_at is null), wanted.until "
     "from asked as wanted, lateral (select coalesce(bool_or(is_opted_out), false) as is_opted_out, "

@@ -7,12 +7,13 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from core.ports import Clock, Progress
 from orchestration.resources.action_desk import ActionDesk
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
@@ -42,6 +43,10 @@ from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
 from orchestration.resources.workers import Outside, ProcessWorkers
 
+if TYPE_CHECKING:
+    from orchestration.privacy_desk import PrivacyDesk
+    from orchestration.resources.retained import Retained
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -70,6 +75,23 @@ class Platform:
     experiments: PostgresExperiments
     pages: FolderPages
     notices: PostgresNotices
+    audit: PostgresAudit
+
+    def privacy(self) -> "PrivacyDesk":
+        """Requests of people about their own data."""
+        from orchestration.privacy_desk import PrivacyDesk  # it knows this class
+        from orchestration.privacy_office import Office
+        from orchestration.resources.privacy import PostgresRequests
+
+        requests = PostgresRequests(self.state, self.vault)
+        return PrivacyDesk(self, Office(self.settings, self.state, self.vault, self.clock, self.audit, requests))
+
+    def retention(self) -> "Retained":
+        """What is kept how long."""
+        from orchestration.resources.retained import Retained
+        from orchestration.resources.retention import PostgresRetention
+
+        return Retained(self.state, self.lake, self.settings.reference, PostgresRetention(self.state, self.vault))
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
@@ -96,6 +118,9 @@ class Platform:
             "experiments": self.experiments,
             "pages": self.pages,
             "notices": self.notices,
+            "audit": self.audit,
+            "privacy": self.privacy(),
+            "retention": self.retention(),
         }
 
 
@@ -142,6 +167,7 @@ def open_platform(
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
             notices=PostgresNotices(state, settings.operations_tenant),
+            audit=PostgresAudit(state, vault),
         )
 
 

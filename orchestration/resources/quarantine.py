@@ -15,6 +15,7 @@ from sqlalchemy import Connection, TextClause, text
 from core.ports import Clock, Count, Held
 from core.quarantine import RETENTION, Choice, Entry, Kind, Outcome, Replay, quarantine_id, replay_id
 from core.sealing import unseal
+from orchestration.resources.audit import PostgresAudit, machine_user
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
 
@@ -37,8 +38,15 @@ _EXPIRE = """
             and p.valid_from <= :as_of and (p.valid_to is null or :as_of < p.valid_to)
         where q.state = 'held'
             and coalesce(q.received_at, s.ingested_at)
-                <= :as_of - make_interval(days => coalesce((p.body ->> 'quarantine_retention_days')::int, :days))
+                <= :as_of - make_interval(days => coalesce((
+                    select r.days from ops.retention_rules r where r.tenant_id = q.tenant_id and r.kept = 'quarantine'
+                    order by r.number desc limit 1
+                ), (p.body ->> 'quarantine_retention_days')::int, :days))
             and not exists (select from ops.replays r where r.segment_id = q.segment_id and r.state = 'begun')
+            and not exists (
+                select from ops.legal_holds h where h.tenant_id = q.tenant_id and h.releases is null
+                and not exists (select from ops.legal_holds e where e.releases = h.hold_id)
+            )
         for update of q
     )
     update ops.quarantine q set state = 'expired', body_enc = null, changed_at = :now
@@ -68,6 +76,7 @@ class PostgresQuarantine:
         self._state = state
         self._vault = vault
         self._clock = clock
+        self._audit = PostgresAudit(state, vault)
 
     def find(self, choice: Choice, limit: int | None = None) -> list[Entry]:
         """Chosen entries, newest first."""
@@ -100,6 +109,7 @@ class PostgresQuarantine:
                 note,
                 {"quarantine_id": entry.quarantine_id, "tenant_id": entry.tenant_id, "read_at": self._clock.now(), "reader": reader},
             )
+            self._audit.within(connection).append(entry.tenant_id, reader, "quarantine.read", entry.quarantine_id, {})
         found = next(self._sealed("quarantine_id = %s", (entry.quarantine_id,)), None)
         return None if found is None else found[1]
 
@@ -212,7 +222,12 @@ class PostgresQuarantine:
         """
         with self._state.begin() as connection:
             rows = connection.execute(text(_EXPIRE), {"as_of": as_of, "days": RETENTION.days, "now": self._clock.now()})
-            return dict(sorted(Counter((str(row[0]), str(row[1])) for row in rows).items()))
+            found = dict(sorted(Counter((str(row[0]), str(row[1])) for row in rows).items()))
+            for tenant_id in sorted({tenant_id for tenant_id, _ in found}):
+                counts = {reason: number for (tenant, reason), number in found.items() if tenant == tenant_id}
+                told = {"as_of": as_of.isoformat(), "entries": counts}
+                self._audit.within(connection).append(tenant_id, machine_user(), "quarantine.expired", tenant_id, told)
+        return found
 
     def _rows(self, query: TextClause, values: Mapping[str, Any]) -> Sequence[Any]:
         with self._state.begin() as connection:
@@ -253,6 +268,12 @@ class PostgresQuarantine:
         )
         for each in taken:
             connection.execute(text(_COUNT), {"segment_id": replay.replay_id, **each._asdict()})
+        by_tenant: dict[str, Counter[str]] = {}
+        for each in taken:
+            by_tenant.setdefault(each.tenant_id, Counter())[each.source] += each.accepted
+        for tenant_id, counts in sorted(by_tenant.items()):
+            told = {"segment_id": replay.segment_id, "kind": replay.kind, "accepted": dict(counts)}
+            self._audit.within(connection).append(tenant_id, machine_user(), "quarantine.replayed", replay.replay_id, told)
 
 
 _KEEP = """

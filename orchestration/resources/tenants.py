@@ -23,6 +23,7 @@ from core.tenancy import SecretRef, Tenant
 from core.tenancy_checks import Claim, check, claims, overlapping_claims, secret_refs
 from core.tenancy_file import Problem, Reading
 from core.tenancy_rows import calendars, reference_rows, row_key
+from orchestration.resources.audit import PostgresAudit, machine_user
 from orchestration.resources.state import SERVICE_ROLE, State
 from orchestration.resources.vault import PLATFORM, Vault
 from orchestration.resources.vault_secrets import Destination, PersonContact, PersonRow, SecretRow
@@ -85,7 +86,7 @@ def apply_file(path: Path, state: State, vault: Vault, at: datetime, env: Mappin
     with state.owner() as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (_APPLY_LOCK,))
         for tenant in reading.tenants.values():
-            _make_role(connection, tenant.id)
+            connection.execute("select ops.make_tenant_roles(%s)", (tenant.id,))
         connection.execute(sql.SQL("set local role {}").format(sql.Identifier(SERVICE_ROLE)))
         for finding in overlapping_claims([*_claims_of_others(connection, reading), *claims(reading.tenants)]):
             reading.add(finding.path, finding.reason)
@@ -94,6 +95,9 @@ def apply_file(path: Path, state: State, vault: Vault, at: datetime, env: Mappin
         known = dict(connection.execute("select tenant_id, config_sha256 from ops.tenants").fetchall())
         changed = [each for each in wanted if known.get(each.tenant.id) != each.digest]
         rows = sum(_write(connection, each, vault, at) for each in changed)
+        audit = PostgresAudit(state, vault).within(connection)
+        for each in sorted(changed, key=lambda each: each.tenant.id):
+            audit.append(each.tenant.id, machine_user(), "tenant.applied", each.tenant.id, {"config_sha256": each.digest})
     applied = tuple(each.tenant.id for each in changed)
     return ApplyResult(applied, tuple(each.tenant.id for each in wanted if each not in changed), rows)
 
@@ -144,12 +148,6 @@ def _digest(tenant: Tenant, secrets: _Secrets, vault: Vault) -> str:
     """A keyed hash of all that the file says of a tenant, secrets included: a plain one would let a weak secret be guessed."""
     content = msgspec.json.encode([tenant, sorted((repr(place), value.hex()) for place, value in secrets.items())])
     return hmac.new(vault.tenant_key(PLATFORM, "config"), content, hashlib.sha256).hexdigest()
-
-
-def _make_role(connection: Connection, tenant_id: str) -> None:
-    name = f"flexoraa_tenant_{tenant_id}"
-    if connection.execute("select from pg_roles where rolname = %s", (name,)).rowcount == 0:
-        connection.execute(sql.SQL("create role {} nologin in role flexoraa_tenants").format(sql.Identifier(name)))
 
 
 def _claims_of_others(connection: Connection, reading: Reading) -> list[Claim]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.experiments import PATIENCE, Configured, ExperimentDecision, Key, Publication, Verdict, standing, switch_action, switch_id
+from core.experiments import Configured, ExperimentDecision, Key, Publication, Verdict, standing, switch_action, switch_id
 from core.plans import plan_kills
 from core.reference import Experiment, ExperimentMetric
 from core.timeline import timeline
@@ -14,12 +14,13 @@ from core.timeline import timeline
 START = datetime(2026, 6, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)
 DAY = timedelta(days=1)
+PATIENCE = timedelta(hours=36)
 
 
-def configured(*spans: tuple[datetime, datetime | None]) -> Configured:
+def configured(*spans: tuple[datetime, datetime | None], hours: int = 36) -> Configured:
     common = [{"tenant_id": "t", "experiment_id": "x", "valid_from": begin, "valid_to": end} for begin, end in spans]
     variants = [
-        Experiment(**each, variant=name, is_control=name == "a", allocation_ppm=500_000, primary_metric="m")
+        Experiment(**each, variant=name, is_control=name == "a", allocation_ppm=500_000, primary_metric="m", stale_after_hours=hours)
         for each in common
         for name in "ab"
     ]
@@ -115,6 +116,14 @@ def test_statistics_that_are_missing_or_stale_kill_to_the_microsecond() -> None:
     assert kills(silent, START + PATIENCE + MICRO) == ["statistics: no statistics were published at all; at most 36 hours are borne"]
     assert kills(told, START + DAY + PATIENCE) == []
     assert kills(told, START + DAY + PATIENCE + MICRO)[0].startswith("statistics: no statistics were published since 2026-06-02")
+
+
+def test_an_experiment_of_few_leads_may_be_given_more_time() -> None:
+    def found(as_of: datetime) -> list[str]:
+        return [each.reason for each in plan_kills("", Publication(START, [decision()]), configured((START, None), hours=96), (), as_of)[0]]
+
+    assert found(START + 4 * DAY) == []
+    assert found(START + 4 * DAY + MICRO) == ["no statistics were published since 2026-06-01T00:00:00+00:00; at most 96 hours are borne"]
 
 
 def test_an_experiment_that_was_only_just_configured_is_waited_for() -> None:

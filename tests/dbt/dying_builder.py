@@ -12,7 +12,7 @@ from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.settings import Settings
-from tests.dbt.growing import WITHOUT_TESTS
+from tests.dbt.engines import MODELS_ONLY
 
 
 def main(home: Path, model: str) -> None:
@@ -24,7 +24,7 @@ def main(home: Path, model: str) -> None:
     assert not begun.why, begun.why
     if model == "begun":
         die()
-    for event in dbt.build(WITHOUT_TESTS):
+    for event in dbt.build(MODELS_ONLY):
         if event["data"].get("node_info", {}).get("node_name") == model:
             die()
 

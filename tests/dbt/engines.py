@@ -25,6 +25,8 @@ from orchestration.resources.warehouse import EngineWarehouse
 from orchestration.resources.warehouse_postgres import warehouse_url
 
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+MODELS_ONLY = (*WITHOUT_UNIT_TESTS, "--exclude-resource-type", "test")
+"""Where no test of dbt is asked: they cost as much as the models."""
 _CHOSEN: list["Installation"] = []
 
 

@@ -28,10 +28,10 @@ from orchestration.resources.fingerprint import fingerprint, lines
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import open_state
 from orchestration.resources.warehouse import EngineWarehouse, WarehouseBusyError
+from tests.dbt.engines import MODELS_ONLY, WITHOUT_UNIT_TESTS
 from tests.dbt.histories import History
 from tests.dbt.warehouse import tables
 
-WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 _LAID_OUT = timedelta(days=62)
 
 
@@ -86,7 +86,7 @@ class Growing:
         """A whole build of that moment."""
         self.refer(as_of)
         begun = self.warehouse.begin(rebuild=rebuild)
-        for _ in self.dbt.build(WITHOUT_TESTS[: 2 if tests else 4]):
+        for _ in self.dbt.build(WITHOUT_UNIT_TESTS if tests else MODELS_ONLY):
             pass
         self.warehouse.end(begun)
         return begun

@@ -13,13 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from assets.project import PROJECT
 from orchestration.resources.fingerprint import fingerprint, lines
 from orchestration.resources.warehouse import Warehouse, WarehouseError
 from orchestration.resources.warehouse_postgres import PostgresWarehouse, warehouse_url
-from tests.dbt import engines
+from tests.dbt import engines, worker
 from tests.dbt.conftest import LEADS, SEED
+from tests.dbt.engines import MODELS_ONLY
 from tests.dbt.histories import AS_OF, history, told
-from tests.dbt.warehouse import PROJECT, Rows, run_dbt, tables, write
+from tests.dbt.warehouse import Rows, tables, write
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +51,9 @@ def difference(duckdb: pa.Table, other: pa.Table) -> list[str]:
 
 def test_every_mart_has_the_same_rows_as_on_duckdb(rows: Rows, other: engines.Installation, tmp_path: Path) -> None:
     write(tmp_path, tmp_path / "warehouse.duckdb", rows)
-    run_dbt(tmp_path, "build", *engines.WITHOUT_UNIT_TESTS, "--exclude-resource-type", "test")
+    worker.invoke(tmp_path / "warehouse.duckdb", "build", *MODELS_ONLY)
     duckdb = Warehouse(tmp_path / "warehouse.duckdb", tmp_path, tmp_path)
-    other.build(tmp_path, tables(rows), *engines.WITHOUT_UNIT_TESTS, "--exclude-resource-type", "test")
+    other.build(tmp_path, tables(rows), *MODELS_ONLY)
     ours, theirs = duckdb.read(duckdb.names()), other.warehouse.read(other.warehouse.names())
     assert ours.keys() == theirs.keys()
     assert not {mart: difference(ours[mart], theirs[mart]) for mart in ours if fingerprint(ours[mart]) != fingerprint(theirs[mart])}

@@ -9,7 +9,7 @@ import pytest
 from core.actions import key_of
 from tests.dbt.histories import AS_OF, History
 from tests.oracles import schedules
-from tests.oracles.common import Holders, Row
+from tests.oracles.common import Holders, Row, by_lead
 
 _HOUR = timedelta(hours=1)
 
@@ -58,15 +58,22 @@ def test_a_scheduled_message_is_wanted_unless_it_is_called_off_or_not_allowed(bu
     assert {kind for kind, _, _ in asked.values()} == {"send_template", "send_scheduled"}
 
 
-def test_an_appointment_is_confirmed_and_reminded_of_unless_it_was_booked_too_late_or_called_off(built: duckdb.DuckDBPyConnection) -> None:
+def test_an_appointment_is_confirmed_and_reminded_of_unless_it_was_booked_too_late_or_called_off(
+    built: duckdb.DuckDBPyConnection, made: History
+) -> None:
+    bookings: dict[tuple[str, str], datetime] = {}
+    for step in made.known("appointments", AS_OF):
+        if step["kind"] in ("booked", "rescheduled_from"):
+            key = (step["tenant_id"], step["appointment_id"])
+            bookings[key] = min(bookings.get(key, step["occurred_at"]), step["occurred_at"])
     reminders: dict[tuple[str, str, str], tuple[str, datetime, datetime]] = {}
     confirmations, follow_ups = dict(reminders), dict(reminders)
     rows = built.execute(
-        "select a.tenant_id, latest_booking_id, status, a.starts_at, a.ends_at, a.cancelled_at, b.booked_at from marts.fct_appointments as a "
-        "inner join intermediate.int_appointments__chained as b on a.tenant_id = b.tenant_id and latest_booking_id = b.appointment_id "
-        "where a.lead_id is not null and a.starts_at is not null and status <> 'rescheduled'"
+        "select tenant_id, latest_booking_id, status, starts_at, ends_at, cancelled_at from marts.fct_appointments "
+        "where lead_id is not null and starts_at is not null and status <> 'rescheduled'"
     ).fetchall()
-    for tenant, booking, status, starts_at, ends_at, cancelled_at, booked_at in rows:
+    for tenant, booking, status, starts_at, ends_at, cancelled_at in rows:
+        booked_at = bookings.get((tenant, booking))
         end = min(starts_at, cancelled_at or starts_at)
         for name, before in (("day_before", 24 * _HOUR), ("hour_before", _HOUR)):
             due_at = starts_at - before
@@ -82,15 +89,24 @@ def test_an_appointment_is_confirmed_and_reminded_of_unless_it_was_booked_too_la
     assert min(map(len, (reminders, confirmations, follow_ups))) > 5
 
 
-def test_people_are_told_of_a_lead_that_became_hot_and_of_an_assistant_that_gave_up(built: duckdb.DuckDBPyConnection) -> None:
-    tiers: dict[tuple[str, str], str] = {}
+def test_people_are_told_of_a_lead_that_became_hot_and_of_an_assistant_that_gave_up(
+    built: duckdb.DuckDBPyConnection, made: History, holders: Holders
+) -> None:
+    scores = built.execute("select tenant_id, lead_id, scored_at, tier, trigger_event_id from marts.fct_lead_scores").fetchall()
+    decided: dict[tuple[str, str], dict[datetime, tuple[str, str]]] = {}
+    for tenant, lead, at, tier, event in scores:
+        decided.setdefault((tenant, lead), {})[at] = (tier, event)
+    for (tenant, lead), events in by_lead(sorted(made.known("lead_events", AS_OF), key=lambda row: row["event_id"]), holders).items():
+        overrides = {row["occurred_at"]: (row["tier"], row["event_id"]) for row in events if row["kind"] == "tier_overridden"}
+        computed = {at: said for at, said in decided.get((tenant, lead), {}).items() if at < min(overrides, default=at + _HOUR)}
+        decided[tenant, lead] = computed | overrides
     hot = set()
-    for tenant, lead, tier, event, _ in built.execute(
-        "select tenant_id, lead_id, tier, trigger_event_id, decided_at from intermediate.int_lead_tiers__decided order by decided_at"
-    ).fetchall():
-        if tier == "HOT" and tiers.get((tenant, lead)) != "HOT":
-            hot.add((tenant, "hot", event))
-        tiers[tenant, lead] = tier
+    for (tenant, _), said in decided.items():
+        before = None
+        for _, (tier, event) in sorted(said.items()):
+            if tier == "HOT" and before != "HOT":
+                hot.add((tenant, "hot", event))
+            before = tier
     assert wanted(built, "routing").keys() == hot
     escalated = built.execute(
         "select tenant_id, 'qualification', last_turn_event_id from marts.fct_qualification where outcome = 'escalated'"

@@ -4,9 +4,6 @@ Here belongs writing lake and reference rows as the platform does (Parquet, view
 other engines (`tests.dbt.engines`).
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +17,8 @@ import pyarrow.parquet as pq
 from core.columns import columns
 from core.events import EVENT_TYPES
 from core.reference import REFERENCE_TYPES
-from tests.dbt import engines
+from tests.dbt import engines, worker
 from tests.dbt.engines import WITHOUT_UNIT_TESTS
-
-PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
 _ARROW = {
     "text": pa.string(),
@@ -53,32 +48,10 @@ def build(folder: Path, rows: Rows, as_of: datetime, *arguments: str, known_at: 
         return other.build(folder, tables(rows), *arguments)
     warehouse = folder / "warehouse.duckdb"
     write(folder, warehouse, rows)
-    run_dbt(folder, "build", *(arguments or WITHOUT_UNIT_TESTS))
+    worker.invoke(warehouse, "build", *(arguments or WITHOUT_UNIT_TESTS))
     connection = duckdb.connect(str(warehouse), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
     return connection
-
-
-def run_dbt(folder: Path, *arguments: str) -> str:
-    """Run dbt on the folder's warehouse; its output, or a failure that shows it."""
-    environment = os.environ | {
-        "FLEXORAA_DBT_WAREHOUSE": str(folder / "warehouse.duckdb"),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder / "logs"),
-    }
-    command = [
-        str(Path(sys.executable).with_name("dbt")),
-        *arguments,
-        "--profiles-dir",
-        str(PROJECT),
-        "--project-dir",
-        str(PROJECT),
-    ]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        message = f"dbt failed:\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
-        raise AssertionError(message)
-    return done.stdout
 
 
 def write(folder: Path, warehouse: Path, rows: Rows) -> None:

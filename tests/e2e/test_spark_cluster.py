@@ -14,12 +14,12 @@ import pytest
 
 from orchestration.resources.fingerprint import fingerprint
 from orchestration.resources.warehouse import Warehouse
-from tests.dbt import engines
+from tests.dbt import engines, worker
+from tests.dbt.engines import MODELS_ONLY
 from tests.dbt.histories import AS_OF, history, told
-from tests.dbt.warehouse import run_dbt, tables, write
+from tests.dbt.warehouse import tables, write
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
-MODELS_ONLY = (*engines.WITHOUT_UNIT_TESTS, "--exclude-resource-type", "test")
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def test_a_cluster_of_separate_processes_builds_the_same_marts(cluster: tuple[st
     url, work = cluster
     rows = told(history(7, 12), 1) | {"run": [{"as_of": AS_OF}]}
     write(tmp_path, tmp_path / "warehouse.duckdb", rows)
-    run_dbt(tmp_path, "build", *MODELS_ONLY)
+    worker.invoke(tmp_path / "warehouse.duckdb", "build", *MODELS_ONLY)
     duckdb = Warehouse(tmp_path / "warehouse.duckdb", tmp_path, tmp_path)
     with engines.installation("spark", FLEXORAA_SPARK_MASTER=url, FLEXORAA_SPARK_MEMORY="1g") as made:
         made.build(tmp_path, tables(rows), *MODELS_ONLY)

@@ -24,7 +24,8 @@ from orchestration.resources.lake_schema import footer, readable
 from orchestration.resources.lake_views import lake_query
 from orchestration.resources.warehouse import Warehouse
 from tests.core.test_rows import breaking
-from tests.dbt.warehouse import run_dbt, write
+from tests.dbt import worker
+from tests.dbt.warehouse import write
 from tests.orchestration.lakes import AT, by_duckdb, by_polars, row, small_files, take_in, values_of
 
 PLACE = f"event_date={AT.date()}"
@@ -121,7 +122,7 @@ def test_files_of_before_a_column_was_added_are_read_with_nulls_by_every_reader(
 
     write(tmp_path, tmp_path / "warehouse.duckdb", {"run": [{"as_of": AT + timedelta(days=9)}]})
     check_all()
-    run_dbt(tmp_path, "run", "--select", "stg_lake__messages")
+    worker.invoke(tmp_path / "warehouse.duckdb", "run", "--select", "stg_lake__messages")
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         found = connection.execute(
             "select event_id, action_id, referral_id, person_id from staging.stg_lake__messages where tenant_id = 't'"

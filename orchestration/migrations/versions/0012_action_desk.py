@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0012_action_desk"
-down_revision = "0009_experiments"
+down_revision = "0021_restores"
 
 # `kind` '' is every kind. What a person wrote may speak of people: sealed, in `note_enc`.
 PAUSES = """
