@@ -19,7 +19,9 @@ RULES = (*delivery.RULES, "suspension")
 """Rules whose requests become actions; a sensor each."""
 
 PUBLISHED = (
+    "act_receipts",
     "act_requests",
+    "act_suspensions",
     "dim_contact_points",
     "dim_lead_aliases",
     "dim_leads",
@@ -84,4 +86,4 @@ def deliveries(
     counts = {
         f"{rule}_{'to_try_again' if state == 'requested' else state}": count for (rule, state), count in sorted(done.outcomes.items())
     }
-    return dg.MaterializeResult(metadata={**counts, "receipts": done.receipts})
+    return dg.MaterializeResult(metadata={**counts, **done.refreshed, "receipts": done.receipts})

@@ -16,6 +16,7 @@ from orchestration.actions_cli import actions_app
 from orchestration.audit_cli import audit_app
 from orchestration.backup_cli import backup, restore
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
+from orchestration.drift_cli import drift_app
 from orchestration.experiment_cli import experiment_app
 from orchestration.gdpr_cli import gdpr_app
 from orchestration.identity_cli import identity_app
@@ -41,6 +42,7 @@ app.add_typer(retention_app, name="retention")
 app.add_typer(actions_app, name="actions")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
+app.add_typer(drift_app, name="drift")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")

@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, experiments, identity, ingest, privacy, quality, warehouse
+from assets import actions, checks, contracts, days, dbt_docs, drift, experiments, identity, ingest, privacy, quality, signals, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -24,6 +24,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             [
                 ingest.lake_assets,
                 identity.reference_assets,
+                signals.signal_models,
+                signals.message_signals,
                 warehouse.warehouse_assets,
                 days.days,
                 dbt_docs.dbt_docs,
@@ -34,6 +36,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 actions.deliveries,
                 experiments.experiment_reports,
                 privacy.privacy_requests,
+                drift.model_drift,
+                drift.drift_reports,
             ],
         ),
         asset_checks=[
@@ -43,6 +47,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             quality.lake_quality,
             experiments.no_experiment_is_killed,
             privacy.no_privacy_request_is_overdue,
+            drift.no_model_drifts,
         ],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,

@@ -155,12 +155,6 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
 
 
 SENSORS = [
-    inbox_segments,
-    gmail_polling,
-    delivery,
-    ab_monitor,
-    privacy_requests_approved,
-    daily_digest,
-    run_failures,
+    *(inbox_segments, gmail_polling, delivery, ab_monitor, privacy_requests_approved, daily_digest, run_failures),
     *map(_rule_sensor, RULES),
 ]

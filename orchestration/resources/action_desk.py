@@ -94,7 +94,7 @@ class ActionDesk:
         """
         change = CHANGES[verdict]
         move = (
-            "update ops.outbox as o set state = %(after)s, reason = %(reason)s, updated_at = %(at)s, next_try_at = null, "
+            "update ops.outbox as o set state = %(after)s, reason = %(reason)s, updated_at = %(at)s, next_try_at = null, release = null, "
             "fence = o.fence + 1, lease_owner = null, lease_until = null "
             "from (select action_id, state, tenant_id from ops.outbox where action_id = %(id)s and state = any(%(before)s) for update) "
             "as old where o.action_id = old.action_id returning old.state, old.tenant_id"
@@ -149,7 +149,7 @@ class ActionDesk:
             "update ops.action_pauses set ended_at = greatest(begun_at, %s), ended_by = %s, end_note_enc = %s "
             "where tenant_id = %s and kind = %s and ended_at is null returning number"
         )
-        free = "update ops.outbox set state = 'requested', reason = null, updated_at = %s where held_by_pause = %s"
+        free = "update ops.outbox set state = 'requested', reason = null, release = null, updated_at = %s where held_by_pause = %s"
         with self._state.psycopg() as connection:
             sealed = self._sealed(tenant_id, who.note, _place(tenant_id, kind))
             row = connection.execute(end, (who.at, who.person_id, sealed, tenant_id, kind)).fetchone()

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from core.ports import Clock, Progress
+from core.signals import SignalReader
 from orchestration.resources.action_desk import ActionDesk
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
+from orchestration.resources.drift import PostgresDrift
 from orchestration.resources.dry_run import DrySenders
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.experiments import PostgresExperiments
@@ -34,10 +36,14 @@ from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
+from orchestration.resources.scored_rows import WarehouseScoredRows
 from orchestration.resources.senders import senders
-from orchestration.resources.senders._http import SenderTools
+from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
+from orchestration.resources.signal_models import SignalModels
+from orchestration.resources.signal_readers import reader_of
+from orchestration.resources.signals import FolderSignals
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
@@ -75,6 +81,11 @@ class Platform:
     experiments: PostgresExperiments
     pages: FolderPages
     notices: PostgresNotices
+    drift: PostgresDrift
+    scored_rows: WarehouseScoredRows
+    signals: FolderSignals
+    signal_models: SignalModels
+    signal_reader: SignalReader
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -95,7 +106,11 @@ class Platform:
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
-        tools = SenderTools(self.client, self.lookup, self.settings.whatsapp_url)
+        told = self.settings
+        tools = SenderTools(
+            self.client, self.lookup, told.whatsapp_url, told.messenger_url, told.instagram_url, told.gmail_url, told.google_token_url,
+            told.razorpay_url, told.calendly_url, told.smtp_url, told.mail_from,
+        )  # fmt: skip
         return {
             "clock": self.clock,
             "progress": self.progress,
@@ -118,6 +133,12 @@ class Platform:
             "experiments": self.experiments,
             "pages": self.pages,
             "notices": self.notices,
+            "baselines": self.drift,
+            "drift_journal": self.drift,
+            "scored_rows": self.scored_rows,
+            "signals": self.signals,
+            "signal_models": self.signal_models,
+            "signal_reader": self.signal_reader,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -157,7 +178,7 @@ def open_platform(
             reference=ParquetReference(settings, state, known_at),
             warehouse=warehouse,
             publisher=PostgresPublisher(state, warehouse, clock),
-            outbox=NoticeOutbox(state, lease=_lease(settings)),
+            outbox=NoticeOutbox(state, _lease(settings), settings.delivery_hands),
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
@@ -167,6 +188,11 @@ def open_platform(
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
             notices=PostgresNotices(state, settings.operations_tenant),
+            drift=PostgresDrift(state),
+            scored_rows=WarehouseScoredRows(warehouse),
+            signals=FolderSignals(settings.reference, settings.lake, state),
+            signal_models=(models := SignalModels(settings.models, vault)),
+            signal_reader=reader_of(settings, models, client),
             audit=PostgresAudit(state, vault),
         )
 

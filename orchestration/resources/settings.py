@@ -22,6 +22,11 @@ VARIABLES = (
     "FLEXORAA_MASTER_KEY",
     "FLEXORAA_OLD_MASTER_KEY",
     "FLEXORAA_WHATSAPP_URL",
+    "FLEXORAA_MESSENGER_URL",
+    "FLEXORAA_INSTAGRAM_URL",
+    "FLEXORAA_SMTP_URL",
+    "FLEXORAA_MAIL_FROM",
+    "FLEXORAA_DELIVERY_HANDS",
     "FLEXORAA_GOOGLE_KEYS_URL",
     "FLEXORAA_GOOGLE_TOKEN_URL",
     "FLEXORAA_GMAIL_URL",
@@ -39,6 +44,10 @@ VARIABLES = (
     "FLEXORAA_DUCKDB_THREADS",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
+    "FLEXORAA_SIGNALS",
+    "FLEXORAA_SIGNALS_URL",
+    "FLEXORAA_SIGNALS_TENANTS",
+    "FLEXORAA_SIGNALS_TOKEN",
     "FLEXORAA_AUDIT_WITNESS",
     "FLEXORAA_ERASURE_LOG",
     "FLEXORAA_OPERATIONS_TENANT",
@@ -72,6 +81,11 @@ class Settings:
     engine: str = "duckdb"
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     whatsapp_url: str = "https://graph.facebook.com/v23.0"
+    messenger_url: str = "https://graph.facebook.com/v23.0"
+    instagram_url: str = "https://graph.instagram.com/v23.0"
+    smtp_url: str = field(default="", repr=False)  # it may hold a password
+    mail_from: str = "flexoraa@localhost"
+    delivery_hands: int = 8
     google_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     google_token_url: str = "https://oauth2.googleapis.com/token"
     gmail_url: str = "https://gmail.googleapis.com"
@@ -90,6 +104,10 @@ class Settings:
     lake_file_mb: int = 32
     done_days: int = 30
     audit_witness: Path | None = None
+    signals: bool = True
+    signals_url: str | None = None
+    signals_tenants: tuple[str, ...] = ()
+    signals_token: str | None = field(default=None, repr=False)
     erasure_log: Path | None = None
     operations_tenant: str | None = None  # whose people are told of failed runs
     dry_run: bool = False  # nothing is sent
@@ -122,6 +140,11 @@ class Settings:
             engine=engine,
             database_url=_database_url(env.get("DATABASE_URL") or None),
             whatsapp_url=_base_url(env, "FLEXORAA_WHATSAPP_URL", cls.whatsapp_url),
+            messenger_url=_base_url(env, "FLEXORAA_MESSENGER_URL", cls.messenger_url),
+            instagram_url=_base_url(env, "FLEXORAA_INSTAGRAM_URL", cls.instagram_url),
+            smtp_url=_smtp_url(env),
+            mail_from=_shaped(env, "FLEXORAA_MAIL_FROM", cls.mail_from, r"[^@\s]+@[^@\s]+", "alerts@example.com"),
+            delivery_hands=_count(env, "FLEXORAA_DELIVERY_HANDS", cls.delivery_hands, 64, "threads"),
             google_keys_url=_base_url(env, "FLEXORAA_GOOGLE_KEYS_URL", cls.google_keys_url),
             google_token_url=_base_url(env, "FLEXORAA_GOOGLE_TOKEN_URL", cls.google_token_url),
             gmail_url=_base_url(env, "FLEXORAA_GMAIL_URL", cls.gmail_url),
@@ -141,6 +164,10 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            signals=_shaped(env, "FLEXORAA_SIGNALS", "on", r"on|off", "on or off") == "on",
+            signals_url=_base_url(env, "FLEXORAA_SIGNALS_URL", "") if env.get("FLEXORAA_SIGNALS_URL") else None,
+            signals_tenants=tuple(sorted(each.strip() for each in env.get("FLEXORAA_SIGNALS_TENANTS", "").split(",") if each.strip())),
+            signals_token=env.get("FLEXORAA_SIGNALS_TOKEN") or None,
             audit_witness=_path(env, "FLEXORAA_AUDIT_WITNESS"),
             erasure_log=_path(env, "FLEXORAA_ERASURE_LOG"),
             operations_tenant=env.get("FLEXORAA_OPERATIONS_TENANT") or None,
@@ -173,6 +200,11 @@ class Settings:
     def duckdb_spill(self) -> Path:
         """What DuckDB does not hold in memory while it builds."""
         return self.home / "duckdb-spill"
+
+    @property
+    def models(self) -> Path:
+        """Fitted models."""
+        return self.home / "models"
 
     @property
     def spark_warehouse(self) -> Path:
@@ -362,11 +394,23 @@ def _duckdb_memory() -> str:
 
 
 def _threads(env: Mapping[str, str], name: str) -> int:
-    text = env.get(name) or str(os.cpu_count() or 1)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
-        message = f"{name} must be a whole number of threads from 1 to 256, not {text!r}"
+    return _count(env, name, os.cpu_count() or 1, 256, "threads")
+
+
+def _count(env: Mapping[str, str], name: str, default: int, most: int, what: str) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        message = f"{name} must be a whole number of {what} from 1 to {most}, not {text!r}"
         raise SettingsError(message)
     return int(text)
+
+
+def _smtp_url(env: Mapping[str, str]) -> str:
+    url = env.get("FLEXORAA_SMTP_URL") or ""
+    if url and not url.startswith(("smtp://", "smtps://", "smtp+starttls://")):
+        message = "FLEXORAA_SMTP_URL must begin with smtp://, smtps:// or smtp+starttls:// (its value is not shown: it may hold a password)"
+        raise SettingsError(message)
+    return url
 
 
 def _days(env: Mapping[str, str], name: str, default: int) -> int:

@@ -81,16 +81,17 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
     checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
     assert len(names) > 50
     assert names - checks == set()
-    assert checks - names == {"circuit_breaker", "conservation", "contract", "expectations", "no_experiment_is_killed"}
+    assert checks - names == {"circuit_breaker", "conservation", "contract", "expectations", "no_experiment_is_killed", "no_model_drifts"}
 
 
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("everything")
     by_hand = {dg.AssetKey(["warehouse", "days"]), dg.AssetKey(["reports", "dbt_docs"])}
-    assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys - by_hand
+    weekly = {dg.AssetKey(["reports", "drift"]), dg.AssetKey(["marts", "fct_model_drift"]), dg.AssetKey(["marts", "fct_model_performance"])}
+    assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys - by_hand - weekly
     jobs = {"hourly_sweep": "everything", "daily_retention": "retention", "daily_compaction": "compact_lake"}
     jobs |= {"gmail_watch_renewal": "renew_watches", "daily_data_quality": "data_quality"}
-    jobs |= {"daily_documentation": "document"}
+    jobs |= {"daily_documentation": "document", "weekly_drift": "model_drift_week"}
     assert {each.name: each.job_name for each in defs.schedules or []} == jobs
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name
