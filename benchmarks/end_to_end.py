@@ -202,7 +202,8 @@ def _stages(state: State, action_id: str, received_at: datetime) -> list[datetim
             "from dagster.runs where pipeline_name = 'everything' and start_time is not null order by 2"
         ).fetchall()
     published_at = published[bisect_right(published, requested_at) - 1]
-    asked_at, started_at = next(row[:2] for row in reversed(runs) if row[1] <= published_at <= row[2])
+    # the first: one that began later waits for it by the run lock; a run at a fixed moment is dated before it began
+    asked_at, started_at = next((row[:2] for row in runs if row[1] <= published_at <= row[2]), runs[-1][:2])
     return [asked_at, started_at, published_at, requested_at, begun_at, received_at]
 
 
