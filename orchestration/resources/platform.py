@@ -34,8 +34,10 @@ from orchestration.resources.pages import FolderPages
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
+from orchestration.resources.readings import InstallationReadings
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
+from orchestration.resources.registry import MlflowRegistry
 from orchestration.resources.scored_rows import WarehouseScoredRows
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
@@ -86,6 +88,8 @@ class Platform:
     signals: FolderSignals
     signal_models: SignalModels
     signal_reader: SignalReader
+    readings: InstallationReadings
+    registry: MlflowRegistry
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -139,6 +143,8 @@ class Platform:
             "signals": self.signals,
             "signal_models": self.signal_models,
             "signal_reader": self.signal_reader,
+            "readings": self.readings,
+            "registry": self.registry,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -193,6 +199,8 @@ def open_platform(
             signals=FolderSignals(settings.reference, settings.lake, state),
             signal_models=(models := SignalModels(settings.models, vault)),
             signal_reader=reader_of(settings, models, client),
+            readings=InstallationReadings(settings, state, warehouse),
+            registry=MlflowRegistry(state, vault, settings.models),
             audit=PostgresAudit(state, vault),
         )
 

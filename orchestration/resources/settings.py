@@ -48,6 +48,8 @@ VARIABLES = (
     "FLEXORAA_SIGNALS_URL",
     "FLEXORAA_SIGNALS_TENANTS",
     "FLEXORAA_SIGNALS_TOKEN",
+    "FLEXORAA_DAGSTER_URL",
+    "FLEXORAA_REPORTS_URL",
     "FLEXORAA_AUDIT_WITNESS",
     "FLEXORAA_ERASURE_LOG",
     "FLEXORAA_OPERATIONS_TENANT",
@@ -103,6 +105,8 @@ class Settings:
     duckdb_threads: int = 0
     lake_file_mb: int = 32
     done_days: int = 30
+    dagster_url: str = "http://127.0.0.1:3000"
+    reports_url: str = "http://127.0.0.1:3001"
     audit_witness: Path | None = None
     signals: bool = True
     signals_url: str | None = None
@@ -164,6 +168,8 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            dagster_url=_base_url(env, "FLEXORAA_DAGSTER_URL", cls.dagster_url),
+            reports_url=_base_url(env, "FLEXORAA_REPORTS_URL", cls.reports_url),
             signals=_shaped(env, "FLEXORAA_SIGNALS", "on", r"on|off", "on or off") == "on",
             signals_url=_base_url(env, "FLEXORAA_SIGNALS_URL", "") if env.get("FLEXORAA_SIGNALS_URL") else None,
             signals_tenants=tuple(sorted(each.strip() for each in env.get("FLEXORAA_SIGNALS_TENANTS", "").split(",") if each.strip())),
@@ -203,7 +209,7 @@ class Settings:
 
     @property
     def models(self) -> Path:
-        """Fitted models."""
+        """Fitted models: those of leads by tenant and version, and those that read messages."""
         return self.home / "models"
 
     @property

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0013_paused_release"
-down_revision = "0016_drift"
+down_revision = "0014_models"
 
 HOLD = """
 create or replace function ops.hold_paused() returns trigger
