@@ -146,6 +146,7 @@ def _flexoraa(arguments: Sequence[str], codes: Sequence[int] = (0,)) -> None:
 def _up(home: Path, ports: tuple[int, int], log: Path) -> Iterator[None]:
     """`flexoraa up`, until the block ends."""
     command = [*_FLEXORAA, "up", "--home", str(home), "--port", str(ports[0]), "--hooks-port", str(ports[1])]
+    command += ["--reports-port", str(_free_port())]
     with log.open("wb") as output, subprocess.Popen(command, env=_ENV, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:
         try:
             yield
