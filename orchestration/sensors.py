@@ -36,7 +36,7 @@ _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 
 @dg.sensor(
     job=EVERYTHING,
-    minimum_interval_seconds=10,
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     tags=OWNED,
     description="Closed segments in the inbox: one run takes in all of them.",
@@ -173,7 +173,7 @@ def failed_runs(
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=_SENSOR_NAMES.get(rule, rule),
-        minimum_interval_seconds=15,
+        minimum_interval_seconds=30,  # what a run makes due it puts in itself; only time's passing waits for this
         default_status=dg.DefaultSensorStatus.RUNNING,
         tags=OWNED,
         description=f"Due requests of the rule {rule}: into the outbox, from where the sensor delivery has them sent.",
