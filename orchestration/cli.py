@@ -24,6 +24,7 @@ from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
 from orchestration.retention_cli import retention_app
+from orchestration.signals_cli import signals_app
 
 app = typer.Typer(
     name="flexoraa",
@@ -41,6 +42,7 @@ app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
+app.add_typer(signals_app, name="signals")
 app.add_typer(pull_app, name="pull")
 app.add_typer(audit_app, name="audit")
 app.add_typer(key_app, name="key")

@@ -22,6 +22,7 @@ from orchestration.resources.postgres import PostgresError
 from orchestration.resources.pull.http import PullError, PullUsageError
 from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
+from orchestration.resources.signal_models import ModelFileError
 from orchestration.resources.tenants import TenantsFileError
 from orchestration.resources.vault import VaultError
 from orchestration.resources.warehouse import WarehouseError
@@ -34,8 +35,8 @@ USAGE_ERRORS = (
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    BackupError, DbtError, LakeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
-    psycopg.OperationalError,
+    BackupError, DbtError, LakeError, ModelFileError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError,
+    WarehouseError, psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip
 """The work could not be done: exit code 1. OSError is the machine's: a full disk, a missing file, a port in use."""

@@ -35,10 +35,15 @@ class Ran:
 
 
 def flexoraa(*arguments: str | Path, **env: str) -> Ran:
-    """Run the command; nothing of the tests' own environment points at an installation."""
+    """Run the command; nothing of the tests' own environment points at an installation.
+
+    Messages are not read unless a test asks for it: 5 s of scikit-learn a run.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("FLEXORAA_", "DAGSTER_", "DATABASE_URL"))}
     command = [sys.executable, "-m", "orchestration.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=clean | env, check=False, timeout=500)
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=clean | {"FLEXORAA_SIGNALS": "off"} | env, check=False, timeout=500
+    )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -53,7 +58,7 @@ def demo() -> Iterator[tuple[Path, Ran]]:
     """A demo that ran once; tests that change its home make it whole again or come last in their file."""
     with tempfile.TemporaryDirectory(prefix="flexoraa-e2e-") as folder:
         home = Path(folder) / "demo"
-        yield home, flexoraa("demo", "--quiet", "--home", home)
+        yield home, flexoraa("demo", "--quiet", "--home", home, FLEXORAA_SIGNALS="on")
 
 
 @pytest.fixture(scope="session")
