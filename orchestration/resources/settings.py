@@ -22,6 +22,11 @@ VARIABLES = (
     "FLEXORAA_MASTER_KEY",
     "FLEXORAA_OLD_MASTER_KEY",
     "FLEXORAA_WHATSAPP_URL",
+    "FLEXORAA_MESSENGER_URL",
+    "FLEXORAA_INSTAGRAM_URL",
+    "FLEXORAA_SMTP_URL",
+    "FLEXORAA_MAIL_FROM",
+    "FLEXORAA_DELIVERY_HANDS",
     "FLEXORAA_GOOGLE_KEYS_URL",
     "FLEXORAA_GOOGLE_TOKEN_URL",
     "FLEXORAA_GMAIL_URL",
@@ -43,8 +48,12 @@ VARIABLES = (
     "FLEXORAA_SIGNALS_URL",
     "FLEXORAA_SIGNALS_TENANTS",
     "FLEXORAA_SIGNALS_TOKEN",
+    "FLEXORAA_DAGSTER_URL",
+    "FLEXORAA_REPORTS_URL",
     "FLEXORAA_AUDIT_WITNESS",
     "FLEXORAA_ERASURE_LOG",
+    "FLEXORAA_OPERATIONS_TENANT",
+    "FLEXORAA_DRY_RUN",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -74,6 +83,11 @@ class Settings:
     engine: str = "duckdb"
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     whatsapp_url: str = "https://graph.facebook.com/v23.0"
+    messenger_url: str = "https://graph.facebook.com/v23.0"
+    instagram_url: str = "https://graph.instagram.com/v23.0"
+    smtp_url: str = field(default="", repr=False)  # it may hold a password
+    mail_from: str = "flexoraa@localhost"
+    delivery_hands: int = 8
     google_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     google_token_url: str = "https://oauth2.googleapis.com/token"
     gmail_url: str = "https://gmail.googleapis.com"
@@ -91,12 +105,16 @@ class Settings:
     duckdb_threads: int = 0
     lake_file_mb: int = 32
     done_days: int = 30
+    dagster_url: str = "http://127.0.0.1:3000"
+    reports_url: str = "http://127.0.0.1:3001"
     audit_witness: Path | None = None
     signals: bool = True
     signals_url: str | None = None
     signals_tenants: tuple[str, ...] = ()
     signals_token: str | None = field(default=None, repr=False)
     erasure_log: Path | None = None
+    operations_tenant: str | None = None  # whose people are told of failed runs
+    dry_run: bool = False  # nothing is sent
     master_key_text: str | None = field(default=None, repr=False)
     old_master_key_text: str | None = field(default=None, repr=False)
 
@@ -126,6 +144,11 @@ class Settings:
             engine=engine,
             database_url=_database_url(env.get("DATABASE_URL") or None),
             whatsapp_url=_base_url(env, "FLEXORAA_WHATSAPP_URL", cls.whatsapp_url),
+            messenger_url=_base_url(env, "FLEXORAA_MESSENGER_URL", cls.messenger_url),
+            instagram_url=_base_url(env, "FLEXORAA_INSTAGRAM_URL", cls.instagram_url),
+            smtp_url=_smtp_url(env),
+            mail_from=_shaped(env, "FLEXORAA_MAIL_FROM", cls.mail_from, r"[^@\s]+@[^@\s]+", "alerts@example.com"),
+            delivery_hands=_count(env, "FLEXORAA_DELIVERY_HANDS", cls.delivery_hands, 64, "threads"),
             google_keys_url=_base_url(env, "FLEXORAA_GOOGLE_KEYS_URL", cls.google_keys_url),
             google_token_url=_base_url(env, "FLEXORAA_GOOGLE_TOKEN_URL", cls.google_token_url),
             gmail_url=_base_url(env, "FLEXORAA_GMAIL_URL", cls.gmail_url),
@@ -145,12 +168,16 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            dagster_url=_base_url(env, "FLEXORAA_DAGSTER_URL", cls.dagster_url),
+            reports_url=_base_url(env, "FLEXORAA_REPORTS_URL", cls.reports_url),
             signals=_shaped(env, "FLEXORAA_SIGNALS", "on", r"on|off", "on or off") == "on",
             signals_url=_base_url(env, "FLEXORAA_SIGNALS_URL", "") if env.get("FLEXORAA_SIGNALS_URL") else None,
             signals_tenants=tuple(sorted(each.strip() for each in env.get("FLEXORAA_SIGNALS_TENANTS", "").split(",") if each.strip())),
             signals_token=env.get("FLEXORAA_SIGNALS_TOKEN") or None,
             audit_witness=_path(env, "FLEXORAA_AUDIT_WITNESS"),
             erasure_log=_path(env, "FLEXORAA_ERASURE_LOG"),
+            operations_tenant=env.get("FLEXORAA_OPERATIONS_TENANT") or None,
+            dry_run=_shaped(env, "FLEXORAA_DRY_RUN", "no", "yes|no", "yes or no") == "yes",
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
             old_master_key_text=env.get("FLEXORAA_OLD_MASTER_KEY") or None,
         )
@@ -373,11 +400,23 @@ def _duckdb_memory() -> str:
 
 
 def _threads(env: Mapping[str, str], name: str) -> int:
-    text = env.get(name) or str(os.cpu_count() or 1)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
-        message = f"{name} must be a whole number of threads from 1 to 256, not {text!r}"
+    return _count(env, name, os.cpu_count() or 1, 256, "threads")
+
+
+def _count(env: Mapping[str, str], name: str, default: int, most: int, what: str) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        message = f"{name} must be a whole number of {what} from 1 to {most}, not {text!r}"
         raise SettingsError(message)
     return int(text)
+
+
+def _smtp_url(env: Mapping[str, str]) -> str:
+    url = env.get("FLEXORAA_SMTP_URL") or ""
+    if url and not url.startswith(("smtp://", "smtps://", "smtp+starttls://")):
+        message = "FLEXORAA_SMTP_URL must begin with smtp://, smtps:// or smtp+starttls:// (its value is not shown: it may hold a password)"
+        raise SettingsError(message)
+    return url
 
 
 def _days(env: Mapping[str, str], name: str, default: int) -> int:
