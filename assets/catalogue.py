@@ -13,6 +13,7 @@ from core.columns import columns
 from core.events import EVENT_TYPES
 from core.experiments import ExperimentDecision, ExperimentResult
 from core.reference import REFERENCE_TYPES
+from core.signals import MessageSignal
 from ml.reports.site.frame import address
 
 _TYPES = {
@@ -33,7 +34,11 @@ _ROLES = {
 
 def _structs() -> Mapping[tuple[str, str], type[Struct]]:
     found: dict[tuple[str, str], type[Struct]] = {}
-    for layer, types in (("lake", EVENT_TYPES), ("reference", REFERENCE_TYPES), ("marts", (ExperimentResult, ExperimentDecision))):
+    for layer, types in (
+        ("lake", EVENT_TYPES),
+        ("reference", (*REFERENCE_TYPES, MessageSignal)),
+        ("marts", (ExperimentResult, ExperimentDecision)),
+    ):
         found |= {(layer, str(each.table)): each for each in types}  # type: ignore[attr-defined]  # a ClassVar of each of them
     return found
 
