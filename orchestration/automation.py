@@ -10,9 +10,10 @@ from msgspec.structs import asdict
 
 from assets.maintenance import compact
 from assets.models import model_rollback, model_training
+from assets.privacy import execute_privacy_requests, privacy_clock
 from assets.pull import back_fill, poll_gmail, renew_watches
 from assets.quality import lake_quality
-from assets.retention import remove_old
+from assets.retention import Retention, remove_old
 from core.plans import WATCH_DAILY, is_watch_due
 from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
 from core.pulling import Pull
@@ -37,6 +38,7 @@ BUILD = dg.define_asset_job(
         ["ops", "outbox"],
         ["ops", "deliveries"],
         ["reports", "experiments"],
+        ["ops", "privacy_requests"],
     ),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
 )
@@ -54,17 +56,20 @@ DELIVER = dg.define_asset_job(
 )
 
 
-@dg.op(description="Bodies of the quarantine and segments in inbox/done that were kept long enough are removed.")
+@dg.op(
+    description="Bodies of the quarantine and segments in inbox/done that were kept long enough are removed, and what tenants' rules say."
+)
 def remove_what_is_too_old(
     context: dg.OpExecutionContext,
     quarantine: dg.ResourceParam[Quarantine],
     inbox: dg.ResourceParam[Inbox],
     ledger: dg.ResourceParam[Ledger],
+    retention: dg.ResourceParam[Retention],
     clock: dg.ResourceParam[Clock],
     run_lock: dg.ResourceParam[None],
 ) -> None:
     """Once a day."""
-    context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now()))
+    context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now(), retention))
 
 
 @dg.job(name="retention", description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
@@ -185,5 +190,27 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
 
 
 JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY, DOCUMENT]
-OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill, model_training, model_rollback]
-SCHEDULES = [WEEKLY_TRAINING, HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal]
+OP_JOBS = [
+    execute_privacy_requests,
+    privacy_clock,
+    retention,
+    compact_lake,
+    poll_gmail,
+    renew_watches,
+    back_fill,
+    model_training,
+    model_rollback,
+]
+DAILY_PRIVACY_CLOCK = dg.ScheduleDefinition(
+    name="daily_privacy_clock",
+    job=privacy_clock,
+    cron_schedule="37 5 * * *",
+    execution_timezone="UTC",
+    description="Once a day: requests of people that come near the end of their 30 days are told to their tenant.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+SCHEDULES = [
+    WEEKLY_TRAINING, HOURLY_SWEEP, DAILY_PRIVACY_CLOCK, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION,
+    gmail_watch_renewal,
+]  # fmt: skip

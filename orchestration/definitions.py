@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, experiments, identity, ingest, models, quality, warehouse
+from assets import actions, checks, contracts, days, dbt_docs, experiments, identity, ingest, models, privacy, quality, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -34,6 +34,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 actions.outbox_actions,
                 actions.deliveries,
                 experiments.experiment_reports,
+                privacy.privacy_requests,
             ],
         ),
         asset_checks=[
@@ -43,6 +44,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             quality.lake_quality,
             experiments.no_experiment_is_killed,
             models.no_model_is_refused,
+            privacy.no_privacy_request_is_overdue,
         ],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,

@@ -9,9 +9,13 @@ import sqlalchemy.exc
 from core.audit import AuditError
 from core.identity_evidence import StrengthError
 from core.models import GovernanceError
+from core.privacy import PrivacyError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
+from orchestration.actions_command import ActionError
+from orchestration.backup.contents import BackupError
 from orchestration.replay import ReplayError
+from orchestration.resources.access import AccessError
 from orchestration.resources.dbt import DbtError
 from orchestration.resources.experiments import ExperimentError
 from orchestration.resources.identity import IdentityError
@@ -27,13 +31,14 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    AuditError, ExperimentError, GovernanceError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError,
-    SimulationError, StrengthError, TenantsFileError,
+    AccessError, ActionError, AuditError, ExperimentError, GovernanceError, IdentityError, PrivacyError, PullUsageError,
+    QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    DbtError, LakeError, LifetimeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
+    BackupError, DbtError, LakeError, LifetimeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError,
+    WarehouseError,
     psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip

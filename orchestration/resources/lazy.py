@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
-    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "registry",
+    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention", "notices", "registry",
 )  # fmt: skip
 
 _OPENED = ExitStack()

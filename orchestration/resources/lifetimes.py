@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from assets.project import PROJECT
 
 
-class LifetimeError(Exception):
+class LifetimeError(LookupError):
     """A seed says nothing of what was asked for at a moment."""
 
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0014_models"
-down_revision = "0020_access"
+down_revision = "0010_delivery"
 
 # `follows`: the number of the entry before it on the same model, 0 for the first; so of two who decide at once, one is told that it is
 # done.
@@ -70,5 +70,5 @@ def upgrade() -> None:
     """Go forward."""
     op.execute(TABLES)
     for table in ("model_versions", "model_changes", "predictions"):
-        op.execute(f"select ops.protect_table('ops', '{table}')")
+        op.execute(f"select ops.protect_table('ops', '{table}', 'manager')")
         op.execute(f"revoke update, delete, truncate on ops.{table} from flexoraa_service")
