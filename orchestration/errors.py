@@ -17,6 +17,7 @@ from orchestration.backup.contents import BackupError
 from orchestration.replay import ReplayError
 from orchestration.resources.access import AccessError
 from orchestration.resources.dbt import DbtError
+from orchestration.resources.drift import DriftError
 from orchestration.resources.experiments import ExperimentError
 from orchestration.resources.identity import IdentityError
 from orchestration.resources.lake_files import LakeError
@@ -31,7 +32,7 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    AccessError, ActionError, AuditError, ExperimentError, GovernanceError, IdentityError, PrivacyError, PullUsageError,
+    AccessError, ActionError, AuditError, DriftError, ExperimentError, GovernanceError, IdentityError, PrivacyError, PullUsageError,
     QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""

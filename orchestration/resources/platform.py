@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from core.ports import Clock, Progress
+from core.signals import SignalReader
 from orchestration.resources.action_desk import ActionDesk
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
+from orchestration.resources.drift import PostgresDrift
 from orchestration.resources.dry_run import DrySenders
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.experiments import PostgresExperiments
@@ -32,13 +34,18 @@ from orchestration.resources.pages import FolderPages
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
+from orchestration.resources.readings import InstallationReadings
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.registry import MlflowRegistry
+from orchestration.resources.scored_rows import WarehouseScoredRows
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
+from orchestration.resources.signal_models import SignalModels
+from orchestration.resources.signal_readers import reader_of
+from orchestration.resources.signals import FolderSignals
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
@@ -77,6 +84,12 @@ class Platform:
     pages: FolderPages
     registry: MlflowRegistry
     notices: PostgresNotices
+    drift: PostgresDrift
+    scored_rows: WarehouseScoredRows
+    signals: FolderSignals
+    signal_models: SignalModels
+    signal_reader: SignalReader
+    readings: InstallationReadings
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -125,6 +138,13 @@ class Platform:
             "pages": self.pages,
             "registry": self.registry,
             "notices": self.notices,
+            "baselines": self.drift,
+            "drift_journal": self.drift,
+            "scored_rows": self.scored_rows,
+            "signals": self.signals,
+            "signal_models": self.signal_models,
+            "signal_reader": self.signal_reader,
+            "readings": self.readings,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -175,6 +195,12 @@ def open_platform(
             pages=FolderPages(settings.reports),
             registry=MlflowRegistry(state, vault, settings.models),
             notices=PostgresNotices(state, settings.operations_tenant),
+            drift=PostgresDrift(state),
+            scored_rows=WarehouseScoredRows(warehouse),
+            signals=FolderSignals(settings.reference, settings.lake, state),
+            signal_models=(models := SignalModels(settings.models, vault)),
+            signal_reader=reader_of(settings, models, client),
+            readings=InstallationReadings(settings, state, warehouse),
             audit=PostgresAudit(state, vault),
         )
 

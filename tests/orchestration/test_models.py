@@ -27,6 +27,7 @@ from orchestration.cli import app
 from orchestration.receiver import Receiver
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import FixedClock
+from orchestration.resources.drift import PostgresDrift
 from orchestration.resources.registry import MlflowRegistry, registered
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
@@ -324,7 +325,7 @@ def test_a_run_trains_scores_and_shows_predictions_with_their_outcome_in_the_war
             connection.register("given", table)
             connection.execute(f"create table marts.{name} as from given")
     warehouse = Warehouse(path, tmp_path, tmp_path)
-    told = train_models(warehouse, world.registry, world.end + 40 * DAY, "test", [world.tenant])
+    told = train_models(warehouse, world.registry, PostgresDrift(world.registry._state), world.end + 40 * DAY, "test", [world.tenant])
     assert (told[0]["state"], told[0]["version"]) == ("not_trained", None)
     for at, new, known in ((world.end + DAY, True, 0), (world.end + DAY, False, 0), (world.end + 31 * DAY, False, 30)):
         ports = {"warehouse": warehouse, "registry": world.registry, "clock": FixedClock(at), "run_lock": None}

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0014_models"
-down_revision = "0010_delivery"
+down_revision = "0016_drift"
 
 # `follows`: the number of the entry before it on the same model, 0 for the first; so of two who decide at once, one is told that it is
 # done.
