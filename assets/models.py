@@ -144,12 +144,12 @@ def model_training() -> None:
 
 
 class DriftFound(dg.Config):
-    """Drift of a tenant's champion: how severe, why, and at which moment (ISO 8601; empty: now)."""
+    """Drift of a tenant's champion: how severe (ok, warn, critical), why, and at which moment (ISO 8601; empty: now)."""
 
-    tenant_id: str
+    tenant_id: str = ""
     model: str = "lead_conversion"
-    severity: str
-    reason: str
+    severity: str = "ok"
+    reason: str = ""
     as_of: str = ""
 
 
