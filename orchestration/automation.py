@@ -247,18 +247,10 @@ def weekly_drift(
     return [dg.RunRequest(partition_key=dg.MultiPartitionKey({"week": week, "model": key}), run_key=None) for key in keys]
 
 
-MODEL_JOBS = [model_training, model_rollback]
 JOBS = [EVERYTHING, REMAKE, BUILD, DELIVER, QUALITY, DOCUMENT, WEEKLY_DRIFT_JOB]
 OP_JOBS = [
-    execute_privacy_requests,
-    privacy_clock,
-    retention,
-    compact_lake,
-    poll_gmail,
-    renew_watches,
-    back_fill,
-    drift_on_demand,
-    *MODEL_JOBS,
+    *(execute_privacy_requests, privacy_clock, retention, compact_lake, poll_gmail, renew_watches, back_fill),
+    *(drift_on_demand, model_training, model_rollback),
 ]
 DAILY_PRIVACY_CLOCK = dg.ScheduleDefinition(
     name="daily_privacy_clock",

@@ -22,7 +22,8 @@ PORTS = (
     "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention", "notices",
     "baselines", "drift_journal", "scored_rows",
     "signals", "signal_models", "signal_reader",
-    "readings", "registry",
+    "readings",
+    "registry",
 )  # fmt: skip
 
 _OPENED = ExitStack()

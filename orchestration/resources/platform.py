@@ -82,7 +82,6 @@ class Platform:
     workers: ProcessWorkers
     experiments: PostgresExperiments
     pages: FolderPages
-    registry: MlflowRegistry
     notices: PostgresNotices
     drift: PostgresDrift
     scored_rows: WarehouseScoredRows
@@ -90,6 +89,7 @@ class Platform:
     signal_models: SignalModels
     signal_reader: SignalReader
     readings: InstallationReadings
+    registry: MlflowRegistry
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -136,7 +136,6 @@ class Platform:
             "workers": self.workers,
             "experiments": self.experiments,
             "pages": self.pages,
-            "registry": self.registry,
             "notices": self.notices,
             "baselines": self.drift,
             "drift_journal": self.drift,
@@ -145,6 +144,7 @@ class Platform:
             "signal_models": self.signal_models,
             "signal_reader": self.signal_reader,
             "readings": self.readings,
+            "registry": self.registry,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -193,7 +193,6 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
-            registry=MlflowRegistry(state, vault, settings.models),
             notices=PostgresNotices(state, settings.operations_tenant),
             drift=PostgresDrift(state),
             scored_rows=WarehouseScoredRows(warehouse),
@@ -201,6 +200,7 @@ def open_platform(
             signal_models=(models := SignalModels(settings.models, vault)),
             signal_reader=reader_of(settings, models, client),
             readings=InstallationReadings(settings, state, warehouse),
+            registry=MlflowRegistry(state, vault, settings.models),
             audit=PostgresAudit(state, vault),
         )
 
