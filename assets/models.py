@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.owners import OWNED
 from core.drift_ports import Baselines
 from core.model_ports import Registry
 from core.models import Prediction
@@ -135,7 +136,7 @@ def train_all_tenants(
 
 
 @dg.job(
-    tags={"owner": "data"},
+    tags=OWNED,
     description="One version of the lead model for each tenant from everything known; champion where it is significantly better.",
 )
 def model_training() -> None:
@@ -170,7 +171,7 @@ def answer_to_drift(
     )
 
 
-@dg.job(tags={"owner": "data"}, description="Answer drift of a tenant's champion: launch it with the severity and the reason.")
+@dg.job(tags=OWNED, description="Answer drift of a tenant's champion: launch it with the severity and the reason.")
 def model_rollback() -> None:
     """One step."""
     answer_to_drift()
