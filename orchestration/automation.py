@@ -203,6 +203,7 @@ DAILY_RETENTION = dg.ScheduleDefinition(
 
 WEEKLY_TRAINING = dg.ScheduleDefinition(
     name="weekly_model_training",
+    tags=OWNED,
     job=model_training,
     cron_schedule="53 3 * * 0",
     execution_timezone="UTC",
