@@ -29,8 +29,11 @@ class Kernel(NamedTuple):
 
     def run(self, notebook: nbformat.NotebookNode) -> None:
         """Execute it whole."""
-        client = NotebookClient(notebook, km=self.manager, timeout=120)
-        self.thread.submit(client.execute, reset_kc=False, cleanup_kc=False).result()
+
+        def execute() -> None:
+            NotebookClient(notebook, km=self.manager, timeout=120).execute(reset_kc=False, cleanup_kc=False)
+
+        self.thread.submit(execute).result()
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +41,10 @@ def kernel() -> Iterator[Kernel]:
     """One for all: starting one and importing polars and plotly takes 4 s."""
     demo = shared_demo()
     assert demo.code == 0, demo.out + demo.err
-    manager = KernelManager(kernel_name="python3", transport="ipc")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("FLEXORAA_", "DAGSTER_", "DATABASE_URL"))}
     env = clean | {"FLEXORAA_HOME": str(demo.home), "PYTHONPATH": str(ROOT)}
     with ThreadPoolExecutor(1) as thread:
+        manager = thread.submit(KernelManager, kernel_name="python3", transport="ipc").result()
         thread.submit(manager.start_kernel, env=env, cwd=str(ROOT)).result()
         yield Kernel(manager, thread)
         thread.submit(manager.shutdown_kernel, now=True).result()
