@@ -11,7 +11,23 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, experiments, identity, ingest, quality, reports, warehouse
+from assets import (
+    actions,
+    checks,
+    contracts,
+    days,
+    dbt_docs,
+    drift,
+    experiments,
+    identity,
+    ingest,
+    models,
+    privacy,
+    quality,
+    reports,
+    signals,
+    warehouse,
+)
 from assets.catalogue import with_catalogue
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
@@ -27,15 +43,21 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             [
                 ingest.lake_assets,
                 identity.reference_assets,
+                signals.signal_models,
+                signals.message_signals,
                 warehouse.warehouse_assets,
                 days.days,
                 dbt_docs.dbt_docs,
                 experiments.experiment_results,
+                models.predictions,
                 actions.serving_marts,
                 experiments.experiment_kills,
                 actions.outbox_actions,
                 actions.deliveries,
                 experiments.experiment_reports,
+                privacy.privacy_requests,
+                drift.model_drift,
+                drift.drift_reports,
                 reports.report_site,
             ],
         ),
@@ -45,6 +67,9 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             contracts.contracts,
             quality.lake_quality,
             experiments.no_experiment_is_killed,
+            privacy.no_privacy_request_is_overdue,
+            drift.no_model_drifts,
+            models.no_model_is_refused,
         ],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
-    "dbt", "identity", "pull", "workers", "experiments", "pages", "readings", "audit",
+    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention", "notices",
+    "baselines", "drift_journal", "scored_rows",
+    "signals", "signal_models", "signal_reader",
+    "readings",
+    "registry",
 )  # fmt: skip
 
 _OPENED = ExitStack()

@@ -20,11 +20,13 @@ from core.columns import columns
 from core.events import EVENT_TYPES, Unmodelled
 from core.ports import Begun, Count
 from core.reference import BUILD_TYPES, REFERENCE_TYPES
+from core.signals import MessageSignal
 from orchestration.resources.arrow import table_of
 from orchestration.resources.fingerprint import Mart, fingerprint
 from orchestration.resources.increments import Increments
 from orchestration.resources.lake_files import LakeFiles
 from orchestration.resources.lake_views import lake_query, quote
+from orchestration.resources.signal_files import signals_query
 
 __all__ = ["EngineWarehouse", "Mart", "Warehouse", "WarehouseBusyError", "WarehouseError"]
 
@@ -221,6 +223,7 @@ class Warehouse(EngineWarehouse):
                 path = self._reference / f"{table}.parquet"
                 if row not in BUILD_TYPES or path.exists():
                     connection.execute(f"create or replace view reference.{table} as from read_parquet({quote(path)})")
+            connection.execute(f"create or replace view reference.{MessageSignal.table} as {signals_query(self._reference)}")
 
     def _last_build(self) -> str | None:
         with contextlib.suppress(WarehouseError):  # no file yet, or one of before there were increments
@@ -307,6 +310,10 @@ class Warehouse(EngineWarehouse):
         names = self.names()
         with self._open(read_only=True) as connection:
             return {name: connection.execute(f'select count(*) from marts."{name}"').fetchall()[0][0] for name in names}
+
+    def reading(self) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """The file itself, for reads in batches."""
+        return self._open(read_only=True)
 
     @contextlib.contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
