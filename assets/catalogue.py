@@ -10,9 +10,12 @@ from msgspec import Struct
 
 from assets.pages.menu import TOPICS
 from core.columns import columns
+from core.drift_ports import ModelDrift, ModelPerformance
 from core.events import EVENT_TYPES
 from core.experiments import ExperimentDecision, ExperimentResult
+from core.models import Prediction
 from core.reference import REFERENCE_TYPES
+from core.signals import MessageSignal
 from ml.reports.site.frame import address
 
 _TYPES = {
@@ -31,11 +34,14 @@ _ROLES = {
 }
 
 
-def _structs() -> Mapping[tuple[str, str], type[Struct]]:
-    found: dict[tuple[str, str], type[Struct]] = {}
-    for layer, types in (("lake", EVENT_TYPES), ("reference", REFERENCE_TYPES), ("marts", (ExperimentResult, ExperimentDecision))):
-        found |= {(layer, str(each.table)): each for each in types}  # type: ignore[attr-defined]  # a ClassVar of each of them
-    return found
+_MADE_HERE: tuple[type[Struct], ...] = (ExperimentResult, ExperimentDecision, ModelDrift, ModelPerformance, Prediction, MessageSignal)
+"""Rows of tables that Python makes beside dbt's."""
+
+
+def _structs() -> Mapping[str, type[Struct]]:
+    """By the table's name: no event, reference row or mart has another's."""
+    types: tuple[type[Struct], ...] = (*EVENT_TYPES, *REFERENCE_TYPES, *_MADE_HERE)
+    return {str(each.table): each for each in types}  # type: ignore[attr-defined]  # a ClassVar of each of them
 
 
 def _schema(struct: type[Struct]) -> dg.TableSchema:
@@ -57,7 +63,7 @@ def with_catalogue(reports_url: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
         metadata: dict[str, object] = {}
         layer, name = spec.key.path[0], spec.key.path[-1]
-        if struct := structs.get((layer, name)):
+        if layer in {"lake", "reference", "marts"} and "dagster/column_schema" not in spec.metadata and (struct := structs.get(name)):
             metadata["dagster/column_schema"] = _schema(struct)
         if topic := pages.get(f"{layer}/{name}"):
             metadata["report page"] = dg.MetadataValue.url(f"{reports_url}/{address(topic, '')}")

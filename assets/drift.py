@@ -150,7 +150,10 @@ def look_at_models(  # noqa: PLR0913 — one parameter a port
     context.add_output_metadata({"state": state} | told)
 
 
-@dg.job(description="Drift on demand: launch it with a day, a tenant and a model, or with none for all models in this week.")
+@dg.job(
+    tags={"owner": "product"},
+    description="Drift on demand: launch it with a day, a tenant and a model, or with none for all models in this week.",
+)
 def drift_on_demand() -> None:
     """One look."""
     look_at_models()

@@ -56,7 +56,7 @@ def execute_requests(context: dg.OpExecutionContext, config: Requests, privacy: 
         )
 
 
-@dg.job(name="execute_privacy_requests", description="Approved erasures: executed, verified, certified.")
+@dg.job(name="execute_privacy_requests", tags={"owner": "data"}, description="Approved erasures: executed, verified, certified.")
 def execute_privacy_requests() -> None:
     """One step."""
     execute_requests()
@@ -70,7 +70,11 @@ def watch_the_clock(
     context.log.info("warnings at %s: %s new; requests: %s", clock.now().isoformat(), privacy.warn(outbox), dict(privacy.counts()))
 
 
-@dg.job(name="privacy_clock", description="Warnings of open requests of people, 7 and 2 days before their end and at it.")
+@dg.job(
+    name="privacy_clock",
+    tags={"owner": "data"},
+    description="Warnings of open requests of people, 7 and 2 days before their end and at it.",
+)
 def privacy_clock() -> None:
     """One step."""
     watch_the_clock()

@@ -125,6 +125,7 @@ DOCUMENT = dg.define_asset_job(
 
 WEEKLY_DRIFT_JOB = dg.define_asset_job(
     "model_drift_week",
+    tags=OWNED,
     selection=_DRIFT | dg.AssetSelection.checks(no_model_drifts),
     description="One week of one tenant's model against its baseline, with its page; a partition is a week and a model.",
 )
@@ -204,6 +205,7 @@ DAILY_RETENTION = dg.ScheduleDefinition(
 
 WEEKLY_TRAINING = dg.ScheduleDefinition(
     name="weekly_model_training",
+    tags=OWNED,
     job=model_training,
     cron_schedule="53 3 * * 0",
     execution_timezone="UTC",
