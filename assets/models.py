@@ -152,7 +152,11 @@ def answer_to_drift(
     context.add_output_metadata(answer_drift(warehouse, registry, config.tenant_id, config.model, config.severity, config.reason, moment))
 
 
-@dg.job(tags={"owner": "product"}, description="Answer drift of a tenant's champion: launch it with the severity and the reason.")
+@dg.job(
+    tags={"owner": "product"},
+    description="Answer drift of a tenant's champion: launch it with the severity and the reason.",
+    config={"ops": {"answer_to_drift": {"config": {"tenant_id": "TENANT", "severity": "critical", "reason": "by hand"}}}},
+)
 def model_rollback() -> None:
     """One step."""
     answer_to_drift()
