@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.owners import OWNED
+from assets.owners import BY_PRODUCT
 from core.drift_ports import Baselines
 from core.model_ports import Registry
 from core.models import Prediction
@@ -136,7 +136,7 @@ def train_all_tenants(
 
 
 @dg.job(
-    tags=OWNED,
+    tags=BY_PRODUCT,
     description="One version of the lead model for each tenant from everything known; champion where it is significantly better.",
 )
 def model_training() -> None:
@@ -171,7 +171,11 @@ def answer_to_drift(
     )
 
 
-@dg.job(tags=OWNED, description="Answer drift of a tenant's champion: launch it with the severity and the reason.")
+@dg.job(
+    tags=BY_PRODUCT,
+    description="Answer drift of a tenant's champion: launch it with the severity and the reason.",
+    config={"ops": {"answer_to_drift": {"config": {"tenant_id": "TENANT", "severity": "critical", "reason": "by hand"}}}},
+)
 def model_rollback() -> None:
     """One step."""
     answer_to_drift()

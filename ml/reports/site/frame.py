@@ -140,7 +140,7 @@ class _View:
 
 def _panel(panel: Panel, columns: Sequence[Column], rows: Sequence[Row], missing: str, csv: str, view: _View) -> str:
     columns = [replace(each, unit=view.scope.zone) if each.kind == "moment" else each for each in columns]
-    cells = [[_cell(column, row, view) for column in columns] for row in rows]
+    cells = [[_cell(column, row, view) for column in columns] for row in rows[:LIMIT]]
     spec = figures.figure(panel.chart, columns, rows, view.zone) if panel.chart and rows else None
     facets = []
     for place, column in enumerate(columns):
@@ -152,6 +152,7 @@ def _panel(panel: Panel, columns: Sequence[Column], rows: Sequence[Row], missing
         panel=panel,
         columns=columns,
         rows=cells,
+        total=len(rows),
         figures=[_figure(column, rows[0], view) for column in own] if rows else [],
         missing=missing,
         chart=plot(spec) if spec else "",
