@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCKS := requirements/runtime.txt requirements/dev.txt
 
-.PHONY: help setup setup-dev setup-spark demo test check engines dev bench lock clean
+.PHONY: help setup setup-dev setup-spark demo test check engines dev bench lock advisories sbom clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,12 +43,13 @@ engines: setup-spark  ## the dbt suite on Postgres and on Spark, and every mart 
 	$(BIN)/python -m pytest tests/dbt --engine postgres
 	$(BIN)/python -m pytest tests/dbt tests/e2e/test_engines.py tests/e2e/test_spark_cluster.py --engine spark -o timeout=1800
 
-check: setup-dev  ## lint, format, types, layers, SQL style
+check: setup-dev  ## lint, format, types, layers, SQL style, known vulnerabilities of what is locked
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint dbt_project/models --processes 2 --disable-progress-bar
+	$(BIN)/python requirements/audit.py
 
 dev: setup  ## PostgreSQL, collector, Dagster UI and daemon together
 	$(BIN)/flexoraa up
@@ -61,6 +62,12 @@ lock:  ## resolve requirements/*.in anew
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements/runtime.in -o requirements/runtime.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements/spark.in -o requirements/spark.txt
+
+advisories: setup-dev  ## take over OSV's advisories for what is locked; the one target that needs the internet
+	$(BIN)/python requirements/audit.py refresh
+
+sbom: setup-dev  ## the software bill of materials of the runtime, as CycloneDX: sbom.cdx.json
+	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --output-reproducible --validate -o sbom.cdx.json
 
 clean:  ## remove what was installed and the demo's home
 	rm -rf .venv .flexoraa-demo dbt_project/target dbt_project/logs

@@ -1,6 +1,6 @@
 """The lake: every closed segment of the inbox, taken in.
 
-Here belongs the asset; what taking in means is `assets.intake`. Not here: reading files, keys, the warehouse.
+Here belongs the asset; what taking in means is `assets.pending` and `assets.intake`. Not here: reading files, keys, the warehouse.
 """
 
 from collections import Counter
@@ -9,13 +9,11 @@ from typing import Any
 
 import dagster as dg
 
-from assets import intake
-from assets.breaker import hold, put_back
-from assets.intake import Taken
+from assets.pending import take_in_all
 from assets.remodel import finish
 from assets.retrying import Tools
 from core.events import EVENT_TYPES
-from core.ports import Inbox, Lake, Ledger, Progress, Segment, Vault, Workers
+from core.ports import Inbox, Lake, Ledger, Progress, Vault, Workers
 from core.quarantine import LakeRows, Quarantine
 
 LAKE_SPECS = [
@@ -28,43 +26,6 @@ LAKE_SPECS = [
     )
     for each in EVENT_TYPES
 ]
-
-
-def take_in_all(
-    inbox: Inbox, lake: Lake, ledger: Ledger, vault: Vault, progress: Progress, workers: Workers | None = None
-) -> tuple[list[Taken], int]:
-    """Every pending segment, once; returns what was taken in and how many segments had been taken in before."""
-    today = put_back(inbox, ledger)
-    pending = inbox.pending()
-    known = ledger.known([segment.segment_id for segment in pending])
-    tools = intake.Tools(inbox, lake, ledger, workers or intake.InProcess(lake, vault), progress)
-    directory = ledger.directory()
-    taken: list[Taken] = []
-    repeated = 0
-    while pending:
-        first: dict[str, Segment] = {}
-        others = []
-        for segment in pending:
-            if segment.segment_id in known or segment.segment_id in first:
-                others.append(segment)
-            else:
-                first[segment.segment_id] = segment
-        found, tripped = intake.take_in(list(first.values()), tools, directory)
-        taken += found
-        known |= {each.segment.segment_id for each in found}
-        pending = []
-        for segment in others:
-            if segment.segment_id in known:
-                inbox.settle(segment)
-                repeated += 1
-            else:  # the first of its kind was not taken in, so this one is no repeat
-                pending.append(segment)
-        for segment, why in tripped:
-            rest = hold(inbox, ledger, segment, why, directory, today)
-            if rest is not None:
-                pending.append(rest)
-                known |= ledger.known([rest.segment_id])
-    return taken, repeated
 
 
 @dg.multi_asset(specs=LAKE_SPECS, name="lake")

@@ -5,21 +5,28 @@ runs, so that `--help` is quick. Not here: any work.
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orchestration.access_cli import conversation_app, role_app
+from orchestration.actions_cli import actions_app
 from orchestration.audit_cli import audit_app
+from orchestration.backup_cli import backup, restore
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
 from orchestration.drift_cli import drift_app
 from orchestration.experiment_cli import experiment_app
+from orchestration.gdpr_cli import gdpr_app
 from orchestration.identity_cli import identity_app
+from orchestration.key_cli import doctor, key_app
 from orchestration.lake_cli import lake_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
+from orchestration.reports_cli import reports_app
 from orchestration.resources.settings import Settings
+from orchestration.retention_cli import retention_app
 
 app = typer.Typer(
     name="flexoraa",
@@ -31,13 +38,20 @@ app = typer.Typer(
 )
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
+app.add_typer(gdpr_app, name="gdpr")
+app.add_typer(retention_app, name="retention")
+app.add_typer(actions_app, name="actions")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(drift_app, name="drift")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
+app.add_typer(reports_app, name="reports")
 app.add_typer(audit_app, name="audit")
+app.add_typer(key_app, name="key")
+app.add_typer(role_app, name="role")
+app.add_typer(conversation_app, name="conversation")
 
 
 @app.command(epilog="Example: flexoraa run --as-of 2026-11-22T18:00:00Z")
@@ -51,6 +65,7 @@ def run(
     engine: Annotated[
         str | None, typer.Option(help="Where to build: duckdb, postgres or spark; the home keeps to it. Else its last, at first duckdb.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: what is due is gated, and stays requested.")] = False,
     home: Home = None,
     quiet: Quiet = False,
 ) -> None:
@@ -64,6 +79,7 @@ def run(
     known = None if known_at is None else moment(known_at)
     at = moment(as_of) if as_of is not None else known or SystemClock().now()
     settings = Settings.load(home, engine=engine)
+    settings = replace(settings, dry_run=settings.dry_run or dry_run)
     require(settings)
     if engine is not None:
         settings.keep_engine()
@@ -176,13 +192,14 @@ def replay(
 def up(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI, on loopback.")] = 3000,
     hooks_port: Annotated[int, typer.Option(help="Port of the collector.")] = 8080,
-    host: Annotated[str, typer.Option(help="Where the collector listens; the UI stays on loopback.")] = "127.0.0.1",
+    reports_port: Annotated[int, typer.Option(help="Port of the reports, on loopback.")] = 3001,
+    host: Annotated[str, typer.Option(help="Where the collector listens; UI and reports stay on loopback.")] = "127.0.0.1",
     home: Home = None,
 ) -> None:
-    """Run PostgreSQL, the collector, the Dagster UI and its daemon until interrupted."""
+    """Run PostgreSQL, the collector, the reports, the Dagster UI and its daemon until interrupted."""
     from orchestration.up import serve
 
-    raise typer.Exit(serve(Settings.load(home), port, host, hooks_port))
+    raise typer.Exit(serve(Settings.load(home), port, host, hooks_port, reports_port))
 
 
 @app.command(epilog="Example: flexoraa collect --port 8080")
@@ -201,6 +218,11 @@ def collect(
     from orchestration.collector.server import Options, collect, weights
 
     collect(Settings.load(home), Options(host, port, rotate_bytes, rotate_seconds, queue, weights(weight or [])))
+
+
+app.command(epilog="Example: flexoraa doctor --json")(doctor)
+app.command(epilog="Example: flexoraa backup /backups/2026-11-23")(backup)
+app.command(epilog="Example: flexoraa restore /backups/2026-11-23 --home /srv/flexoraa --erasures /mnt/elsewhere/erasures.ndjson")(restore)
 
 
 @app.command(epilog="Example: flexoraa demo --home /tmp/demo")

@@ -11,19 +11,39 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, drift, experiments, identity, ingest, quality, warehouse
+from assets import (
+    actions,
+    checks,
+    contracts,
+    days,
+    dbt_docs,
+    drift,
+    experiments,
+    identity,
+    ingest,
+    privacy,
+    quality,
+    reports,
+    signals,
+    warehouse,
+)
+from assets.catalogue import with_catalogue
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
+from orchestration.resources.settings import Settings
 
 
 def build_defs(**overrides: Any) -> dg.Definitions:
     """All definitions; `overrides` are resources in place of those of the installation that the environment names."""
+    catalogued = with_catalogue(Settings.load().reports_url)
     return dg.Definitions(
         assets=dg.map_asset_specs(
-            automation.with_freshness,
+            lambda spec: automation.with_freshness(catalogued(spec)),
             [
                 ingest.lake_assets,
                 identity.reference_assets,
+                signals.signal_models,
+                signals.message_signals,
                 warehouse.warehouse_assets,
                 days.days,
                 dbt_docs.dbt_docs,
@@ -33,8 +53,10 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 actions.outbox_actions,
                 actions.deliveries,
                 experiments.experiment_reports,
+                privacy.privacy_requests,
                 drift.model_drift,
                 drift.drift_reports,
+                reports.report_site,
             ],
         ),
         asset_checks=[
@@ -43,6 +65,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             contracts.contracts,
             quality.lake_quality,
             experiments.no_experiment_is_killed,
+            privacy.no_privacy_request_is_overdue,
             drift.no_model_drifts,
         ],
         jobs=[*automation.JOBS, *automation.OP_JOBS],

@@ -8,9 +8,13 @@ import sqlalchemy.exc
 
 from core.audit import AuditError
 from core.identity_evidence import StrengthError
+from core.privacy import PrivacyError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
+from orchestration.actions_command import ActionError
+from orchestration.backup.contents import BackupError
 from orchestration.replay import ReplayError
+from orchestration.resources.access import AccessError
 from orchestration.resources.dbt import DbtError
 from orchestration.resources.drift import DriftError
 from orchestration.resources.experiments import ExperimentError
@@ -26,14 +30,13 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    AuditError, DriftError, ExperimentError, IdentityError, PullUsageError, QuarantineError, ReplayError, SettingsError, SimulationError,
-    StrengthError,
-    TenantsFileError,
+    AccessError, ActionError, AuditError, DriftError, ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError,
+    ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    DbtError, LakeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
+    BackupError, DbtError, LakeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
     psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip

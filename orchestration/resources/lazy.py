@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
-    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit",
+    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention", "notices",
     "baselines", "drift_journal", "scored_rows",
+    "signals", "signal_models", "signal_reader",
+    "readings",
 )  # fmt: skip
 
 _OPENED = ExitStack()

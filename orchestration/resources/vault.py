@@ -42,6 +42,12 @@ returning lookup
 _BASE32 = bytes(b"abcdefghijklmnopqrstuvwxyz234567"[n % 32] for n in range(256))
 
 
+ROTATED = (
+    "this master key does not open the vault: was FLEXORAA_MASTER_KEY or secrets/master.key changed? "
+    "If it was rotated (flexoraa key rotate), start this process again"
+)
+
+
 class VaultError(Exception):
     """The vault cannot be opened with this master key."""
 
@@ -53,6 +59,7 @@ class Vault:
         """`master_key`: 32 bytes (`Settings.master_key`)."""
         self._state = state
         self._master_key = master_key
+        self._fingerprint = fingerprint(master_key)
         self._tenant_keys: dict[tuple[str, str], bytes] = {}
 
     @cached_property
@@ -82,6 +89,14 @@ class Vault:
                 found |= self._find(connection, tenant_id, late)
         return {point: found[lookup] for lookup, point in by_lookup.items()}
 
+    def known(self, tenant_id: str, points: Collection[Point]) -> dict[Point, str]:
+        """Surrogates of those of these contact points, normalised, that the vault has; none is made."""
+        by_lookup = {self._lookup(tenant_id, point): point for point in points}
+        if not by_lookup:
+            return {}
+        with self._state.psycopg() as connection:
+            return {by_lookup[lookup]: key.point_id for lookup, key in self._find(connection, tenant_id, by_lookup).items()}
+
     def reveal(self, tenant_id: str, point_ids: Collection[str]) -> dict[str, Point]:
         """The contact points behind surrogates; erased and unknown ones are missing."""
         revealed = {}
@@ -110,6 +125,7 @@ class Vault:
             select = "select wrapped from vault.keys where key_id = %s"
             row = connection.execute(select, (key_id,)).fetchone()
             if row is None:
+                self._stand(connection)
                 fresh = aes_key_wrap(self._master_key, os.urandom(32))
                 insert = "insert into vault.keys (key_id, tenant_id, wrapped) values (%s, %s, %s) on conflict do nothing"
                 connection.execute(insert, (key_id, tenant_id, fresh))
@@ -130,6 +146,7 @@ class Vault:
 
     def _insert(self, connection: Connection, tenant_id: str, by_lookup: dict[bytes, Point]) -> dict[bytes, PointKey]:
         """Those that were new."""
+        self._stand(connection)
         made = [PointKey(_new_id(), os.urandom(32)) for _ in by_lookup]
         points = list(by_lookup.values())
         columns = (
@@ -143,20 +160,34 @@ class Vault:
         by_key = dict(zip(by_lookup, made, strict=True))
         return {lookup: by_key[lookup] for (lookup,) in inserted}
 
+    def _stand(self, connection: Connection) -> None:
+        """Before a key is wrapped: ours is still the master key, and stays so to the end of the transaction."""
+        select = "select fingerprint from vault.master_key for share"
+        row = connection.execute(select, binary=True).fetchone()
+        if row is None:
+            connection.execute("insert into vault.master_key (fingerprint) values (%s) on conflict do nothing", (self._fingerprint,))
+            row = connection.execute(select, binary=True).fetchone()
+        if row is None or row[0] != self._fingerprint:
+            raise VaultError(ROTATED)
+
     def _rows(self, tenant_id: str, point_ids: Collection[str]) -> Iterable[tuple[Any, ...]]:
         select = """
             select point_id, kind, value_enc, key_wrapped from vault.points
             where tenant_id = %s and point_id = any(%s) and key_wrapped is not null
         """
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             return connection.execute(select, (tenant_id, list(point_ids)), binary=True).fetchall()
 
     def _unwrap(self, wrapped: bytes) -> bytes:
         try:
             return aes_key_unwrap(self._master_key, wrapped)
         except InvalidUnwrap as error:
-            message = "this master key does not open the vault: was FLEXORAA_MASTER_KEY or secrets/master.key changed?"
-            raise VaultError(message) from error
+            raise VaultError(ROTATED) from error
+
+
+def fingerprint(master_key: bytes) -> bytes:
+    """What tells one master key from another and nothing of it, 16 bytes."""
+    return hashlib.blake2b(b"flexoraa.master", key=master_key, digest_size=16).digest()
 
 
 def _new_id() -> str:

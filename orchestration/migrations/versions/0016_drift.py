@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0016_drift"
-down_revision = "0009_experiments"
+down_revision = "0010_delivery"
 
 # A baseline holds counts, quantiles and names of categories of a version's columns, and no row. A look at a week is counted by `look`, and
 # spends its part of the year's level: so that it cannot be had twice, the number is part of the key.

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0019_audit"
-down_revision = "0016_drift"
+down_revision = "0018_retention"
 
 # `details` is json and not jsonb: it keeps the very text that was hashed. Tenant '' is the installation.
 TABLE = """

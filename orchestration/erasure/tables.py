@@ -1,0 +1,182 @@
+"""Tables of the state without a person: actions, quarantine, published rows, whatever text Dagster and we wrote, and the vault itself.
+
+Here belongs one function a store; each may be called again. Not here: what makes removed rows unreadable on disk (`bury`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, sql
+
+from core.privacy import PrivacyError
+from core.sealing import SealError, unseal
+from orchestration.erasure.subjects import Subject
+from orchestration.erasure.words import Finder
+from orchestration.resources.state import State
+from orchestration.resources.vault import Vault
+
+_BATCH = 2_000
+_SWEPT = ("dagster", "ops", "serving")
+_LEFT = ("audit_log", "privacy_requests", "privacy_steps", "privacy_certificates", "erasures", "erased_lines")
+"""Tables of ours that name surrogates alone, and that nobody may change."""
+
+
+def stop(state: State, subjects: Iterable[Subject]) -> int:
+    """Nobody writes to them any more, from this moment and not from the next publication; returns actions that were waiting."""
+    stopped = 0
+    with state.psycopg() as connection:
+        is_published = connection.execute("select to_regclass('serving.dim_leads') is not null").fetchone() == (True,)
+        is_wanted = connection.execute("select to_regclass('serving.act_requests') is not null").fetchone() == (True,)
+        for each in subjects:
+            who = (each.tenant_id, each.lead_id)
+            if is_published:
+                connection.execute("update serving.dim_leads set is_erased = true where tenant_id = %s and lead_id = %s", who)
+            if is_wanted:
+                connection.execute("delete from serving.act_requests where tenant_id = %s and lead_id = %s and point_id is not null", who)
+            stopped += connection.execute(
+                "update ops.outbox set state = 'cancelled', reason = 'the lead was erased' where tenant_id = %s "
+                "and (lead_id = %s or point_id = any(%s)) and state in ('requested', 'held')",
+                (*who, each.point_ids),
+            ).rowcount
+    return stopped
+
+
+def clear_outbox(state: State, subjects: Iterable[Subject]) -> int:
+    """Payloads of their actions, and what the other side answered; that there was an action stays."""
+    cleared = 0
+    with state.psycopg() as connection:
+        for each in subjects:
+            who = (each.tenant_id, each.lead_id, each.point_ids)
+            cleared += connection.execute(
+                "update ops.outbox set details = '{}', provider_ref = null where tenant_id = %s and (lead_id = %s or point_id = any(%s)) "
+                "and (details <> '{}' or provider_ref is not null)",
+                who,
+            ).rowcount
+            connection.execute(
+                "update ops.delivery_attempts as a set detail = null, request_sha256 = null, response_sha256 = null from ops.outbox as o "
+                "where a.action_id = o.action_id and o.tenant_id = %s and (o.lead_id = %s or o.point_id = any(%s)) "
+                "and (a.detail is not null or a.request_sha256 is not null or a.response_sha256 is not null)",
+                who,
+            )
+    return cleared
+
+
+def clear_quarantine(state: State, vault: Vault, tenants: Iterable[str], finder: Finder, now: datetime) -> int:
+    """Bodies that speak of them, of their tenants or of nobody known; reason and count of the entry stay."""
+    keys = {tenant: vault.tenant_key(tenant, "fragment") for tenant in (*tenants, "")}
+    gone: list[str] = []
+    with state.psycopg() as connection, connection.cursor(name="bodies", binary=True) as cursor:
+        cursor.itersize = _BATCH
+        cursor.execute(
+            "select quarantine_id, segment_id, line, item, tenant_id, body_enc from ops.quarantine "
+            "where state = 'held' and tenant_id = any(%s)",
+            (list(keys),),
+        )
+        gone += finder.hits((row[0], _opened(keys[row[4]], row[5], f"{row[1]}:{row[2]}:{row[3]}")) for row in cursor)
+    with state.psycopg() as connection:
+        connection.execute(
+            "update ops.quarantine set state = 'expired', body_enc = null, changed_at = %s where quarantine_id = any(%s)", (now, gone)
+        )
+    return len(gone)
+
+
+def _opened(key: bytes, sealed: bytes, place: str) -> bytes:
+    try:
+        return unseal(key, sealed, place.encode())
+    except SealError:
+        return b""
+
+
+def sweep_texts(state: State, finder: Finder) -> list[str]:
+    """Texts in Dagster's event storage and in tables of ours: no rule puts a person there, so what is found is cut out.
+
+    Returns the tables that changed.
+    """
+    changed = set()
+    with state.owner() as connection:
+        texts = {name: columns for name in _tables(connection) if (columns := _texts(connection, *name))}
+        for name, place in list(finder.hits(_rows(connection, texts))):
+            _redact(connection, name, place, texts[name], finder)
+            changed.add(".".join(name))
+    return sorted(changed)
+
+
+def swept(state: State) -> list[str]:
+    """Tables through which it goes."""
+    with state.owner() as connection:
+        return [f"{schema}.{table}" for schema, table in _tables(connection)]
+
+
+def _tables(connection: Connection) -> list[tuple[str, str]]:
+    select = "select schemaname, tablename from pg_tables where schemaname = any(%s) and not tablename = any(%s) order by 1, 2"
+    return connection.execute(select, (list(_SWEPT), list(_LEFT))).fetchall()
+
+
+def _texts(connection: Connection, schema: str, table: str) -> list[tuple[str, str]]:
+    """Columns that hold text, with their types."""
+    kinds = connection.execute(
+        "select attname, format_type(atttypid, null) from pg_attribute "
+        "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
+        (f'"{schema}"."{table}"',),
+    ).fetchall()
+    return [(each, kind) for each, kind in kinds if kind in {"text", "character varying", "json", "jsonb"}]
+
+
+def _rows(
+    connection: Connection, texts: Mapping[tuple[str, str], Sequence[tuple[str, str]]]
+) -> Iterator[tuple[tuple[tuple[str, str], str], bytes]]:
+    """Table and place of each row, with its texts."""
+    for (schema, table), columns in texts.items():
+        listed = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(each)) for each, _ in columns)
+        name = sql.SQL("{}.{}").format(sql.Identifier(schema), sql.Identifier(table))
+        with connection.cursor(name="swept") as cursor:
+            cursor.itersize = _BATCH
+            cursor.execute(sql.SQL("select ctid::text, {} from {}").format(listed, name))
+            for place, *cells in cursor:
+                yield ((schema, table), place), "\x1f".join(cell or "" for cell in cells).encode()
+
+
+def _redact(connection: Connection, name: tuple[str, str], place: str, columns: Sequence[tuple[str, str]], finder: Finder) -> None:
+    table = sql.SQL("{}.{}").format(*map(sql.Identifier, name))
+    listed = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(each)) for each, _ in columns)
+    cells: Any = connection.execute(sql.SQL("select {} from {} where ctid = {}").format(listed, table, sql.Literal(place))).fetchone()
+    after = [None if cell is None else finder.redacted(cell) for cell in cells or ()]
+    sets = [
+        sql.SQL("{} = {}::{}").format(sql.Identifier(column), sql.Literal(new), sql.SQL(kind))
+        for (column, kind), old, new in zip(columns, cells or (), after, strict=False)
+        if new is not None and new != old
+    ]
+    if sets:
+        connection.execute(sql.SQL("update {} set {} where ctid = {}").format(table, sql.SQL(", ").join(sets), sql.Literal(place)))
+
+
+def destroy_keys(state: State, subjects: Sequence[Subject], fences: Sequence[tuple[str, int]], now: datetime) -> int:
+    """Value, look-up and key of every point, and the entry in the erasure log, in one transaction; returns how many points had a key.
+
+    Raises:
+        PrivacyError: another run has taken over.
+    """
+    gone = 0
+    with state.psycopg() as connection:
+        for request_id, fence in sorted(fences):
+            select = "select from ops.privacy_requests where request_id = %s and fence = %s and state = 'running' for update"
+            if connection.execute(select, (request_id, fence)).rowcount == 0:
+                raise PrivacyError("lost", f"another run has taken over {request_id}: this one does nothing more")
+        for each in subjects:
+            gone += forget_points(connection, each.tenant_id, each.point_ids)
+            connection.cursor().executemany(
+                "insert into ops.erasures (tenant_id, point_id, lead_id, request_id, erased_at) values (%s, %s, %s, %s, %s) "
+                "on conflict do nothing",
+                [(each.tenant_id, point_id, each.lead_id, each.request_id, now) for point_id in each.point_ids],
+            )
+    return gone
+
+
+def forget_points(connection: Connection, tenant_id: str, point_ids: Sequence[str]) -> int:
+    """In the vault, the id alone stays; returns how many of them had a key."""
+    return connection.execute(
+        "update vault.points set lookup = null, value_enc = null, key_wrapped = null "
+        "where tenant_id = %s and point_id = any(%s) and key_wrapped is not null",
+        (tenant_id, list(point_ids)),
+    ).rowcount
