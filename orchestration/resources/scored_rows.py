@@ -99,7 +99,7 @@ class WarehouseScoredRows:
         if isinstance(self._warehouse, Warehouse):
             with self._warehouse.reading() as connection:
                 query = "select table_name from information_schema.tables where table_schema = 'marts'"
-                yield connection if _TABLES <= {row[0] for row in connection.execute(query).fetchall()} else None
+                yield connection if {row[0] for row in connection.execute(query).fetchall()} >= _TABLES else None
             return
         if not set(self._warehouse.names()) >= _TABLES:
             yield None
