@@ -14,7 +14,7 @@ from ml.drift.outcomes import calibration_bins
 from ml.moments import Floats
 
 LEAST_ROWS = 200
-"""Fewer rows: blind. Of 200 the 95 % interval of an AUC of 0.75 is about 0.14 wide."""
+"""Fewer rows: blind. Of 200 the 95 % interval of an AUC of 0.79 is 0.12 wide."""
 
 _DRAWS = 300
 _MOST_ROWS = 20_000

@@ -132,6 +132,7 @@ def test_a_partition_is_judged_and_the_check_says_why_and_so_does_a_look_on_dema
 
 
 @pytest.mark.large
+@pytest.mark.filterwarnings("ignore")  # Evidently's own, a dozen at its import
 def test_evidentlys_page_stands_alone_below_our_verdict(world: Warehouse, settings: Settings, state: State) -> None:
     look(settings, None, NOW, (None, None), with_report=True)
     page = (settings.reports / page_name(SERVED, WEEK)).read_text()
