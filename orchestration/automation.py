@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 
 from assets.drift import MODELS, drift_on_demand, model_drift, no_model_drifts, partition_of
 from assets.maintenance import compact
+from assets.models import model_rollback, model_training
 from assets.privacy import execute_privacy_requests, privacy_clock
 from assets.pull import back_fill, poll_gmail, renew_watches
 from assets.quality import lake_quality
@@ -48,6 +49,7 @@ BUILD = dg.define_asset_job(
     tags=OWNED,
     selection=EVERYTHING.selection
     - dg.AssetSelection.assets(
+        ["marts", "fct_predictions"],
         ["serving", "marts"],
         ["ops", "experiment_kills"],
         ["ops", "outbox"],
@@ -200,6 +202,15 @@ DAILY_RETENTION = dg.ScheduleDefinition(
     tags=OWNED,
 )
 
+WEEKLY_TRAINING = dg.ScheduleDefinition(
+    name="weekly_model_training",
+    job=model_training,
+    cron_schedule="53 3 * * 0",
+    execution_timezone="UTC",
+    description="On Sundays: a new version of the lead model for each tenant, champion where it is significantly better.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
 
 @dg.schedule(
     job_name=renew_watches.name,
@@ -236,7 +247,10 @@ def weekly_drift(
 
 
 JOBS = [EVERYTHING, REMAKE, BUILD, DELIVER, QUALITY, DOCUMENT, WEEKLY_DRIFT_JOB]
-OP_JOBS = [execute_privacy_requests, privacy_clock, retention, compact_lake, poll_gmail, renew_watches, back_fill, drift_on_demand]
+OP_JOBS = [
+    *(execute_privacy_requests, privacy_clock, retention, compact_lake, poll_gmail, renew_watches, back_fill),
+    *(drift_on_demand, model_training, model_rollback),
+]
 DAILY_PRIVACY_CLOCK = dg.ScheduleDefinition(
     name="daily_privacy_clock",
     job=privacy_clock,
@@ -250,4 +264,5 @@ DAILY_PRIVACY_CLOCK = dg.ScheduleDefinition(
 SCHEDULES = [
     *(HOURLY_SWEEP, DAILY_PRIVACY_CLOCK, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal),
     weekly_drift,
+    WEEKLY_TRAINING,
 ]

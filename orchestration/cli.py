@@ -22,6 +22,7 @@ from orchestration.gdpr_cli import gdpr_app
 from orchestration.identity_cli import identity_app
 from orchestration.key_cli import doctor, key_app
 from orchestration.lake_cli import lake_app
+from orchestration.model_cli import model_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
 from orchestration.reports_cli import reports_app
@@ -44,6 +45,7 @@ app.add_typer(actions_app, name="actions")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(drift_app, name="drift")
+app.add_typer(model_app, name="model")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")

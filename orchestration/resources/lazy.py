@@ -23,6 +23,7 @@ PORTS = (
     "baselines", "drift_journal", "scored_rows",
     "signals", "signal_models", "signal_reader",
     "readings",
+    "registry",
 )  # fmt: skip
 
 _OPENED = ExitStack()

@@ -37,6 +37,7 @@ from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.readings import InstallationReadings
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
+from orchestration.resources.registry import MlflowRegistry
 from orchestration.resources.scored_rows import WarehouseScoredRows
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
@@ -88,6 +89,7 @@ class Platform:
     signal_models: SignalModels
     signal_reader: SignalReader
     readings: InstallationReadings
+    registry: MlflowRegistry
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -142,6 +144,7 @@ class Platform:
             "signal_models": self.signal_models,
             "signal_reader": self.signal_reader,
             "readings": self.readings,
+            "registry": self.registry,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -197,6 +200,7 @@ def open_platform(
             signal_models=(models := SignalModels(settings.models, vault)),
             signal_reader=reader_of(settings, models, client),
             readings=InstallationReadings(settings, state, warehouse),
+            registry=MlflowRegistry(state, vault, settings.models),
             audit=PostgresAudit(state, vault),
         )
 

@@ -209,7 +209,7 @@ class Settings:
 
     @property
     def models(self) -> Path:
-        """Fitted models."""
+        """Fitted models: those of leads by tenant and version, and those that read messages."""
         return self.home / "models"
 
     @property

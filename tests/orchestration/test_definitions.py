@@ -114,6 +114,7 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
         "expectations",
         "no_experiment_is_killed",
         "no_model_drifts",
+        "no_model_is_refused",
         "no_privacy_request_is_overdue",
     }
 
@@ -125,7 +126,12 @@ def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Defini
     assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys - by_hand - weekly
     jobs = {"hourly_sweep": "everything", "daily_retention": "retention", "daily_compaction": "compact_lake"}
     jobs |= {"gmail_watch_renewal": "renew_watches", "daily_data_quality": "data_quality"}
-    jobs |= {"daily_documentation": "document", "weekly_drift": "model_drift_week"}
+    jobs |= {
+        "daily_documentation": "document",
+        "weekly_drift": "model_drift_week",
+        "weekly_model_training": "model_training",
+        "daily_privacy_clock": "privacy_clock",
+    }
     assert {each.name: each.job_name for each in defs.schedules or []} == jobs
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name
