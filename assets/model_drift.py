@@ -75,7 +75,8 @@ def judge(
     """Judge a week, write both marts and the journal; says what state that left and the rows of performance."""
     found = judge_week(rows, baselines, journal, week, as_of, only)
     replaced = {(each.tenant_id, each.model) for each in found.performance}
-    held = {mart: warehouse.rows(mart) if mart in warehouse.columns() else [] for mart in (ModelDrift.table, ModelPerformance.table)}
+    there = warehouse.columns()
+    held = {mart: warehouse.rows(mart) if mart in there else [] for mart in (ModelDrift.table, ModelPerformance.table)}
     drift = merged(held[ModelDrift.table], found.drift, ModelDrift, week, replaced)
     performance = merged(held[ModelPerformance.table], found.performance, ModelPerformance, week, replaced)
     warehouse.write({ModelDrift: drift, ModelPerformance: performance})

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import isotonic_regression
 
 from ml.drift.outcomes import calibration_bins
 from ml.moments import Floats
 
 LEAST_ROWS = 200
-"""Fewer rows: blind. Of 200 the 95 % interval of an AUC of 0.75 is about 0.14 wide."""
+"""Fewer rows: blind. Of 200 the 95 % interval of an AUC of 0.79 is 0.12 wide."""
 
 _DRAWS = 300
 _MOST_ROWS = 20_000
@@ -74,6 +73,8 @@ def calibrate(probability: ArrayLike, outcome: ArrayLike) -> Calibration:
 
 
 def _rising(p: Floats, y: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    from scipy.optimize import isotonic_regression  # here: 0.3 s that judging by a baseline does not need
+
     parts = calibration_bins(p, _BINS)
     told = np.array([p[part].mean() for part in parts])
     seen = isotonic_regression([y[part].mean() for part in parts], weights=[part.size for part in parts]).x

@@ -1,7 +1,8 @@
 """Two shares compared exactly, for p-values far out in the tail: what chance alone would have to have done.
 
-Here belongs Fisher's test, elementwise over arrays. Not here: which shares are compared (`evidence`). A chi-square p-value of 1e-6 of a
-cell that expects 5 rows is wrong by a factor of 100; the level of one weekly look of one of 50 columns is that small.
+Here belongs Fisher's test, elementwise over arrays. Not here: which shares are compared (`evidence`). Of a cell
+that expects 5 rows and holds 16, the normal curve gives 9e-7 where 7e-5 is true; the level of one weekly look at one of 50 columns is
+that small.
 """
 
 import numpy as np

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ml.drift.feature import Coded, Column, Feature
 
-# Values by step of the pass: the block, its comparison and 19 edges stay in a core's cache. 16,384: 8.1 ns a value; 262,144: 10.4 ns.
+# Values by step of the pass, so that a block and its comparison stay in a core's cache. On a busy machine 32,768 took 12.6 ns a value of 19
+# edges, 8,192 took 30 ns, 262,144 took 12.8 ns; a search for each value took 111 ns.
 _BLOCK = 32_768
 
 Integers = NDArray[np.int64]
@@ -85,7 +86,7 @@ def _numbers(feature: Feature, column: NDArray[Any]) -> Counts:
             block = block[is_number]
         present += finite
         is_below = np.empty(block.size, dtype=np.bool_)
-        for place, edge in enumerate(feature.edges):  # a comparison an edge is 4 times quicker than a search for each value
+        for place, edge in enumerate(feature.edges):
             at_most[place] += np.count_nonzero(np.less_equal(block, edge, out=is_below))
         unseen += int(np.count_nonzero(np.less(block, low, out=is_below)) + np.count_nonzero(np.greater(block, high, out=is_below)))
     bins = np.diff(at_most, prepend=0, append=present)

@@ -19,7 +19,7 @@ from orchestration.resources.warehouse import EngineWarehouse, Warehouse, Wareho
 if TYPE_CHECKING:
     import numpy as np
 
-PREDICTIONS, FEATURES = "fct_predictions", "ftr_leads"
+_TABLES = {"fct_predictions", "ftr_leads"}
 _BATCH = 65_536
 _KEYS = {"tenant_id", "lead_id", "trigger_event_id", "featured_at"}
 
@@ -96,18 +96,18 @@ class WarehouseScoredRows:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
         """The marts in DuckDB: the file itself, or what another engine holds; None where there are no predictions."""
-        names = self._warehouse.names()
-        if PREDICTIONS not in names or FEATURES not in names:
-            yield None
-            return
         if isinstance(self._warehouse, Warehouse):
             with self._warehouse.reading() as connection:
-                yield connection
+                query = "select table_name from information_schema.tables where table_schema = 'marts'"
+                yield connection if {row[0] for row in connection.execute(query).fetchall()} >= _TABLES else None
+            return
+        if not set(self._warehouse.names()) >= _TABLES:
+            yield None
             return
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("create schema marts")
-            for name, table in self._warehouse.read([PREDICTIONS, FEATURES]).items():
+            for name, table in self._warehouse.read(sorted(_TABLES)).items():
                 connection.register(f"given_{name}", table)
                 connection.execute(f"create view marts.{name} as from given_{name}")
             try:

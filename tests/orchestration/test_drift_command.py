@@ -1,10 +1,7 @@
 """`flexoraa drift`, the weekly schedule and the job on demand, over an installation of their own."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +12,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 from assets.drift import MODELS, partition_of
 from assets.drift_pages import page_name
 from assets.model_drift import baseline_of
 from core.drift_ports import Served, Week
 from orchestration.automation import weekly_drift
+from orchestration.cli import app
 from orchestration.definitions import build_defs
 from orchestration.drift_command import history, look
 from orchestration.resources.clock import FixedClock
@@ -31,7 +30,6 @@ from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
-ROOT = Path(__file__).resolve().parents[2]
 MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
 WEEK = Week.of(MONDAY.date())
 NOW = WEEK.until + timedelta(hours=6)
@@ -91,12 +89,11 @@ def test_a_week_that_cannot_be_is_refused(settings: Settings, day: str, why: str
 
 
 def test_the_command_prints_json_and_ends_with_three_where_a_model_drifts(world: Warehouse, settings: Settings) -> None:
-    command = [sys.executable, "-m", "orchestration.cli", "drift"]
-    env = {**os.environ, "FLEXORAA_HOME": str(settings.home)}
-    arguments = ["run", "--as-of", NOW.isoformat(), "--json"]
-    done = subprocess.run([*command, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 3, done.stderr
+    done = CliRunner().invoke(app, ["drift", "run", "--as-of", NOW.isoformat(), "--json", "--home", str(settings.home)])
+    assert done.exit_code == 3, done.output
     assert json.loads(done.stdout)["models"][0]["severity"] == "critical"
+    shown = CliRunner().invoke(app, ["drift", "show", "--tenant", "drifting", "--home", str(settings.home)])
+    assert (shown.exit_code, shown.stdout.splitlines()[0]) == (0, "2026-11-09  drifting lead_conversion 1: critical")
 
 
 def test_the_weekly_schedule_asks_for_each_model_of_the_week_that_ended(world: Warehouse, state: State, tmp_path: Path) -> None:
@@ -135,6 +132,7 @@ def test_a_partition_is_judged_and_the_check_says_why_and_so_does_a_look_on_dema
 
 
 @pytest.mark.large
+@pytest.mark.filterwarnings("ignore")  # Evidently's own, a dozen at its import
 def test_evidentlys_page_stands_alone_below_our_verdict(world: Warehouse, settings: Settings, state: State) -> None:
     look(settings, None, NOW, (None, None), with_report=True)
     page = (settings.reports / page_name(SERVED, WEEK)).read_text()
