@@ -50,7 +50,9 @@ def execute_requests(context: dg.OpExecutionContext, config: Requests, privacy: 
     left = [each for each in done if each["hits"] or each["refused"]]
     if left:
         told = "; ".join(f"{each['request_id']}: {each['refused'] or str(each['hits']) + ' hits'}" for each in left)
-        raise dg.Failure(f"{len(left)} requests are not closed ({told}): flexoraa gdpr status, flexoraa gdpr certificate", allow_retries=False)
+        raise dg.Failure(
+            f"{len(left)} requests are not closed ({told}): flexoraa gdpr status, flexoraa gdpr certificate", allow_retries=False
+        )
 
 
 @dg.job(name="execute_privacy_requests", description="Approved erasures: executed, verified, certified.")
