@@ -10,7 +10,7 @@ from orchestration.cli import app
 from orchestration.schemas import DOCS, schemas, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *DOCS.glob("*.md")])
 _COMMAND = re.compile(r"flexoraa (?!OS)((?:[a-z]+ ?)+)")
 _PATH = re.compile(r"`((?:core|ml|assets|orchestration|dbt_project|tests|docs|examples|benchmarks)/[\w./-]*\w)")
 _TEST = re.compile(r"`(test_\w+)`")
@@ -68,6 +68,16 @@ def test_published_schemas_are_those_of_the_code(name: str) -> None:
         "identity suggest",
         "quarantine list",
         "quarantine replay",
+        "audit verify",
+        "audit export",
+        "audit prove",
+        "audit witness",
+        "role grant",
+        "conversation show",
+        "key rotate",
+        "backup",
+        "restore",
+        "doctor",
     ],
 )
 def test_every_command_shows_an_example(command: str) -> None:
