@@ -7,19 +7,26 @@ import os
 
 import dagster as dg
 
-from assets.delivery import RULES, decide, deliver
+from assets import delivery
+from assets.delivery import decide, deliver
 from core.ports import Clock, Outbox, Publisher, Receipts, Senders
 
 _OWNERS = ["team:operations"]
 
+RULES = (*delivery.RULES, "suspension")
+"""Rules whose requests become actions; a sensor each."""
+
 PUBLISHED = (
+    "act_receipts",
     "act_requests",
+    "act_suspensions",
     "dim_contact_points",
     "dim_lead_aliases",
     "dim_leads",
     "exp_decisions",
     "exp_results",
     "fct_lead_leaks",
+    "fct_lead_routings",
     "fct_lead_scores",
     "fct_messaging_windows",
     "fct_recovery_candidates",
@@ -68,9 +75,9 @@ def deliveries(
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult[None]:
     """What was due is sent, refused with a reason, or shown as unknown; what we sent comes back through the inbox."""
-    worker = f"{context.run_id}/{os.getpid()}"
+    worker = f"{context.run.run_id}/{os.getpid()}"
     done = deliver(outbox, senders, receipts, clock, worker)
     counts = {
         f"{rule}_{'to_try_again' if state == 'requested' else state}": count for (rule, state), count in sorted(done.outcomes.items())
     }
-    return dg.MaterializeResult(metadata={**counts, "receipts": done.receipts})
+    return dg.MaterializeResult(metadata={**counts, **done.refreshed, "receipts": done.receipts})

@@ -5,6 +5,7 @@ things run (`orchestration.automation`, `orchestration.sensors`).
 """
 
 import dagster as dg
+from pydantic import Field
 
 from core.ports import Clock, Lake, Outbox
 from core.privacy_ports import Privacy
@@ -38,7 +39,7 @@ def no_privacy_request_is_overdue(privacy: dg.ResourceParam[Privacy]) -> dg.Asse
 class Requests(dg.Config):
     """Which requests to execute; none means every one that waits."""
 
-    request_ids: list[str] = []
+    request_ids: list[str] = Field(default_factory=list)
 
 
 @dg.op(description="Approved erasures are executed and verified; one whose verification finds something stays open and fails the run.")

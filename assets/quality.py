@@ -55,7 +55,7 @@ class _Suites:
     def __init__(self) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "false"  # it reads this when imported, and would call home
         import great_expectations as gx
-        import pandas as pd  # type: ignore[import-untyped]
+        import pandas as pd
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
         self._gx, self._pd = gx, pd

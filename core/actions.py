@@ -1,14 +1,28 @@
-"""Actions: what the platform wants done outside, when it may still be done, and what can become of it.
+"""Actions: what the platform wants done outside, what can become of it, and when a try is repeated.
 
-Here belong an action's identity, the gate before every send and the outcomes of one try. Not here: which actions are wanted (the marts),
-how they are kept (`core.ports.Outbox`) or sent (`core.ports.Sender`).
+Here belong an action's identity, its states and the outcomes of one try. Not here: whether it may be sent (`core.gate`), whose turn it is
+(`core.lanes`), which actions are wanted (the marts), how they are kept (`core.action_ports.Outbox`) or sent (`core.action_ports.Sender`).
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 State = Literal["requested", "claimed", "sent", "rejected", "unknown", "held", "expired", "cancelled"]
+
+NEXT: Mapping[State, frozenset[State]] = {
+    "requested": frozenset({"claimed", "sent", "cancelled"}),
+    "claimed": frozenset({"requested", "sent", "rejected", "unknown", "held", "expired", "cancelled"}),
+    "held": frozenset({"requested", "sent", "cancelled"}),
+    "unknown": frozenset({"sent", "rejected", "requested", "cancelled"}),
+    "rejected": frozenset({"requested", "cancelled"}),
+    "sent": frozenset(),
+    "expired": frozenset(),
+    "cancelled": frozenset(),
+}
+"""What may follow a state. `sent` without a claim: a receipt shows that it was done, as after a backup was restored. From `unknown` and
+`rejected` only receipts and people lead on."""
 
 
 def key_of(*parts: str | None) -> str:
@@ -45,31 +59,31 @@ class Action(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """An action that a worker holds: `fence` rises with every claim, so a worker that lost its lease cannot record."""
+    """An action that a worker holds: `fence` rises with every claim, so a worker that lost its lease cannot record.
+
+    `target` is the one destination that it is for, where several are told. `tag` is what the gate lets it say of itself (HUMAN_AGENT).
+    """
 
     action: Action
     attempt: int
     fence: int
+    target: str | None = None
+    tag: str | None = None
 
 
-class Standing(NamedTuple):
-    """What the newest published marts say at the moment of sending.
+class Way(NamedTuple):
+    """One way out for an action that several could take: its channel and the destination."""
 
-    `is_wanted`: the request still stands (a reply ends a recovery). `expires_at`: until when it does; a leak that was closed since the
-    action was put in the outbox ends earlier than it was to.
-    """
-
-    is_wanted: bool
-    is_opted_out: bool
-    is_erased: bool
-    is_point_held: bool
-    expires_at: datetime | None = None
+    channel: str
+    target: str
 
 
 class Outcome(NamedTuple):
     """What became of one try; `requested` means that it surely did not happen and will be tried again.
 
-    `provider_id` is the other side's id of it, in plain: it is never stored; `status_code` its HTTP status.
+    `provider_id` is the other side's id of it, in plain: it is never stored; `status_code` its HTTP status. A held action waits for
+    `release`, in words, and `not_before` where the moment is known; a requested one is not tried before that either.
+    `wait_seconds` is what the other side asked of all that goes this way (Retry-After).
     """
 
     state: State
@@ -78,42 +92,41 @@ class Outcome(NamedTuple):
     provider_id: str | None = None
     request_sha256: str | None = None
     response_sha256: str | None = None
+    release: str | None = None
+    not_before: datetime | None = None
+    wait_seconds: float | None = None
 
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=1)
+JITTER = 0.25
+"""At most so much of a wait is added to it, so that what failed together does not come back together."""
+
+REPEATABLE = frozenset({"callback"})
+"""Channels whose other side knows a repeat by its key: what may have happened is asked for again instead of being left unknown."""
+
+PERSONAL_KINDS = frozenset(
+    {
+        "send_template", "send_text", "send_booking", "send_payment_link",
+        "send_scheduled", "send_confirmation", "send_reminder", "send_follow_up",
+    }
+)  # fmt: skip
+"""Actions that reach a lead, by ourselves or by the operating system for us; all others reach the tenant's own people or systems."""
+
+COMMANDS = frozenset({"pause", "send_scheduled", "send_confirmation", "send_reminder", "send_follow_up"})
+"""What only the operating system can do: it goes to destinations of kind `callback`, though a rule may say `webhook`."""
 
 
-def retry_at(attempt: int, now: datetime) -> datetime:
-    """When an action that surely did not happen is tried again: after 1, 2, 4 … minutes, at most an hour, until it expires.
+def retry_at(attempt: int, now: datetime, key: str = "") -> datetime:
+    """When an action that surely did not happen is tried again: after 1, 2, 4 … minutes, at most an hour, and up to a quarter more.
+
+    The quarter follows from `key` and attempt alone, so that a replay waits as long.
 
     >>> [str(retry_at(attempt, datetime(2026, 1, 1)))[11:16] for attempt in (1, 2, 3, 7, 40)]
     ['00:01', '00:02', '00:04', '01:00', '01:00']
+    >>> retry_at(1, datetime(2026, 1, 1), "a1") == retry_at(1, datetime(2026, 1, 1), "a1") > retry_at(1, datetime(2026, 1, 1))
+    True
     """
-    return now + min(FIRST_RETRY * (1 << min(attempt - 1, 10)), LONGEST_RETRY)
-
-
-PERSONAL_KINDS = frozenset({"send_template", "send_scheduled", "send_confirmation", "send_reminder", "send_follow_up"})
-"""Actions that reach a lead, by ourselves or by the operating system for us; all others reach the tenant's own people or systems."""
-
-
-def may_send(action: Action, standing: Standing, now: datetime) -> Outcome | None:
-    """Why the action must not be sent at this moment, or None where it may.
-
-    An action ends at its `expires_at` or at that of the newest marts, whichever comes first, and the end itself is too late. A lead that
-    opted out, was erased or gave up its number is never written to; a request that the marts no longer make (the lead has answered, or
-    late events took its reason away) is dropped, whoever it was meant for.
-
-    Returns:
-        An outcome `expired` or `cancelled` with its reason, or None.
-    """
-    if now >= min(action.expires_at, standing.expires_at or action.expires_at):
-        return Outcome("expired", "its time is over")
-    is_personal = action.kind in PERSONAL_KINDS
-    refusals = (
-        (is_personal and standing.is_erased, "the lead was erased"),
-        (is_personal and standing.is_opted_out, "the lead opted out"),
-        (is_personal and not standing.is_point_held, "the lead no longer holds this contact point"),
-        (not standing.is_wanted, "the request no longer stands: the lead has answered, or its reason is gone"),
-    )
-    return next((Outcome("cancelled", reason) for refused, reason in refusals if refused), None)
+    wait = min(FIRST_RETRY * (1 << min(attempt - 1, 10)), LONGEST_RETRY)
+    share = int(key_of(key, str(attempt))[:8], 16) / 0xFFFFFFFF if key else 0.0
+    return now + wait * (1 + JITTER * share)

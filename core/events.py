@@ -92,6 +92,7 @@ class MessageStatus(Event, kw_only=True):
     """One delivery status that a vendor reported of an outbound message, or that a message of either side was taken back (`deleted`).
 
     Messenger names no messages when they are read: then `message_id` is absent and all of ours to `contact` up to `watermark_at` are meant.
+    `action_id`: the one that we sent along, brought back.
     """
 
     table: ClassVar[str] = "message_statuses"
@@ -102,6 +103,7 @@ class MessageStatus(Event, kw_only=True):
     pricing_category: str | None = None
     error_code: int | None = None
     watermark_at: datetime | None = None
+    action_id: str | None = None
 
 
 class ContactEvent(Event, kw_only=True):
@@ -125,13 +127,17 @@ class ContactEvent(Event, kw_only=True):
 
 
 class AccountEvent(Event, kw_only=True):
-    """What a vendor said of our own account: `subject` is what it speaks of (number, template, group, subscription, place in a history)."""
+    """What a vendor said of our own account: `subject` is what it speaks of (number, template, group, subscription, place in a history).
+
+    A template has its name besides, by which messages ask for it.
+    """
 
     table: ClassVar[str] = "account_events"
     kind: str
     subject: str | None = None
     state: str | None = None
     expires_at: datetime | None = None
+    template_name: str | None = None
 
 
 class Payment(Event, kw_only=True):

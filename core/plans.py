@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from core.actions import Action, key_of
 from core.experiments import Configured, Key, Kill, Publication
+from core.notices import Backlog
 from core.pulling import Mailbox
 
 
@@ -45,6 +46,25 @@ def plan_ingest(cursor: str, pending: Sequence[str]) -> tuple[str | None, str]:
         return None, ""
     key = f"{len(pending)}:{key_of(*sorted(pending))[:12]}"
     return (None if key == cursor else key), key
+
+
+DELIVERY_PATIENCE = timedelta(minutes=10)
+"""How long a delivery run on its way is taken for the one that will find what is due. One that hangs, or whose process died unseen, is not
+waited for any longer; two that deliver at once share the work, so asking too soon costs a process and nothing else."""
+
+
+def plan_delivery(backlog: Backlog, asked_at: Sequence[datetime], as_of: datetime) -> bool:
+    """Whether to ask for a delivery run: something is due or abandoned, and no delivery run is on its way that will find it.
+
+    There is no cursor: what waits in the outbox is the whole of it, so an action whose retry has come, one that was added just before its
+    sensor died, and one that a person asked for again are found alike, and a lost or repeated tick costs nothing.
+
+    Args:
+        backlog: what the outbox holds.
+        asked_at: when the delivery runs that have not ended were asked for.
+        as_of: now.
+    """
+    return any(backlog) and not any(as_of - DELIVERY_PATIENCE < each for each in asked_at)
 
 
 def plan_kills(

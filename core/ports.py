@@ -11,7 +11,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
-from core.actions import Action, Delivery, Outcome, Standing
+from core.action_ports import Outbox as Outbox
+from core.action_ports import Receipts as Receipts
+from core.action_ports import Sender as Sender
+from core.action_ports import Senders as Senders
 from core.events import Event, Point, Reject
 from core.holding import SegmentsAside, SegmentsHeld
 from core.identity_holders import Link, Sighting
@@ -369,55 +372,3 @@ class Publisher(Protocol):
     def publish(self, marts: Collection[str], as_of: datetime) -> Mapping[str, int]:
         """Copy what differs from the warehouse in one transaction, and say how many rows each mart has."""
         ...
-
-
-class Outbox(Protocol):
-    """Every wanted effect and what became of it."""
-
-    def published(self, rule: str, as_of: datetime) -> Sequence[Action]:
-        """Published requests of a rule that are due."""
-        ...
-
-    def known(self, rule: str) -> set[str]:
-        """Ids of the rule's actions that are in the outbox, whatever became of them."""
-        ...
-
-    def add(self, actions: Sequence[Action], now: datetime) -> int:
-        """Put them in once each, by their id; returns how many were new."""
-        ...
-
-    def claim(self, worker: str, now: datetime, limit: int) -> Sequence[Delivery]:
-        """Lease due actions, oldest first; no two workers get the same."""
-        ...
-
-    def standing(self, delivery: Delivery) -> Standing:
-        """What the gate must know of the lead and the account at this moment."""
-        ...
-
-    def settle(self, delivery: Delivery, outcome: Outcome, now: datetime) -> bool:
-        """Record what became of it; False if the lease was lost and nothing was recorded."""
-        ...
-
-
-class Sender(Protocol):
-    """One way out."""
-
-    def send(self, delivery: Delivery) -> Outcome:
-        """Try once. Never raises for what the other side does; an ambiguous failure is `unknown`."""
-        ...
-
-
-class Receipts(Protocol):
-    """Our own sends as events: what we sent is told to the inbox like everything else that happened."""
-
-    def note(self, delivery: Delivery, provider_id: str, now: datetime) -> None:
-        """Write down, durably, that the provider accepted it; before the outbox records it."""
-        ...
-
-    def close(self) -> int:
-        """Hand what was noted to the inbox; returns how many."""
-        ...
-
-
-Senders = Mapping[str, Sender]
-"""Every way out, by its channel."""

@@ -229,6 +229,17 @@ class LeadLink(ReferenceRow, kw_only=True, frozen=True):
     last_at: datetime
 
 
+class Erasure(ReferenceRow, kw_only=True, frozen=True):
+    """That the holder of a contact point asked to be erased; `event_id` where the feed told so, `denied_at` where it was denied."""
+
+    table: ClassVar[str] = "erasures"
+    request_id: str
+    event_id: str | None = None
+    point_id: str
+    asked_at: datetime
+    denied_at: datetime | None = None
+
+
 class Run(Struct, kw_only=True, frozen=True):
     """The moment that the whole build speaks of: one row. With `known_at`, only what was received by then counts."""
 
@@ -239,7 +250,7 @@ class Run(Struct, kw_only=True, frozen=True):
 
 REFERENCE_TYPES: tuple[type[Struct], ...] = (
     Tenant, Connection, Person, SlaPolicy, CreditRate, DebitRate, MessagePrice, ScoringWeights, Policy, RecoveryStep, TokenThreshold,
-    Experiment, ExperimentMetric, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run,
+    Experiment, ExperimentMetric, BusinessInterval, LeadPoint, LeadAlias, LeadLink, Erasure, Run,
 )  # fmt: skip
 """Every reference table."""
 

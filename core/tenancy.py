@@ -4,35 +4,20 @@ Here belong the shapes, their defaults and what each field means. Not here: read
 several fields (`tenancy_checks`), the rows that come out of it (`tenancy_rows`).
 """
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-HOUR = 3_600
-DAY = 24 * HOUR
+from core.tenancy_base import DAY, HOUR, Dated, Identifier, Moment, Seconds, Strict, Text
+from core.tenancy_sending import MessageText, Sending
 
-Identifier = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,30}$", description="Lower-case letters, digits and _, 2 to 31 long.")]
-Text = Annotated[str, Meta(min_length=1)]
 AccountId = Annotated[str, Meta(min_length=1, description="In quotes: vendors' ids are digits, and YAML would read a number.")]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
-Seconds = Annotated[int, Meta(gt=0)]
 Points = Annotated[int, Meta(ge=0, le=100)]
-Moment = Annotated[datetime, Meta(tz=True, description="ISO 8601 with an offset, such as 2026-01-01T00:00:00Z.")]
 Topic = Annotated[str, Meta(pattern=r"^projects/[^/\s]+/topics/[^/\s]+$", description="Gmail only: a Pub/Sub topic.")]
 Source = Literal["whatsapp", "instagram", "messenger", "gmail", "razorpay", "calendly", "platform"]
-
-
-class Strict(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A part of the file; a field that it does not know is an error, not ignored."""
-
-
-class Dated(Strict, frozen=True, kw_only=True):
-    """A part that is valid in the half-open range [`valid_from`, `valid_to`); without `valid_to`, for ever."""
-
-    valid_from: Moment
-    valid_to: Moment | None = None
 
 
 class SecretRef(Strict, frozen=True):
@@ -59,11 +44,11 @@ class Connection(Dated, frozen=True, kw_only=True):
 
 
 class Destination(Dated, frozen=True, kw_only=True):
-    """Where alerts go, or what we call back. `secret` signs what we send."""
+    """Where alerts go (a web address, or mailto: and an address), or what we call back. `secret` signs what we send to a web address."""
 
     id: Identifier
     kind: Literal["alerts", "callback"]
-    url: Annotated[str, Meta(pattern=r"^https?://")] | SecretRef
+    url: Annotated[str, Meta(pattern=r"^(https?://|mailto:[^@\s]+@[^@\s]+$)")] | SecretRef
     secret: SecretRef | None = None
 
 
@@ -268,6 +253,8 @@ class Tenant(Strict, frozen=True, kw_only=True):
     people: list[Person] = []
     destinations: list[Destination] = []
     experiments: list[Experiment] = []
+    sending: list[Sending] = []
+    texts: list[MessageText] = []
 
 
 class TenantsFile(Strict, frozen=True, kw_only=True):

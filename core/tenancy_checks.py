@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import phonenumbers
 
 from core.business_time import parse_shift
-from core.tenancy import Connection, Dated, Experiment, SecretRef, Tenant
+from core.tenancy import Connection, Experiment, SecretRef, Tenant
+from core.tenancy_base import Dated
 from core.tenancy_file import Path, Reading
 from core.tenancy_rows import accounts, allocation_ppm, metrics
+from core.tenancy_sending import problems as sending_problems
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 _FULL_PERCENT, _FULL_PPM = 100, 1_000_000
@@ -36,6 +38,8 @@ _UNIQUE: Mapping[str, Sequence[Callable[[Any], tuple[str, ...]]]] = {
     "scoring_weights": [lambda _: ()],
     "policies": [lambda _: ()],
     "experiments": [lambda each: (each.id,)],
+    "sending": [lambda _: ()],
+    "texts": [lambda each: (each.name,)],
 }
 
 
@@ -110,6 +114,7 @@ def _tenant(tenant: Tenant, partial: set[str]) -> Iterator[Finding]:
     yield from _expiry(tenant)
     yield from _weights(tenant)
     yield from _experiments(tenant, partial)
+    yield from (Finding(*each) for each in sending_problems(tenant.sending, tenant.texts))
 
 
 def secret_refs(tenant: Tenant) -> Iterator[tuple[Path, SecretRef]]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from core import business_time as bt
 from core import reference as ref
 from core import tenancy as file
+from core.tenancy_base import DAY, Dated
 
 KEYS: Mapping[type[Struct], tuple[str, ...]] = {
     ref.Tenant: (),
@@ -82,7 +83,7 @@ def accounts(connection: file.Connection) -> list[str]:
     return [connection.account_id, *connection.numbers]
 
 
-def _when(part: file.Dated) -> dict[str, Any]:
+def _when(part: Dated) -> dict[str, Any]:
     return {"valid_from": part.valid_from.astimezone(UTC), "valid_to": part.valid_to and part.valid_to.astimezone(UTC)}
 
 
@@ -182,8 +183,8 @@ def _metric(tenant: file.Tenant, experiment: file.Experiment, metric: file.Metri
         kind=metric.kind,
         event=metric.event or metric.name,
         denominator_event=metric.denominator_event,
-        window_seconds=(metric.window_days or experiment.horizon_days) * file.DAY,
-        covariate_seconds=(metric.covariate_days or 0) * file.DAY,
+        window_seconds=(metric.window_days or experiment.horizon_days) * DAY,
+        covariate_seconds=(metric.covariate_days or 0) * DAY,
         is_higher_better=experiment.is_higher_better if is_primary else guardrail.is_higher_better if guardrail else cost is None,
         margin=guardrail.margin if guardrail else 0.0,
         cap=cost.cap if cost else None,
@@ -196,7 +197,7 @@ def allocation_ppm(variant: file.Variant) -> int:
     return round(variant.allocation_percent * 10_000)
 
 
-def _same(part: file.Dated, row: type[Struct]) -> dict[str, Any]:
+def _same(part: Dated, row: type[Struct]) -> dict[str, Any]:
     """The fields that the file and the row call by the same name, without the validity."""
     names = set(part.__struct_fields__) & set(row.__struct_fields__) - {"valid_from", "valid_to"}
     return {name: getattr(part, name) for name in names}

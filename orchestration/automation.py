@@ -8,17 +8,22 @@ from datetime import timedelta
 import dagster as dg
 from msgspec.structs import asdict
 
+from assets.drift import MODELS, drift_on_demand, model_drift, no_model_drifts, partition_of
 from assets.maintenance import compact
+from assets.privacy import execute_privacy_requests, privacy_clock
 from assets.pull import back_fill, poll_gmail, renew_watches
 from assets.quality import lake_quality
-from assets.retention import remove_old
+from assets.retention import Retention, remove_old
+from core.drift_ports import Baselines, Week
 from core.plans import WATCH_DAILY, is_watch_due
 from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
 from core.pulling import Pull
 from core.quarantine import Quarantine
 
-BY_HAND = dg.AssetSelection.assets(["warehouse", "days"], ["reports", "dbt_docs"])
-"""What no run makes by itself: days, by a backfill; the documentation, once a day."""
+_DRIFT = dg.AssetSelection.assets(*model_drift.keys, ["reports", "drift"])
+
+BY_HAND = dg.AssetSelection.assets(["warehouse", "days"], ["reports", "dbt_docs"]) | _DRIFT
+"""What no run makes by itself: days, by a backfill; the documentation, once a day; drift, once a week."""
 
 EVERYTHING = dg.define_asset_job(
     "everything",
@@ -30,7 +35,12 @@ BUILD = dg.define_asset_job(
     "build",
     selection=EVERYTHING.selection
     - dg.AssetSelection.assets(
-        ["serving", "marts"], ["ops", "experiment_kills"], ["ops", "outbox"], ["ops", "deliveries"], ["reports", "experiments"]
+        ["serving", "marts"],
+        ["ops", "experiment_kills"],
+        ["ops", "outbox"],
+        ["ops", "deliveries"],
+        ["reports", "experiments"],
+        ["ops", "privacy_requests"],
     ),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
 )
@@ -48,17 +58,20 @@ DELIVER = dg.define_asset_job(
 )
 
 
-@dg.op(description="Bodies of the quarantine and segments in inbox/done that were kept long enough are removed.")
+@dg.op(
+    description="Bodies of the quarantine and segments in inbox/done that were kept long enough are removed, and what tenants' rules say."
+)
 def remove_what_is_too_old(
     context: dg.OpExecutionContext,
     quarantine: dg.ResourceParam[Quarantine],
     inbox: dg.ResourceParam[Inbox],
     ledger: dg.ResourceParam[Ledger],
+    retention: dg.ResourceParam[Retention],
     clock: dg.ResourceParam[Clock],
     run_lock: dg.ResourceParam[None],
 ) -> None:
     """Once a day."""
-    context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now()))
+    context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now(), retention))
 
 
 @dg.job(name="retention", description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
@@ -91,6 +104,12 @@ DOCUMENT = dg.define_asset_job(
     description="dbt's documentation of all models, as a page.",
 )
 
+WEEKLY_DRIFT_JOB = dg.define_asset_job(
+    "model_drift_week",
+    selection=_DRIFT | dg.AssetSelection.checks(no_model_drifts),
+    description="One week of one tenant's model against its baseline, with its page; a partition is a week and a model.",
+)
+
 _HOUR = timedelta(hours=1)
 FRESHNESS = {
     "lake": dg.FreshnessPolicy.time_window(warn_window=2 * _HOUR, fail_window=4 * _HOUR),
@@ -104,9 +123,13 @@ FRESHNESS = {
 one that is lost warns. What senders act on is stricter. Staging and intermediate tables are as old as the marts that they are made for."""
 
 
+WEEKLY = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=8), fail_window=timedelta(days=15))
+"""Of what is made of one week at a time."""
+
+
 def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
     """The asset with the policy of its layer, if the layer has one."""
-    policy = FRESHNESS.get(spec.key.path[0])
+    policy = FRESHNESS.get(spec.key.path[0]) if spec.partitions_def is None or spec.key.path[0] not in {"marts", "reports"} else WEEKLY
     return dg.apply_freshness_policy(spec, policy) if policy else spec
 
 
@@ -169,6 +192,37 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
     return dg.RunRequest() if is_wanted else dg.SkipReason("no watch is to be renewed")
 
 
-JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY, DOCUMENT]
-OP_JOBS = [retention, compact_lake, poll_gmail, renew_watches, back_fill]
-SCHEDULES = [HOURLY_SWEEP, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal]
+@dg.schedule(
+    job=WEEKLY_DRIFT_JOB,
+    cron_schedule="31 5 * * 1",
+    execution_timezone="UTC",
+    description="On Mondays, the week that has ended, of every tenant's model that has a baseline.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def weekly_drift(
+    context: dg.ScheduleEvaluationContext, baselines: dg.ResourceParam[Baselines], clock: dg.ResourceParam[Clock]
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """One run a model. A run that is asked for twice looks at the same rows, and spends nothing."""
+    keys = [partition_of(*each) for each in baselines.models()]
+    if not keys:
+        return dg.SkipReason("no model has a baseline")
+    context.instance.add_dynamic_partitions(str(MODELS.name), keys)
+    week = Week.of((clock.now() - timedelta(days=7)).date()).since.date().isoformat()
+    return [dg.RunRequest(partition_key=dg.MultiPartitionKey({"week": week, "model": key}), run_key=None) for key in keys]
+
+
+JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY, DOCUMENT, WEEKLY_DRIFT_JOB]
+OP_JOBS = [execute_privacy_requests, privacy_clock, retention, compact_lake, poll_gmail, renew_watches, back_fill, drift_on_demand]
+DAILY_PRIVACY_CLOCK = dg.ScheduleDefinition(
+    name="daily_privacy_clock",
+    job=privacy_clock,
+    cron_schedule="37 5 * * *",
+    execution_timezone="UTC",
+    description="Once a day: requests of people that come near the end of their 30 days are told to their tenant.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+SCHEDULES = [
+    *(HOURLY_SWEEP, DAILY_PRIVACY_CLOCK, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal),
+    weekly_drift,
+]

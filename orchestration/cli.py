@@ -5,16 +5,18 @@ runs, so that `--help` is quick. Not here: any work.
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orchestration.access_cli import conversation_app, role_app
+from orchestration.actions_cli import actions_app
 from orchestration.audit_cli import audit_app
 from orchestration.backup_cli import backup, restore
 from orchestration.cli_options import Format, Home, Json, Quiet, moment, print_json
+from orchestration.drift_cli import drift_app
 from orchestration.experiment_cli import experiment_app
 from orchestration.gdpr_cli import gdpr_app
 from orchestration.identity_cli import identity_app
@@ -23,6 +25,7 @@ from orchestration.lake_cli import lake_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
 from orchestration.resources.settings import Settings
+from orchestration.retention_cli import retention_app
 
 app = typer.Typer(
     name="flexoraa",
@@ -35,8 +38,11 @@ app = typer.Typer(
 tenant_app = typer.Typer(help="Tenants and their dated configuration.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(gdpr_app, name="gdpr")
+app.add_typer(retention_app, name="retention")
+app.add_typer(actions_app, name="actions")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
+app.add_typer(drift_app, name="drift")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
@@ -57,6 +63,7 @@ def run(
     engine: Annotated[
         str | None, typer.Option(help="Where to build: duckdb, postgres or spark; the home keeps to it. Else its last, at first duckdb.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: what is due is gated, and stays requested.")] = False,
     home: Home = None,
     quiet: Quiet = False,
 ) -> None:
@@ -70,6 +77,7 @@ def run(
     known = None if known_at is None else moment(known_at)
     at = moment(as_of) if as_of is not None else known or SystemClock().now()
     settings = Settings.load(home, engine=engine)
+    settings = replace(settings, dry_run=settings.dry_run or dry_run)
     require(settings)
     if engine is not None:
         settings.keep_engine()

@@ -11,7 +11,7 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, experiments, identity, ingest, quality, warehouse
+from assets import actions, checks, contracts, days, dbt_docs, drift, experiments, identity, ingest, privacy, quality, warehouse
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
 
@@ -33,6 +33,9 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 actions.outbox_actions,
                 actions.deliveries,
                 experiments.experiment_reports,
+                privacy.privacy_requests,
+                drift.model_drift,
+                drift.drift_reports,
             ],
         ),
         asset_checks=[
@@ -41,6 +44,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             contracts.contracts,
             quality.lake_quality,
             experiments.no_experiment_is_killed,
+            privacy.no_privacy_request_is_overdue,
+            drift.no_model_drifts,
         ],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,

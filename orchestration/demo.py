@@ -61,7 +61,9 @@ def run_demo(home: Path, *, quiet: bool) -> int:
         )
         console.print(f"   → {manifest.segments} segments, {manifest.lines:,} lines, {manifest.bodies:,} webhooks")
         # whoever opens this home later must not write to the real WhatsApp in the name of made-up tenants
-        (home / SETTINGS_FILE).write_text(f"FLEXORAA_WHATSAPP_URL={receiver.url}\n", encoding="utf-8")
+        ways = ("WHATSAPP", "MESSENGER", "INSTAGRAM", "GMAIL", "RAZORPAY", "CALENDLY")
+        lines = "".join(f"FLEXORAA_{each}_URL={receiver.url}\n" for each in ways)
+        (home / SETTINGS_FILE).write_text(lines, encoding="utf-8")
         console.print("2  apply      flexoraa tenant apply traffic/tenants.yaml")
         console.print(f"   → {apply_tenants(settings, traffic / 'tenants.yaml')}")
         for segment in sorted((traffic / "inbox").iterdir()):

@@ -11,10 +11,12 @@ from core.identity_evidence import StrengthError
 from core.privacy import PrivacyError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
+from orchestration.actions_command import ActionError
 from orchestration.backup.contents import BackupError
 from orchestration.replay import ReplayError
 from orchestration.resources.access import AccessError
 from orchestration.resources.dbt import DbtError
+from orchestration.resources.drift import DriftError
 from orchestration.resources.experiments import ExperimentError
 from orchestration.resources.identity import IdentityError
 from orchestration.resources.lake_files import LakeError
@@ -28,8 +30,8 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    AccessError, AuditError, ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError, ReplayError, SettingsError,
-    SimulationError, StrengthError, TenantsFileError,
+    AccessError, ActionError, AuditError, DriftError, ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError,
+    ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 

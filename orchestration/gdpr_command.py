@@ -54,7 +54,15 @@ def execution_of(platform: Platform) -> Execution:
     )  # fmt: skip
     holds = PostgresRetention(platform.state, platform.vault).holds()
     return Execution(
-        stores, platform.ledger, platform.workers, platform.identity, platform.audit, platform.progress, databases(platform), holds
+        stores,
+        platform.ledger,
+        platform.workers,
+        platform.identity,
+        platform.audit,
+        platform.progress,
+        databases(platform),
+        platform.warehouse,
+        holds,
     )
 
 

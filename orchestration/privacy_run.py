@@ -10,7 +10,7 @@ from typing import Any
 
 from assets.leads import resolve_leads
 from assets.pending import take_in_all
-from core.ports import Ledger, Progress, Workers
+from core.ports import Ledger, Progress, Warehouse, Workers
 from core.privacy import PrivacyError, Request, check_executor, check_person, moved
 from orchestration.erasure.run import Stores, Watch, erase
 from orchestration.erasure.subjects import Subject
@@ -48,6 +48,7 @@ class Execution:
     progress: Progress
     databases: Mapping[str, str]
     """libpq addresses of every database that may hold something, by the name under which a place is told."""
+    warehouse: Warehouse
     holds: Sequence[Hold] = ()
     """Legal holds in force: whoever is under one is not erased."""
     watch: Watch = field(default=lambda _step, _moment: None)

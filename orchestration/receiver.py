@@ -4,9 +4,6 @@ Here belongs what a provider or a tenant's system answers, in good and bad moods
 (`orchestration.resources.senders`), taking in webhooks (`assets.intake`).
 """
 
-import base64
-import hashlib
-import http.client
 import socket
 import threading
 import time
@@ -22,6 +19,8 @@ from typing import Any
 
 import msgspec
 
+from orchestration.receiver_answers import Answers, graph_error
+
 KEPT_HEADERS = ("content-type", "idempotency-key", "x-flexoraa-signature", "x-hub-signature-256", "user-agent", "retry-after")
 """Headers that are written down; `authorization` never is, but whether it came."""
 
@@ -30,11 +29,16 @@ _LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """How the receiver answers: `status` in place of success, after a delay; `is_hanging_up` takes the request and closes."""
+    """How the receiver answers: `status` in place of success, with Meta's `error_code`, after a delay; `raw`: bytes in place of that.
+
+    `is_hanging_up` takes the request and closes.
+    """
 
     status: int | None = None
+    error_code: int | None = None
     delay_seconds: float = 0.0
     is_hanging_up: bool = False
+    raw: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -58,8 +62,7 @@ class Request(msgspec.Struct, kw_only=True, frozen=True):
 class Receiver:
     """A server on 127.0.0.1, in threads of its own, from `start` (or `with`) to `stop`.
 
-    It answers `POST /{phone_number_id}/messages` like the WhatsApp Cloud API, `POST /hook/{tenant}` and `/callback/{tenant}` with
-    204, `GET /health` with 200.
+    It answers like each vendor (`receiver_answers`), `POST /hook/{tenant}` and `/callback/{tenant}` with 204, `GET /health` with 200.
     """
 
     def __init__(self, record: Path, port: int = 0) -> None:
@@ -71,6 +74,7 @@ class Receiver:
         record.parent.mkdir(parents=True, exist_ok=True)
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.receiver = self
+        self.answers = Answers(self.url)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -149,9 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Answer `/health`; all else is not found."""
-        status = HTTPStatus.OK if self.path == "/health" else HTTPStatus.NOT_FOUND
-        self._answer(status, {"is_up": True} if status == HTTPStatus.OK else {"error": "no such page"})
+        """Answer `/health` and what vendors let one read; all else is not found."""
+        self._answer(*self.server.receiver.answers.get(self.path))
 
     def do_POST(self) -> None:
         """Take a message or an alert, note it, and answer as the mood says."""
@@ -162,38 +165,24 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length).decode("utf-8", "replace")
         mood = self.server.receiver._mood
-        status, answer = self._good(body) if mood.status is None else (mood.status, _graph_error(mood.status))
+        answers = self.server.receiver.answers
+        status, answer = answers.post(self.path, body) if mood.status is None else (mood.status, graph_error(mood.status))
+        if mood.error_code is not None and answer is not None:
+            answer["error"]["code"] = mood.error_code
         self.server.receiver._note(self, body, 0 if mood.is_hanging_up else status)
         time.sleep(mood.delay_seconds)
         if mood.is_hanging_up:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
+        if mood.raw is not None:
+            self.close_connection = True
+            self.wfile.write(mood.raw)
+            return
         self._answer(status, answer, mood.headers)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing on the terminal: the record holds it."""
-
-    def _good(self, body: str) -> tuple[int, dict[str, Any] | None]:
-        parts = self.path.strip("/").split("/")
-        match parts:
-            case ["hook" | "callback", _]:
-                return HTTPStatus.NO_CONTENT, None
-            case [*_, number_id, "messages"]:
-                return self._message(number_id, body)
-        return HTTPStatus.NOT_FOUND, _graph_error(HTTPStatus.NOT_FOUND)
-
-    def _message(self, number_id: str, body: str) -> tuple[int, dict[str, Any]]:
-        try:
-            wanted = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.MsgspecError:
-            return HTTPStatus.BAD_REQUEST, _graph_error(HTTPStatus.BAD_REQUEST)
-        to = wanted.get("to") or wanted.get("recipient")
-        if wanted.get("messaging_product") != "whatsapp" or not to:
-            return HTTPStatus.BAD_REQUEST, _graph_error(HTTPStatus.BAD_REQUEST)
-        person = {"input": to, "wa_id": to} if wanted.get("to") else {"input": to, "user_id": to}
-        sent = {"id": wamid_for(number_id, body), "message_status": "accepted"}
-        return HTTPStatus.OK, {"messaging_product": "whatsapp", "contacts": [person], "messages": [sent]}
 
     def _answer(self, status: int, answer: dict[str, Any] | None, headers: Mapping[str, str] | None = None) -> None:
         data = b"" if answer is None else msgspec.json.encode(answer)
@@ -207,14 +196,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
         except (BrokenPipeError, ConnectionResetError):  # the sender did not wait for us
             self.close_connection = True
-
-
-def wamid_for(number_id: str, body: str) -> str:
-    """Give the message id that a request gets: the same for the same request."""
-    digest = hashlib.sha256(f"{number_id}\n{body}".encode()).digest()[:24]
-    return f"wamid.{base64.b64encode(digest).decode()}"
-
-
-def _graph_error(status: int) -> dict[str, Any]:
-    message = http.client.responses.get(status, "Error")
-    return {"error": {"message": message, "type": "OAuthException", "code": status, "fbtrace_id": "local"}}

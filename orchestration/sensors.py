@@ -3,14 +3,21 @@
 Here belongs turning an observation into run requests. Not here: what is decided (`core.plans`), what a run does (`assets`).
 """
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
-from assets.delivery import RULES, decide
+from assets.actions import RULES
+from assets.delivery import decide
 from assets.experiments import MONITOR, watch
+from assets.notices import digest, tell_of_failure
+from assets.privacy import execute_privacy_requests
 from assets.pull import poll_gmail
 from core.experiments import Experiments
-from core.plans import plan_ingest, plan_polls
+from core.notices import Notices
+from core.plans import plan_delivery, plan_ingest, plan_polls
 from core.ports import Clock, Inbox, Outbox
+from core.privacy_ports import Privacy
 from core.pulling import Pull
 from orchestration.automation import DELIVER, EVERYTHING
 
@@ -21,6 +28,8 @@ _SENSOR_NAMES = {
     "sla_breach": "sla_breaches",
 }
 """Where a sensor is not called as its rule."""
+
+_ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 @dg.sensor(
@@ -53,38 +62,99 @@ def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pu
 
 
 @dg.sensor(
-    name=MONITOR,
     job=DELIVER,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Actions in the outbox that are due, whoever put them there: one delivery run takes all of them.",
+)
+def delivery(context: dg.SensorEvaluationContext, notices: dg.ResourceParam[Notices], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
+    """Ask for a delivery run while anything is due and none is on its way."""
+    backlog = notices.backlog(clock.now())
+    if not plan_delivery(backlog, _on_the_way(context.instance) if any(backlog) else [], clock.now()):
+        why = "a delivery run is on its way" if any(backlog) else "nothing is due in the outbox"
+        return dg.SensorResult(skip_reason=why)
+    tags = {f"flexoraa/{name}_actions": str(count) for name, count in backlog._asdict().items()}
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)])
+
+
+def _on_the_way(instance: dg.DagsterInstance) -> list[datetime]:
+    """When the delivery runs that have not ended were asked for."""
+    statuses = [each for each in dg.DagsterRunStatus if each not in _ENDED]
+    records = instance.get_run_records(dg.RunsFilter(job_name=DELIVER.name, statuses=statuses), limit=10)
+    return [each.create_timestamp.replace(tzinfo=each.create_timestamp.tzinfo or UTC) for each in records]
+
+
+@dg.sensor(
+    name=MONITOR,
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Experiments that do harm, or of which nothing is known: control to everybody, then a delivery run that tells of it.",
+    description="Experiments that do harm, or of which nothing is known: control to everybody, and what tells of it into the outbox.",
 )
 def ab_monitor(
-    context: dg.SensorEvaluationContext, experiments: dg.ResourceParam[Experiments], clock: dg.ResourceParam[Clock]
+    experiments: dg.ResourceParam[Experiments], clock: dg.ResourceParam[Clock], context: dg.SensorEvaluationContext
 ) -> dg.SensorResult:
     """Kill what the newest publication says must not go on; statistics get stale without any, so it looks at every tick."""
     kills, cursor = watch(experiments, context.cursor or "", clock)
-    if not kills:
-        return dg.SensorResult(skip_reason="no experiment is to be killed", cursor=cursor)
     told = ", ".join(f"{each.tenant_id} {each.experiment_id}" for each in kills)
-    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/killed": told[:200]})], cursor=cursor)
+    return dg.SensorResult(skip_reason=f"killed: {told}" if kills else "no experiment is to be killed", cursor=cursor)
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="From 08:00 on by each tenant's clock: what yesterday's actions came to, into the outbox.",
+)
+def daily_digest(outbox: dg.ResourceParam[Outbox], notices: dg.ResourceParam[Notices], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
+    """Put each tenant's digest in the outbox once a day."""
+    new = digest(outbox, notices, clock)
+    return dg.SensorResult(skip_reason=f"{new} digests put in the outbox" if new else "every digest that is due is in the outbox")
+
+
+@dg.run_failure_sensor(
+    name="run_failures",
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Runs that failed: an alert to the people of FLEXORAA_OPERATIONS_TENANT, one for a job and hour.",
+)
+def run_failures(
+    context: dg.RunFailureSensorContext, outbox: dg.ResourceParam[Outbox], notices: dg.ResourceParam[Notices]
+) -> dg.SkipReason:
+    """Put the alert in the outbox; dated by the failure, so that a sensor that looks twice alerts once."""
+    run = context.dagster_run
+    steps = sorted({each.step_key for each in context.get_step_failure_events() if each.step_key})
+    failed_at = datetime.fromtimestamp(context.instance.get_run_stats(run.run_id).end_time or 0, UTC)
+    return dg.SkipReason(tell_of_failure(outbox, notices, run.job_name, run.run_id, steps, failed_at))
+
+
+@dg.sensor(
+    job_name=execute_privacy_requests.name,  # by name, as above
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Approved erasures, and those that a run left half done: one run executes all of them.",
+)
+def privacy_requests_approved(context: dg.SensorEvaluationContext, privacy: dg.ResourceParam[Privacy]) -> dg.SensorResult:
+    """Ask for a run when the set of those that wait is another one; one that stays open for what was found waits for a person."""
+    asked, cursor = plan_ingest(context.cursor or "", privacy.waiting())
+    if asked is None:
+        return dg.SensorResult(skip_reason="no request waits that was not asked for", cursor=cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/privacy": asked})], cursor=cursor)
 
 
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=_SENSOR_NAMES.get(rule, rule),
-        job=DELIVER,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Due requests of the rule {rule}: into the outbox, then a delivery run.",
+        description=f"Due requests of the rule {rule}: into the outbox, from where the sensor delivery has them sent.",
     )
     def sensor(context: dg.SensorEvaluationContext, outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
         new, cursor = decide(outbox, rule, context.cursor or "", clock)
-        if new == 0:
-            return dg.SensorResult(skip_reason="nothing new is due", cursor=cursor)
-        return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/new_actions": str(new)})], cursor=cursor)
+        return dg.SensorResult(skip_reason=f"{new} put in the outbox" if new else "nothing new is due", cursor=cursor)
 
     return sensor
 
 
-SENSORS = [inbox_segments, gmail_polling, ab_monitor, *map(_rule_sensor, RULES)]
+SENSORS = [
+    *(inbox_segments, gmail_polling, delivery, ab_monitor, privacy_requests_approved, daily_digest, run_failures),
+    *map(_rule_sensor, RULES),
+]

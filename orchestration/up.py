@@ -10,8 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -26,6 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 30.0
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.2
+_TELL_SECONDS = 2.0
+"""After so long without an answer people ask themselves what is going on."""
+
 _RESTART_SECONDS = 5.0
 """A collector that lived shorter than this cannot run here, and starting it again would not help."""
 
@@ -37,14 +41,19 @@ def serve(settings: Settings, port: int, host: str, hooks_port: int) -> int:
     """
     _refuse_busy("127.0.0.1", port, "--port")
     _refuse_busy(host, hooks_port, "--hooks-port")
-    ensure_manifest()
-    with open_state(settings) as state:
+    with _waiting("dbt reads the project, because a file of it has changed: about 10 s"):
+        ensure_manifest()
+    with contextlib.ExitStack() as stack:
+        with _waiting("PostgreSQL starts, or another process of this home is starting it or changing its schema"):
+            state = stack.enter_context(open_state(settings))
         prepare_dagster(settings, state.libpq_url)
         hooks = f"http://{host}:{hooks_port}/hooks/<source>"
         typer.echo(f"Dagster UI: http://127.0.0.1:{port} · webhooks: {hooks} · inbox: {settings.inbox} · stop with Ctrl-C", err=True)
         collect = [sys.executable, "-m", "orchestration.cli", "collect", "--home", str(settings.home)]
         dev = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
-        return _Both([*collect, "--host", host, "--port", str(hooks_port)], dev).run()
+        return _Both(
+            [*collect, "--host", host, "--port", str(hooks_port)], dev, {"the UI": ("127.0.0.1", port), "the collector": (host, hooks_port)}
+        ).run()
 
 
 class _Both:
@@ -53,8 +62,11 @@ class _Both:
     The terminal's Ctrl-C would reach them too, and a second one breaks off their clean-up.
     """
 
-    def __init__(self, collect: Sequence[str], dev: Sequence[str]) -> None:
+    def __init__(self, collect: Sequence[str], dev: Sequence[str], doors: dict[str, tuple[str, int]]) -> None:
+        """Take what to run, and where each is to answer."""
         self._collect, self._dev = collect, dev
+        self._awaited = dict(doors)
+        self._is_told = False
         self._stops = 0
 
     def run(self) -> int:
@@ -63,10 +75,11 @@ class _Both:
         for each in _STOPS:
             signal.signal(each, self._stop)
         collector, started = _start(self._collect), time.monotonic()
-        dagster = _start(self._dev)
+        dagster, begun = _start(self._dev), time.monotonic()
         code = 0
         while not self._stops:
             time.sleep(_POLL_SECONDS)
+            self._tell_who_answers(time.monotonic() - begun)
             if dagster.poll() is not None:
                 code = dagster.returncode or 1
                 break
@@ -79,8 +92,23 @@ class _Both:
         self._end(collector, dagster)
         return code
 
+    def _tell_who_answers(self, seconds: float) -> None:
+        """Once for each of the two; and once, after some seconds, that Dagster takes its time."""
+        for name, door in list(self._awaited.items()):
+            if _answers(door):
+                del self._awaited[name]
+                typer.echo(f"{name} answers after {seconds:.0f} s", err=True)
+        if self._awaited and not self._is_told and seconds > _TELL_SECONDS:
+            self._is_told = True
+            typer.echo(f"waiting for {' and '.join(self._awaited)}: Dagster loads the code location, 20 s on two free cores", err=True)
+
     def _end(self, collector: "subprocess.Popen[bytes]", dagster: "subprocess.Popen[bytes]") -> None:
         """Let both clean up; a second request to stop, or a clean-up that takes too long, kills them."""
+        if self._stops:
+            typer.echo(
+                f"stopping: the collector closes its segment, Dagster its servers, {_STOP_SECONDS:.0f} s at most; again to stop at once",
+                err=True,
+            )
         for process, number in ((collector, signal.SIGTERM), (dagster, signal.SIGINT)):  # `dagster dev` cleans up after SIGINT only
             if process.poll() is None:
                 process.send_signal(number)
@@ -96,6 +124,26 @@ class _Both:
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stops += 1
+
+
+@contextlib.contextmanager
+def _waiting(why: str) -> Iterator[None]:
+    """Say why, if the block takes longer than one waits without asking."""
+    told = threading.Timer(_TELL_SECONDS, typer.echo, (f"waiting: {why}",), {"err": True})
+    told.daemon = True
+    told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
+
+
+def _answers(door: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(door, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":

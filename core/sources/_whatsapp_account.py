@@ -3,6 +3,8 @@
 Here belongs what a vendor says of us. Not here: what people write.
 """
 
+import re
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -44,6 +46,7 @@ class _Value(Struct):
     display_phone_number: str | None = None
     phone_number: str | None = None
     message_template_id: str | int | None = None
+    message_template_name: str | None = None
     flow_id: Id | None = None
     entity_id: str | int | None = None
     ban_info: _Ban | None = None
@@ -70,6 +73,10 @@ class _Value(Struct):
 _VALUE = msgspec.json.Decoder(_Value)
 
 
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,511}")
+"""Of a template, as Meta allows it; anything else is not kept in the clear."""
+
+
 def account_event(around: Entry, raw: Raw, place: str) -> Event | Reject:
     """One piece of news: which number, template or flow it is of, its state, and until when."""
     value = decode_json(_VALUE, raw)
@@ -87,4 +94,5 @@ def account_event(around: Entry, raw: Raw, place: str) -> Event | Reject:
         subject=value.subject(),
         state=value.state(),
         expires_at=max(expirations, default=None),
+        template_name=name if (name := value.message_template_name) and _NAME.fullmatch(name) else None,
     )

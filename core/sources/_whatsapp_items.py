@@ -4,6 +4,7 @@ Here belongs what one message, status, call, echo, group change, preference or u
 (`whatsapp`), the shape of a message (`_whatsapp_messages`).
 """
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -41,6 +42,7 @@ class Status(Struct, gc=False):
     recipient_participant_user_id: str | None = None
     pricing: _Pricing | None = None
     errors: list[_Origin] | None = None
+    biz_opaque_callback_data: str | None = None
 
     def person(self) -> Point | None:
         """Whom the status is of; in a group the recipient is the group and the person a participant."""
@@ -206,6 +208,7 @@ def told_by_status(scope: Scope, item: Status, place: str) -> MessageStatus | Re
     if isinstance(occurred_at, Reject):
         return occurred_at
     error = next((each.code for each in item.errors or () if each.code is not None), None)
+    brought = item.biz_opaque_callback_data
     return MessageStatus(
         source="whatsapp",
         account_id=scope.account_id,
@@ -217,7 +220,12 @@ def told_by_status(scope: Scope, item: Status, place: str) -> MessageStatus | Re
         pricing_type=code(item.pricing.type) if item.pricing and item.pricing.type else None,
         pricing_category=code(item.pricing.category) if item.pricing and item.pricing.category else None,
         error_code=error,
+        action_id=brought if brought and _ACTION_ID.fullmatch(brought) else None,
     )
+
+
+_ACTION_ID = re.compile(r"[0-9a-f]{64}")
+"""What we send along (`core.actions.key_of`); what others put there may be anything, and is not kept."""
 
 
 def preference(scope: Scope, raw: Raw, place: str) -> Told:

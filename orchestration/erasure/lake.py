@@ -1,12 +1,13 @@
 """Ciphertext of the lake that a person's own key does not cover, taken out row by row.
 
 Here belongs what lies under the tenant's key (events that name nobody, yet may speak of somebody) and what lies under a number's key from
-the time before the number was another lead's. All else in the lake is under keys that go. Only files with such a row are written anew: a
-rare case, which costs the next build a full refresh. Not here: keys.
+the time before the number was another lead's. All else in the lake is under keys that go. Only files with such a row are written anew,
+a rare case. What has been kept long enough goes the same way (`wipe_old`). Not here: keys.
 """
 
+import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -64,13 +65,14 @@ def _rewrite(path: Path, names: Sequence[str], mask: Mask) -> int:
         field = table.schema.field(position)
         empty = pa.scalar(None if field.nullable else b"", field.type)
         column = table[name].combine_chunks()
-        lost = pc.and_(wanted, pc.and_(pc.is_valid(column), pc.greater(pc.fill_null(pc.binary_length(column), 0), 0)))
-        rows = max(rows, pc.sum(lost).as_py() or 0)
+        rows = max(rows, _lost(table, name, wanted))
         table = table.set_column(position, field, pc.if_else(wanted, empty, column))
     said = {name: value for name, value in (source.metadata.metadata or {}).items() if name != b"ARROW:schema"}
     draft = path.with_name(f".{path.name}.tmp")
     pq.write_table(table.replace_schema_metadata(said), draft, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS)
     make_durable([draft])
+    before = path.stat()
+    os.utime(draft, ns=(before.st_atime_ns, before.st_mtime_ns))  # no fact changed, so no build has to begin anew
     draft.rename(path)
     make_durable([path.parent])
     return rows
@@ -90,6 +92,30 @@ def wipe_handed_on(files: LakeFiles, tenant_id: str, until: Mapping[str, datetim
 
     needed = ["tenant_id", "contact_point_id", "occurred_at"]
     return sum(wipe(files, each, mask, needed) for each in EVENT_TYPES if has_contact(each))
+
+
+def wipe_old(files: LakeFiles, event_type: type[Event], tenant_id: str, before: datetime, kept: Collection[str]) -> int:
+    """Words of a tenant's events from before a moment; those of the points that are kept stay."""
+
+    def mask(table: pa.Table) -> Any:
+        old = pc.and_(pc.equal(table["tenant_id"], tenant_id), pc.less(table["occurred_at"], pa.scalar(before, table["occurred_at"].type)))
+        held = pc.fill_null(pc.is_in(table["contact_point_id"], pa.array(list(kept), table["contact_point_id"].type)), False)
+        return pc.and_(old, pc.invert(held)).combine_chunks()
+
+    days = [each for each in files.live(event_type.table) if each.day <= before.date()]
+    names, count = secret_columns(event_type), 0
+    for file in days:
+        table = pq.read_table(file.path, columns=["tenant_id", "contact_point_id", "occurred_at", *names], partitioning=None)
+        if table.num_rows and any(_lost(table, name, mask(table)) for name in names):
+            count += _rewrite(file.path, names, mask)
+    return count
+
+
+def _lost(table: pa.Table, name: str, wanted: Any) -> int:
+    """How many of the wanted rows hold ciphertext in a column."""
+    column = table[name].combine_chunks()
+    there = pc.and_(pc.is_valid(column), pc.greater(pc.fill_null(pc.binary_length(column), 0), 0))
+    return pc.sum(pc.and_(wanted, there)).as_py() or 0
 
 
 def wipe_unnamed(files: LakeFiles, keys: Mapping[str, bytes], finder: Finder) -> int:

@@ -4,29 +4,27 @@ Here belongs reading them, and adding a verdict together with the action that te
 what a verdict does to the configuration (`core.timeline`), the command (`orchestration.experiment_command`).
 """
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from assets.project import PROJECT
 from core.actions import Action
 from core.experiments import RULE, Configured, ExperimentDecision, Kill, Publication, Verdict, standing, switch_action, switch_id
 from core.reference import Experiment, ExperimentMetric, Tenant
 from core.sealing import SealError, seal, unseal
 from core.timeline import timeline
 from orchestration.resources.audit import PostgresAudit
+from orchestration.resources.lifetimes import lifetime
 from orchestration.resources.reference import read_rows
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
 from orchestration.resources.verdicts import verdicts
 
-_LIFETIMES = PROJECT / "seeds" / "action_lifetimes.csv"
 _DECISION = ", ".join(ExperimentDecision.__struct_fields__)
 _VALUES = ", ".join(f"%({name})s" for name in (*Action._fields, "now"))
 _REQUEST = f"insert into ops.outbox ({', '.join(Action._fields)}, requested_at, state, updated_at) values ({_VALUES}, 'requested', %(now)s)"
@@ -126,7 +124,7 @@ class PostgresExperiments:
         del row["number"]
         row["note_enc"] = None if note is None else seal(self._key(verdict.tenant_id), note.encode(), verdict.action_id.encode())
         insert = f"insert into ops.experiment_verdicts ({', '.join(row)}) values ({', '.join(f'%({name})s' for name in row)})"
-        action = switch_action(verdict, _lifetime(verdict.decided_at))
+        action = switch_action(verdict, lifetime(RULE, verdict.decided_at))
         try:
             with self._state.psycopg() as connection:
                 connection.execute(insert, row)
@@ -146,13 +144,3 @@ class PostgresExperiments:
 def _request(connection: Connection, action: Action) -> None:
     row = action._asdict() | {"details": Jsonb(json.loads(action.details)), "now": action.due_at}
     connection.execute(_REQUEST, row)
-
-
-def _lifetime(moment: datetime) -> timedelta:
-    """How long the action may be tried: the seed `action_lifetimes` says it."""
-    with _LIFETIMES.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            begin, end = (datetime.fromisoformat(row[name]) if row[name] else None for name in ("valid_from", "valid_to"))
-            if row["rule"] == RULE and begin is not None and begin <= moment and (end is None or moment < end):
-                return timedelta(seconds=int(row["seconds"]))
-    raise ExperimentError(f"{_LIFETIMES}: no row of the rule {RULE} is valid at {moment.isoformat()}")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
-    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit",
+    "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention", "notices",
+    "baselines", "drift_journal", "scored_rows",
 )  # fmt: skip
 
 _OPENED = ExitStack()

@@ -1,14 +1,19 @@
 """The outbox in Postgres: every wanted effect once, and what became of it.
 
-Here belong the state changes of `ops.outbox` and its attempts. Not here: whether an action may be sent (`core.actions`), sending it.
+Here belong the state changes of `ops.outbox` and its attempts. Not here: whether an action may be sent (`core.gate`) and by which facts
+(`standing`), whose turn it is (`core.lanes`, `lanes`), sending it.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
-from core.actions import Action, Delivery, Outcome, Standing, retry_at
+from core.actions import REPEATABLE, Action, Delivery, Outcome, Way, key_of, retry_at
+from core.gate import Standing
+from core.lanes import Lane, in_turn, next_free, tokens
+from orchestration.resources import lanes
+from orchestration.resources.standing import standing_of
 from orchestration.resources.state import State
 
 LEASE = timedelta(minutes=2)
@@ -22,55 +27,75 @@ _INSERT = text(
     f"({', '.join(f':{field}' if field != 'details' else 'cast(:details as jsonb)' for field in Action._fields)}, "
     "'requested', :now, :now) on conflict (action_id) do nothing"
 )
-# A lease that ran out means that a worker died between claim and record: the send may have happened, so it is not tried again.
+# A lease that ran out means that a worker died between claim and record: the send may have happened, so it is tried again only where the
+# other side knows a repeat by its key.
 _ABANDONED = text(
     "with lost as materialized (select action_id from ops.outbox where state = 'claimed' and lease_until <= clock_timestamp() "
-    "for update skip locked), told as (update ops.outbox o set state = 'unknown', reason = :reason, updated_at = :now, "
-    "lease_owner = null, lease_until = null, fence = fence + 1 from lost where o.action_id = lost.action_id "
-    "returning o.action_id, o.attempts) update ops.delivery_attempts a set finished_at = :now, outcome = 'unknown', detail = :reason "
-    "from told where a.action_id = told.action_id and a.attempt = told.attempts"
+    "for update skip locked), told as (update ops.outbox o set state = case when o.channel in :repeatable then 'requested' "
+    "else 'unknown' end, reason = :reason, updated_at = :now, lease_owner = null, lease_until = null, fence = fence + 1 from lost "
+    "where o.action_id = lost.action_id returning o.action_id, o.attempts, o.state) update ops.delivery_attempts a set finished_at = :now, "
+    "outcome = told.state, detail = :reason from told where a.action_id = told.action_id and a.attempt = told.attempts"
+).bindparams(bindparam("repeatable", sorted(REPEATABLE), expanding=True), reason="the worker died during the try")
+# A receipt of what waits for its first or next try: an outbox that was restored from a backup, or a send that came through after all.
+_RECEIVED = text(
+    "with told as (update ops.outbox o set state = case r.status when 'failed' then 'rejected' else 'sent' end, updated_at = :now, "
+    "reason = case r.status when 'failed' then 'the vendor reported a failure' else 'a receipt shows that it was sent' end "
+    "from serving.act_receipts r where o.tenant_id = r.tenant_id and o.action_id = r.action_id and (o.state = 'unknown' "
+    "or (o.state in ('requested', 'held') and r.status <> 'failed')) returning o.action_id, o.attempts, o.state, o.reason) "
+    "update ops.delivery_attempts a set outcome = told.state, detail = told.reason from told "
+    "where a.action_id = told.action_id and a.attempt = told.attempts"
+)
+# What waits for a moment goes at it, what waits for facts is judged anew by each publication, and what is over is let go to expire.
+_RELEASED = text(
+    "update ops.outbox set state = 'requested', next_try_at = null, updated_at = :now where state = 'held' and (expires_at <= :now "
+    "or held_by_pause is null and (next_try_at <= :now "
+    "or held_publication is distinct from (select max(publication_id) from ops.publications)))"
 )
 # materialized: as a plain subquery it may be planned to run once a row, and then takes more than the limit
 _CLAIM = text(
-    "with free as materialized (select action_id from ops.outbox where state = 'requested' and due_at <= :now "
-    "and (next_try_at is null or next_try_at <= :now) order by due_at, action_id limit :limit for update skip locked), "
+    "with free as materialized (select action_id from ops.outbox where state = 'requested' and tenant_id = :tenant_id and lane = :lane "
+    "and ready_at <= :now order by ready_at, action_id limit :limit for update skip locked), "
     "claimed as (update ops.outbox o set state = 'claimed', "
     "lease_owner = :worker, lease_until = clock_timestamp() + :lease, fence = fence + 1, attempts = attempts + 1, updated_at = :now "
     "from free where o.action_id = free.action_id returning o.*), noted as (insert into ops.delivery_attempts "
     "(action_id, attempt, tenant_id, started_at) select action_id, attempts, tenant_id, :now from claimed) "
-    f"select {_ACTION}, attempts, fence from claimed order by due_at, action_id"
+    f"select {_ACTION}, attempts, fence, target from claimed order by ready_at, action_id"
 )
+_SPREAD = text(
+    "insert into ops.outbox (action_id, request_id, target, "
+    f"{', '.join(field for field in Action._fields if field not in {'action_id', 'channel'})}, channel, state, requested_at, updated_at) "
+    f"select :own_id, coalesce(request_id, action_id), :target, "
+    f"{', '.join(field for field in Action._fields if field not in {'action_id', 'channel'})}, :channel, 'requested', requested_at, :now "
+    "from ops.outbox where action_id = :action_id on conflict (action_id) do nothing"
+)
+_AIM = text(
+    "update ops.outbox set target = :target, channel = :channel where action_id = :action_id and fence = :fence and state = 'claimed'"
+)
+# The reason of a hold is kept where the action expires over it; tries are counted by requests, for a hold is none.
 _SETTLE = text(
-    "update ops.outbox set state = :state, reason = :reason, updated_at = :now, lease_owner = null, "
-    "lease_until = null, next_try_at = :next_try_at where action_id = :action_id and fence = :fence and state = 'claimed'"
+    "update ops.outbox set state = :state, updated_at = :now, lease_owner = null, lease_until = null, "
+    "next_try_at = greatest(cast(:not_before as timestamptz), cast(:next_try_at as timestamptz)), point_id = :point_id, "
+    "reason = case when cast(:state as text) = 'expired' and release is not null then :reason || '; it was held: ' || reason "
+    "else :reason end, release = :release, held_publication = case when cast(:state as text) = 'held' "
+    "then (select max(publication_id) from ops.publications) end "
+    "where action_id = :action_id and fence = :fence and state = 'claimed'"
 )
 _FINISH = text(
     "update ops.delivery_attempts set finished_at = :now, outcome = :state, status_code = :status_code, "
     "request_sha256 = :request_sha256, response_sha256 = :response_sha256, detail = :reason "
     "where action_id = :action_id and attempt = :attempt"
 )
-# Aggregates: whatever the marts hold, there is one answer, and the careful one. The lead is that of the newest request: since the action
-# was put in the outbox, its lead may have turned out to be part of another, who may have opted out.
-_STANDING = text(
-    "with asked as (select min(expires_at) as until, coalesce(min(lead_id), :lead_id) as lead_id from serving.act_requests "
-    "where tenant_id = :tenant_id and action_id = :action_id), "
-    # a verdict on an experiment is wanted until the next one
-    "switched as (select from ops.experiment_verdicts as v where tenant_id = :tenant_id and action_id = :action_id and not exists "
-    "(select from ops.experiment_verdicts where tenant_id = v.tenant_id and experiment_id = v.experiment_id and number > v.number)) "
-    "select wanted.until is not null or exists (select from switched), lead.is_opted_out, lead.is_erased, "
-    "exists (select from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = wanted.lead_id "
-    "and contact_point_id = :point_id and valid_to_at is null), wanted.until "
-    "from asked as wanted, lateral (select coalesce(bool_or(is_opted_out), false) as is_opted_out, "
-    "coalesce(bool_or(is_erased), false) as is_erased "
-    "from serving.dim_leads where tenant_id = :tenant_id and lead_id = wanted.lead_id) as lead"
-)
+_TRIES = text("select count(*) from ops.delivery_attempts where action_id = :action_id and request_sha256 is not null")
+_TURNS = 8
+"""How often a claim looks again after others took what it saw."""
 
 
 class PostgresOutbox:
-    """The tables `ops.outbox` and `ops.delivery_attempts`, and the published marts that they are judged by."""
+    """The tables `ops.outbox`, `ops.delivery_attempts` and `ops.lanes`, and the published marts that actions are judged by."""
 
-    def __init__(self, state: State, lease: timedelta = LEASE) -> None:
-        """Take the state, and the lease: longer than any try takes."""
+    def __init__(self, state: State, lease: timedelta = LEASE, hands: int = 1) -> None:
+        """Take the state, the lease, longer than any try takes, and how many hands a worker has."""
+        self.hands = hands
         self._state = state
         self._lease = lease
 
@@ -95,35 +120,91 @@ class PostgresOutbox:
         with self._state.begin() as connection:
             return int(connection.execute(_INSERT, rows).rowcount)
 
+    def refresh(self, now: datetime) -> Mapping[str, int]:
+        """Settle what receipts tell of, let go of what is held no longer, give up what died; how many of each."""
+        steps = {"abandoned": _ABANDONED, "settled_by_receipt": _RECEIVED, "released": _RELEASED}
+        with self._state.begin() as connection:
+            return {name: connection.execute(step, {"now": now}).rowcount for name, step in steps.items()}
+
     def claim(self, worker: str, now: datetime, limit: int) -> Sequence[Delivery]:
-        """Lease due actions, oldest first, and note the attempt; no two workers get the same.
+        """Lease actions that are ready, in fair turns of lanes and oldest first within one, and note the attempt.
 
-        Whatever is claimed when its worker dies becomes `unknown` once the lease has run out, so claim only what is tried at once.
+        No two workers get the same. Whatever is claimed when its worker dies becomes `unknown` once the lease has run out, so claim only
+        what is tried at once.
         """
-        with self._state.begin() as connection:
-            connection.execute(_ABANDONED, {"now": now, "reason": "the worker died during the try"})
-            rows = connection.execute(_CLAIM, {"worker": worker, "now": now, "lease": self._lease, "limit": limit}).all()
-        return [Delivery(Action._make(row[:-2]), row[-2], row[-1]) for row in rows]
+        claimed: list[Delivery] = []
+        for turn in range(_TURNS + limit):
+            with self._state.begin() as connection:
+                if turn == 0:
+                    connection.execute(_ABANDONED, {"now": now})
+                ready, at = lanes.ready(connection, now)
+            turns = in_turn(ready, at)
+            if not turns or len(claimed) >= limit:
+                break
+            share = max(1, (limit - len(claimed)) // len(turns))
+            for lane in turns:  # one transaction each: who holds two lanes could wait for who holds them the other way round
+                claimed += self._claim_of(lane, worker, now, min(share, limit - len(claimed)))
+                if len(claimed) >= limit:
+                    return claimed
+        return claimed
 
-    def standing(self, delivery: Delivery) -> Standing:
-        """What the newest published marts say of the request, the lead and the point."""
+    def _claim_of(self, lane: Lane, worker: str, now: datetime, limit: int) -> list[Delivery]:
         with self._state.begin() as connection:
-            return Standing._make(connection.execute(_STANDING, delivery.action._asdict()).one())
+            held, at = lanes.lock(connection, lane)
+            free = tokens(held, at)
+            if free == 0:
+                return []
+            values = {"tenant_id": lane.tenant_id, "lane": lane.name, "worker": worker, "now": now, "lease": self._lease}
+            rows = connection.execute(_CLAIM, values | {"limit": min(free, limit)}).all()
+            if rows:
+                lanes.take(connection, held, len(rows), at, self._lease)
+        return [Delivery(Action._make(row[:-3]), row[-3], row[-2], row[-1]) for row in rows]
+
+    def wait(self, now: datetime) -> timedelta | None:
+        """How long until a lane with something ready may go; zero where one may now, None where nothing is ready."""
+        with self._state.begin() as connection:
+            return next_free(*lanes.ready(connection, now))
+
+    def spread(self, delivery: Delivery, ways: Sequence[Way]) -> Delivery | None:
+        """Make of an action one for each way, in one transaction; returns its own first, or None if the lease was lost.
+
+        The first keeps the id; the others' are made of it and their destination.
+        """
+        action, (first, *others) = delivery.action, ways
+        values = {"action_id": action.action_id, "fence": delivery.fence}
+        with self._state.begin() as connection:
+            if connection.execute(_AIM, values | first._asdict()).rowcount == 0:
+                return None
+            for each in others:
+                own = {"own_id": key_of(action.action_id, each.target), "now": action.due_at}
+                connection.execute(_SPREAD, values | each._asdict() | own)
+        return delivery._replace(action=action._replace(channel=first.channel), target=first.target)
+
+    def standing(self, delivery: Delivery, now: datetime) -> Standing:
+        """What the newest published marts say of the request, the lead and the point, and the outbox of what went to them before."""
+        with self._state.begin() as connection:
+            return standing_of(connection, delivery.action, now)
 
     def settle(self, delivery: Delivery, outcome: Outcome, now: datetime) -> bool:
         """Record what became of it; False if the lease was lost and nothing was recorded."""
         values = {
             **outcome._replace(provider_id=None)._asdict(),
             "action_id": delivery.action.action_id,
+            "point_id": delivery.action.point_id,
             "fence": delivery.fence,
             "attempt": delivery.attempt,
             "now": now,
-            "next_try_at": retry_at(delivery.attempt, now) if outcome.state == "requested" else None,
+            "next_try_at": None,
         }
         with self._state.begin() as connection:
+            if outcome.state == "requested":
+                tries = int(connection.execute(_TRIES, values).scalar_one())
+                asked = now + timedelta(seconds=outcome.wait_seconds or 0)
+                values["next_try_at"] = max(asked, retry_at(tries + 1, now, delivery.action.action_id))
             if connection.execute(_SETTLE, values).rowcount == 0:
                 return False
             connection.execute(_FINISH, values)
+            lanes.note(connection, delivery, outcome)
         return True
 
     def counts(self) -> Mapping[tuple[str, str, str], int]:

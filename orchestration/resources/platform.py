@@ -7,15 +7,18 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from core.ports import Clock, Progress
+from orchestration.resources.action_desk import ActionDesk
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
+from orchestration.resources.drift import PostgresDrift
+from orchestration.resources.dry_run import DrySenders
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.experiments import PostgresExperiments
 from orchestration.resources.google_keys import GoogleKeys
@@ -25,21 +28,26 @@ from orchestration.resources.lake import FolderLake
 from orchestration.resources.lake_rows import FolderLakeRows
 from orchestration.resources.ledger import PostgresLedger
 from orchestration.resources.lookup import VaultLookup
-from orchestration.resources.outbox import PostgresOutbox
+from orchestration.resources.notices import NoticeOutbox, PostgresNotices
 from orchestration.resources.pages import FolderPages
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
+from orchestration.resources.scored_rows import WarehouseScoredRows
 from orchestration.resources.senders import senders
-from orchestration.resources.senders._http import SenderTools
+from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
 from orchestration.resources.workers import Outside, ProcessWorkers
+
+if TYPE_CHECKING:
+    from orchestration.privacy_desk import PrivacyDesk
+    from orchestration.resources.retained import Retained
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Platform:
     reference: ParquetReference
     warehouse: EngineWarehouse
     publisher: PostgresPublisher
-    outbox: PostgresOutbox
+    outbox: NoticeOutbox
     lookup: VaultLookup
     client: httpx.Client
     dbt: DbtRunner
@@ -68,11 +76,34 @@ class Platform:
     workers: ProcessWorkers
     experiments: PostgresExperiments
     pages: FolderPages
+    notices: PostgresNotices
+    drift: PostgresDrift
+    scored_rows: WarehouseScoredRows
     audit: PostgresAudit
+
+    def privacy(self) -> "PrivacyDesk":
+        """Requests of people about their own data."""
+        from orchestration.privacy_desk import PrivacyDesk  # it knows this class
+        from orchestration.privacy_office import Office
+        from orchestration.resources.privacy import PostgresRequests
+
+        requests = PostgresRequests(self.state, self.vault)
+        return PrivacyDesk(self, Office(self.settings, self.state, self.vault, self.clock, self.audit, requests))
+
+    def retention(self) -> "Retained":
+        """What is kept how long."""
+        from orchestration.resources.retained import Retained
+        from orchestration.resources.retention import PostgresRetention
+
+        return Retained(self.state, self.lake, self.settings.reference, PostgresRetention(self.state, self.vault))
 
     def ports(self) -> dict[str, Any]:
         """Adapters by the names under which assets and sensors ask for them."""
-        tools = SenderTools(self.client, self.lookup, self.settings.whatsapp_url)
+        told = self.settings
+        tools = SenderTools(
+            self.client, self.lookup, told.whatsapp_url, told.messenger_url, told.instagram_url, told.gmail_url, told.google_token_url,
+            told.razorpay_url, told.calendly_url, told.smtp_url, told.mail_from,
+        )  # fmt: skip
         return {
             "clock": self.clock,
             "progress": self.progress,
@@ -86,7 +117,7 @@ class Platform:
             "warehouse": self.warehouse,
             "publisher": self.publisher,
             "outbox": self.outbox,
-            "senders": senders(tools),
+            "senders": DrySenders(senders(tools), ActionDesk(self.state, self.vault), is_dry=self.settings.dry_run),
             "receipts": InboxReceipts(self.settings.inbox, self.lookup),
             "dbt": self.dbt,
             "identity": self.identity,
@@ -94,7 +125,13 @@ class Platform:
             "workers": self.workers,
             "experiments": self.experiments,
             "pages": self.pages,
+            "notices": self.notices,
+            "baselines": self.drift,
+            "drift_journal": self.drift,
+            "scored_rows": self.scored_rows,
             "audit": self.audit,
+            "privacy": self.privacy(),
+            "retention": self.retention(),
         }
 
 
@@ -131,7 +168,7 @@ def open_platform(
             reference=ParquetReference(settings, state, known_at),
             warehouse=warehouse,
             publisher=PostgresPublisher(state, warehouse, clock),
-            outbox=PostgresOutbox(state, lease=_lease(settings)),
+            outbox=NoticeOutbox(state, _lease(settings), settings.delivery_hands),
             lookup=VaultLookup(state, vault, clock),
             client=client,
             dbt=dbt,
@@ -140,6 +177,9 @@ def open_platform(
             workers=ProcessWorkers(lake, vault, Outside(settings.lake, state.libpq_url, settings.master_key())),
             experiments=PostgresExperiments(state, vault),
             pages=FolderPages(settings.reports),
+            notices=PostgresNotices(state, settings.operations_tenant),
+            drift=PostgresDrift(state),
+            scored_rows=WarehouseScoredRows(warehouse),
             audit=PostgresAudit(state, vault),
         )
 

@@ -38,8 +38,15 @@ _EXPIRE = """
             and p.valid_from <= :as_of and (p.valid_to is null or :as_of < p.valid_to)
         where q.state = 'held'
             and coalesce(q.received_at, s.ingested_at)
-                <= :as_of - make_interval(days => coalesce((p.body ->> 'quarantine_retention_days')::int, :days))
+                <= :as_of - make_interval(days => coalesce((
+                    select r.days from ops.retention_rules r where r.tenant_id = q.tenant_id and r.kept = 'quarantine'
+                    order by r.number desc limit 1
+                ), (p.body ->> 'quarantine_retention_days')::int, :days))
             and not exists (select from ops.replays r where r.segment_id = q.segment_id and r.state = 'begun')
+            and not exists (
+                select from ops.legal_holds h where h.tenant_id = q.tenant_id and h.releases is null
+                and not exists (select from ops.legal_holds e where e.releases = h.hold_id)
+            )
         for update of q
     )
     update ops.quarantine q set state = 'expired', body_enc = null, changed_at = :now

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import hmac
 import os
+import threading
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import IO
 import msgspec
 
 from core.actions import Delivery
+from core.gate import HUMAN_AGENT, is_template
 from core.sources.platform import Contact, MessageSent
 from orchestration.resources.lookup import VaultLookup
 
@@ -32,6 +34,7 @@ class InboxReceipts:
         self._lookup = lookup
         self._file: IO[bytes] | None = None
         self._count = 0
+        self._lock = threading.Lock()  # hands of one worker share it
 
     def note(self, delivery: Delivery, provider_id: str, now: datetime) -> None:
         """Append and fsync one event. A tenant without a platform feed has none, and its sends stay out of its marts."""
@@ -50,19 +53,20 @@ class InboxReceipts:
                 channel=action.channel,
                 channel_account_id=action.account_id or "",
                 message_id=provider_id,
-                author_type="automation",
-                message_type="template",
-                template_name=action.template_name,
+                author_type="human" if delivery.tag == HUMAN_AGENT else "automation",
+                message_type="template" if is_template(action) else "text",
+                template_name=action.template_name if is_template(action) else None,
                 action_id=action.action_id,
             )
         )
         headers = {"x-flexoraa-signature": hmac.new(secret, body, hashlib.sha256).hexdigest()}
         line = {"source": "platform", "received_at": now, "headers": headers, "body": body.decode()}
-        file = self._open()
-        file.write(msgspec.json.encode(line) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-        self._count += 1
+        with self._lock:
+            file = self._open()
+            file.write(msgspec.json.encode(line) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+            self._count += 1
 
     def close(self) -> int:
         """Close this process's segment and those of workers that died; the kernel's lock tells which are still written."""

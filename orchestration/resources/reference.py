@@ -20,7 +20,7 @@ from core.business_time import Calendar, intervals
 from core.columns import columns
 from core.experiments import Configured
 from core.identity_ports import Leads
-from core.reference import REFERENCE_TYPES, BusinessInterval, Experiment, ExperimentMetric, LeadAlias, LeadLink, LeadPoint, Run
+from core.reference import REFERENCE_TYPES, BusinessInterval, Erasure, Experiment, ExperimentMetric, LeadAlias, LeadLink, LeadPoint, Run
 from core.timeline import timeline
 from orchestration.resources.arrow import table_of
 from orchestration.resources.settings import Settings
@@ -29,7 +29,7 @@ from orchestration.resources.verdicts import verdicts
 
 _Row = TypeVar("_Row", bound=Struct)
 
-_CONFIGURED = tuple(each for each in REFERENCE_TYPES if each not in {BusinessInterval, LeadPoint, LeadAlias, LeadLink, Run})
+_CONFIGURED = tuple(each for each in REFERENCE_TYPES if each not in {BusinessInterval, LeadPoint, LeadAlias, LeadLink, Erasure, Run})
 
 
 class ParquetReference:
@@ -57,6 +57,7 @@ class ParquetReference:
         rows[Experiment], rows[ExperimentMetric], _ = timeline(told, verdicts(self._state, as_of))
         rows[BusinessInterval] = _business_intervals(bodies, business_range)
         rows |= {LeadPoint: leads.points, LeadAlias: leads.aliases, LeadLink: leads.links}
+        rows[Erasure] = _erasures(self._state, as_of)
         rows[Run] = [Run(as_of=as_of, known_at=self._known_at)]
         self._folder.mkdir(parents=True, exist_ok=True)
         for struct, each in rows.items():
@@ -77,6 +78,19 @@ def _bodies(state: State) -> Mapping[str, list[tuple[str, Any]]]:
         for section, tenant_id, body in connection.execute(select):
             found[section].append((tenant_id, body))
     return found
+
+
+def _erasures(state: State, as_of: datetime) -> list[Erasure]:
+    """Each contact point of whoever asked by then, and whether that was denied by then."""
+    select = (
+        "select tenant_id, request_id, event_id, unnest(point_ids), requested_at, "
+        "case when state = 'denied' and decided_at <= %s then decided_at end "
+        "from ops.privacy_requests where kind = 'erasure' and requested_at <= %s"
+    )
+    with state.psycopg() as connection:
+        rows = connection.execute(select, (as_of, as_of)).fetchall()
+    names = ("tenant_id", "request_id", "event_id", "point_id", "asked_at", "denied_at")
+    return [msgspec.convert(dict(zip(names, row, strict=True)), Erasure) for row in rows]
 
 
 def _decoded(bodies: Mapping[str, list[tuple[str, Any]]], struct: type[_Row]) -> list[_Row]:

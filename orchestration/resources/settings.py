@@ -22,6 +22,11 @@ VARIABLES = (
     "FLEXORAA_MASTER_KEY",
     "FLEXORAA_OLD_MASTER_KEY",
     "FLEXORAA_WHATSAPP_URL",
+    "FLEXORAA_MESSENGER_URL",
+    "FLEXORAA_INSTAGRAM_URL",
+    "FLEXORAA_SMTP_URL",
+    "FLEXORAA_MAIL_FROM",
+    "FLEXORAA_DELIVERY_HANDS",
     "FLEXORAA_GOOGLE_KEYS_URL",
     "FLEXORAA_GOOGLE_TOKEN_URL",
     "FLEXORAA_GMAIL_URL",
@@ -41,6 +46,8 @@ VARIABLES = (
     "FLEXORAA_DONE_DAYS",
     "FLEXORAA_AUDIT_WITNESS",
     "FLEXORAA_ERASURE_LOG",
+    "FLEXORAA_OPERATIONS_TENANT",
+    "FLEXORAA_DRY_RUN",
 )
 """Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
@@ -70,6 +77,11 @@ class Settings:
     engine: str = "duckdb"
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     whatsapp_url: str = "https://graph.facebook.com/v23.0"
+    messenger_url: str = "https://graph.facebook.com/v23.0"
+    instagram_url: str = "https://graph.instagram.com/v23.0"
+    smtp_url: str = field(default="", repr=False)  # it may hold a password
+    mail_from: str = "flexoraa@localhost"
+    delivery_hands: int = 8
     google_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     google_token_url: str = "https://oauth2.googleapis.com/token"
     gmail_url: str = "https://gmail.googleapis.com"
@@ -89,6 +101,8 @@ class Settings:
     done_days: int = 30
     audit_witness: Path | None = None
     erasure_log: Path | None = None
+    operations_tenant: str | None = None  # whose people are told of failed runs
+    dry_run: bool = False  # nothing is sent
     master_key_text: str | None = field(default=None, repr=False)
     old_master_key_text: str | None = field(default=None, repr=False)
 
@@ -118,6 +132,11 @@ class Settings:
             engine=engine,
             database_url=_database_url(env.get("DATABASE_URL") or None),
             whatsapp_url=_base_url(env, "FLEXORAA_WHATSAPP_URL", cls.whatsapp_url),
+            messenger_url=_base_url(env, "FLEXORAA_MESSENGER_URL", cls.messenger_url),
+            instagram_url=_base_url(env, "FLEXORAA_INSTAGRAM_URL", cls.instagram_url),
+            smtp_url=_smtp_url(env),
+            mail_from=_shaped(env, "FLEXORAA_MAIL_FROM", cls.mail_from, r"[^@\s]+@[^@\s]+", "alerts@example.com"),
+            delivery_hands=_count(env, "FLEXORAA_DELIVERY_HANDS", cls.delivery_hands, 64, "threads"),
             google_keys_url=_base_url(env, "FLEXORAA_GOOGLE_KEYS_URL", cls.google_keys_url),
             google_token_url=_base_url(env, "FLEXORAA_GOOGLE_TOKEN_URL", cls.google_token_url),
             gmail_url=_base_url(env, "FLEXORAA_GMAIL_URL", cls.gmail_url),
@@ -139,6 +158,8 @@ class Settings:
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
             audit_witness=_path(env, "FLEXORAA_AUDIT_WITNESS"),
             erasure_log=_path(env, "FLEXORAA_ERASURE_LOG"),
+            operations_tenant=env.get("FLEXORAA_OPERATIONS_TENANT") or None,
+            dry_run=_shaped(env, "FLEXORAA_DRY_RUN", "no", "yes|no", "yes or no") == "yes",
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
             old_master_key_text=env.get("FLEXORAA_OLD_MASTER_KEY") or None,
         )
@@ -356,11 +377,23 @@ def _duckdb_memory() -> str:
 
 
 def _threads(env: Mapping[str, str], name: str) -> int:
-    text = env.get(name) or str(os.cpu_count() or 1)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
-        message = f"{name} must be a whole number of threads from 1 to 256, not {text!r}"
+    return _count(env, name, os.cpu_count() or 1, 256, "threads")
+
+
+def _count(env: Mapping[str, str], name: str, default: int, most: int, what: str) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        message = f"{name} must be a whole number of {what} from 1 to {most}, not {text!r}"
         raise SettingsError(message)
     return int(text)
+
+
+def _smtp_url(env: Mapping[str, str]) -> str:
+    url = env.get("FLEXORAA_SMTP_URL") or ""
+    if url and not url.startswith(("smtp://", "smtps://", "smtp+starttls://")):
+        message = "FLEXORAA_SMTP_URL must begin with smtp://, smtps:// or smtp+starttls:// (its value is not shown: it may hold a password)"
+        raise SettingsError(message)
+    return url
 
 
 def _days(env: Mapping[str, str], name: str, default: int) -> int:

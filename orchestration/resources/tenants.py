@@ -139,9 +139,8 @@ def _text_problem(value: bytes, *, is_url: bool) -> str:
         text = value.decode()
     except UnicodeDecodeError:
         return "the secret is not text in UTF-8"
-    return (
-        "the secret is no address that begins with http:// or https://" if is_url and not text.startswith(("http://", "https://")) else ""
-    )
+    is_address = not is_url or text.startswith(("http://", "https://", "mailto:"))
+    return "" if is_address else "the secret is no address that begins with http://, https:// or mailto:"
 
 
 def _digest(tenant: Tenant, secrets: _Secrets, vault: Vault) -> str:
@@ -174,6 +173,10 @@ def _write(connection: Connection, wanted: _Wanted, vault: Vault, at: datetime) 
         if watched.watch_topic is not None:
             body = Jsonb({"connection_id": watched.id, "topic": watched.watch_topic})
             rows.append((tenant.id, "watches", watched.id, watched.valid_from, watched.valid_to, body))
+    for section, key in (("sending", None), ("texts", "name")):
+        for part in getattr(tenant, section):
+            body = Jsonb(msgspec.to_builtins(part, order="deterministic"))
+            rows.append((tenant.id, section, getattr(part, key) if key else "", part.valid_from, part.valid_to, body))
     connection.execute("delete from ops.reference where tenant_id = %s", (tenant.id,))
     with connection.cursor() as cursor:
         cursor.executemany(

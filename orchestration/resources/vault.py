@@ -175,7 +175,7 @@ class Vault:
             select point_id, kind, value_enc, key_wrapped from vault.points
             where tenant_id = %s and point_id = any(%s) and key_wrapped is not null
         """
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:
             return connection.execute(select, (tenant_id, list(point_ids)), binary=True).fetchall()
 
     def _unwrap(self, wrapped: bytes) -> bytes:

@@ -135,7 +135,7 @@ class Secrets:
             and valid_from <= %s and (valid_to is null or valid_to > %s)
             order by connection_id, ordinal
         """
-        with self._state.psycopg() as connection:
+        with self._state.kept() as connection:  # every send asks
             rows = connection.execute(select, (tenant_id, purpose, owner_id, owner_id, at, at)).fetchall()
         key = self._key_of_tenant(tenant_id)
         return [unseal(key, sealed, _aad(owner, purpose, ordinal, valid_from)) for owner, ordinal, valid_from, sealed in rows]

@@ -285,6 +285,10 @@ class Warehouse(EngineWarehouse):
         with self._open(read_only=True) as connection:
             return {name: connection.execute(f'select count(*) from marts."{name}"').fetchall()[0][0] for name in names}
 
+    def reading(self) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """The file itself, for reads in batches."""
+        return self._open(read_only=True)
+
     @contextlib.contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         if read_only and not self.path.exists():

@@ -1,12 +1,8 @@
 """Every effect once, or shown as unknown: receipts, workers side by side, workers that die."""
 
 import json
-import subprocess
-import sys
 import threading
 import uuid
-from datetime import timedelta
-from pathlib import Path
 
 import httpx
 
@@ -16,10 +12,7 @@ from core.events import Message
 from core.intake import Accepted, Envelope, read_line, take
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.ledger import PostgresLedger
-from orchestration.resources.settings import Settings
 from tests.orchestration.effects import NOW, NUMBER, Scene
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def receipts(scene: Scene) -> list[Accepted]:
@@ -89,28 +82,6 @@ def test_a_segment_that_is_still_written_is_left_to_its_writer(scene: Scene) -> 
     writer.note(Delivery(scene.template(2), 1, 1), "wamid.2", NOW)
     assert writer.close() == 2
     assert len(receipts(scene)) == 2
-
-
-POINTS = ("before the send", "after the send", "after the receipt", "after the record")
-
-
-def test_a_worker_killed_anywhere_sends_nothing_twice_and_hides_nothing(scene: Scene, settings: Settings) -> None:
-    actions = [scene.template(number, due_at=NOW - timedelta(minutes=10 - number)) for number in range(6)]
-    scene.publish(actions)
-    decide(scene.outbox, "cold_recovery", "", FixedClock(NOW))
-    # the lease is over at once: what a dead worker held is judged by the next, a child for each point of death
-    command = [sys.executable, "-m", "tests.assets.dying_worker", str(settings.home), scene.receiver.url, "0", *POINTS]
-    died = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    assert died.stdout.splitlines() == [f"{point}: 9" for point in POINTS], died.stderr
-    done = scene.deliver("the next run")
-    assert scene.states() == ["unknown", "unknown", "unknown", "sent", "sent", "sent"]
-    assert done.outcomes == {("cold_recovery", "sent"): 2}
-    sent = [each.json()["biz_opaque_callback_data"] for each in scene.receiver.messages()]
-    assert sent == [each.action_id for each in actions[1:]]  # each once; the first died before its send
-    told = {what.event.action_id for what in receipts(scene) if isinstance(what.event, Message)}
-    assert told == {each.action_id for each in actions[2:]}  # on disk before it was recorded: the evidence is handed in
-    assert scene.deliver("again").outcomes == {}
-    assert len(scene.receiver.messages()) == 5
 
 
 def test_workers_side_by_side_send_each_action_once(scene: Scene) -> None:

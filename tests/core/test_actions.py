@@ -1,17 +1,15 @@
-"""An action's identity, and the gate before every send."""
+"""An action's identity, its states and its retries."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import get_args
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.actions import Action, Standing, key_of, may_send
+from core.actions import NEXT, State, key_of, retry_at
 
 DUE = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-END = DUE + timedelta(hours=2)
-TICK = timedelta(microseconds=1)
 PARTS = st.lists(st.none() | st.text(alphabet="a1:-é\x00", max_size=4) | st.text(max_size=6), max_size=5)
 
 VECTORS = {
@@ -20,18 +18,6 @@ VECTORS = {
     ("é", ""): "f48aa107ce279182a70c763fad46fd34c1678a6f48ab90aba1b4d4a95abc0f87",
 }
 """The same as those of the dbt macro in tests/dbt/test_keys.py."""
-
-
-def action(kind: str = "send_template", **changes: object) -> Action:
-    values = {
-        "action_id": "a1", "tenant_id": "t", "rule": "cold_recovery", "kind": kind, "channel": "whatsapp", "lead_id": "l1",
-        "point_id": "p1", "account_id": "106", "template_name": "recovery_1", "subject": "l1", "trigger": "e1", "details": "{}",
-        "due_at": DUE, "expires_at": END,
-    }  # fmt: skip
-    return Action(**(values | changes))  # type: ignore[arg-type]
-
-
-GOOD = Standing(is_wanted=True, is_opted_out=False, is_erased=False, is_point_held=True, expires_at=END)
 
 
 def test_keys_match_the_vectors_of_the_sql_macro() -> None:
@@ -53,51 +39,17 @@ def test_moving_the_border_between_parts_changes_the_key(text: str, first: int, 
     assert (key_of(*one) == key_of(*other)) == (one == other)
 
 
-@pytest.mark.parametrize(
-    ("now", "state"), [(DUE, None), (END - TICK, None), (END, "expired"), (END + TICK, "expired")], ids=["due", "last", "end", "after"]
-)
-@pytest.mark.parametrize("kind", ["send_template", "notify", "pause"])
-def test_the_end_itself_is_too_late(kind: str, now: datetime, state: str | None) -> None:
-    outcome = may_send(action(kind), GOOD, now)
-    assert (outcome and outcome.state) == state
+def test_a_wait_is_the_same_whenever_it_is_computed_and_grows_by_a_quarter_at_most() -> None:
+    for attempt in range(1, 12):
+        plain = retry_at(attempt, DUE) - DUE
+        waits = {retry_at(attempt, DUE, f"a{number}") - DUE for number in range(200)}
+        assert plain <= min(waits)
+        assert max(waits) <= plain * 1.25
+        assert len(waits) > 190
+    assert retry_at(3, DUE, "a") == retry_at(3, DUE, "a")
 
 
-def test_the_newest_marts_may_shorten_an_action_and_never_lengthen_it() -> None:
-    closed, longer = END - timedelta(hours=1), END + timedelta(hours=1)
-    assert may_send(action("notify"), GOOD._replace(expires_at=closed), closed - TICK) is None
-    outcome = may_send(action("notify"), GOOD._replace(expires_at=closed), closed)
-    assert outcome is not None
-    assert outcome.state == "expired"
-    outcome = may_send(action("notify"), GOOD._replace(expires_at=longer), END)
-    assert outcome is not None
-    assert outcome.state == "expired"
-
-
-@pytest.mark.parametrize(
-    ("standing", "word"),
-    [
-        (GOOD._replace(is_erased=True), "erased"),
-        (GOOD._replace(is_opted_out=True), "opted out"),
-        (GOOD._replace(is_point_held=False), "no longer holds"),
-        (GOOD._replace(is_wanted=False, expires_at=None), "no longer stands"),
-    ],
-)
-def test_a_lead_is_not_written_to_against_its_standing(standing: Standing, word: str) -> None:
-    outcome = may_send(action(), standing, DUE)
-    assert outcome is not None
-    assert outcome.state == "cancelled"
-    assert word in outcome.reason
-
-
-@given(st.builds(Standing, *[st.booleans()] * 4, expires_at=st.just(END)), st.timedeltas(timedelta(0), timedelta(hours=4)))
-def test_a_send_to_a_lead_passes_only_where_all_is_well(standing: Standing, after: timedelta) -> None:
-    well = standing.is_wanted and standing.is_point_held and not standing.is_erased and not standing.is_opted_out
-    assert (may_send(action(), standing, DUE + after) is None) == (well and DUE + after < END)
-
-
-def test_the_tenants_own_people_hear_of_a_lead_whatever_it_wants_unless_the_reason_is_gone() -> None:
-    standing = Standing(is_wanted=True, is_opted_out=True, is_erased=True, is_point_held=False)
-    assert may_send(action("notify", lead_id=None, point_id=None), standing, DUE) is None
-    outcome = may_send(action("notify"), standing._replace(is_wanted=False), DUE)
-    assert outcome is not None
-    assert outcome.state == "cancelled"
+def test_every_state_has_an_end_and_only_a_claim_leads_to_a_send_by_us() -> None:
+    assert set(NEXT) == set(get_args(State))
+    assert {state for state, following in NEXT.items() if "unknown" in following} == {"claimed"}
+    assert {state for state, following in NEXT.items() if not following} == {"sent", "expired", "cancelled"}

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.dbt.history_base import AS_OF, ZONES, History
 from tests.dbt.history_bookings import add_bookings
+from tests.dbt.history_delivery import add_delivery
 from tests.dbt.history_experiments import add_experiments
 from tests.dbt.history_leads import add_lead
 from tests.dbt.history_reference import add_reference
@@ -33,6 +34,7 @@ def history(seed: int, leads: int) -> History:
         add_experiments(made, tenant, rng)
         add_schedules(made, tenant, rng)
         add_services(made, tenant, rng)
+        add_delivery(made, tenant, rng)
     return made
 
 

@@ -96,7 +96,7 @@ def _talk(
             )[0]
             made.add(
                 "lead_events", tenant, event_id, at, kind=kind, contact_point_id=point,
-                channel=rng.choice((None, channel)), person_id="p1" if kind == "assigned" else None,
+                channel=rng.choice((None, channel)), person_id=_person(event_id) if kind in ("assigned", "human_action") else None,
                 tier=rng.choice(("HOT", "WARM", "COLD")) if kind == "tier_overridden" else None,
             )  # fmt: skip
         elif chance < 0.99:
@@ -139,6 +139,7 @@ def _message(
         message_type="template" if is_template else rng.choices(("text", "edit", "revoke"), (90, 6, 4))[0] if author == "lead" else "text",
         template_name="come_back" if is_template else None,
         action_id=f"action {event_id}" if author == "automation" and rng.random() < 0.9 else None,
+        person_id=_person(event_id) if author == "human" else None,
     )  # fmt: skip
     if author == "lead":
         return
@@ -148,6 +149,11 @@ def _message(
             status=status, pricing_category=rng.choice((None, "utility")), pricing_type=("regular", "free_entry_point")[len(status) % 2],
             error_code=rng.choice((131047, 131026)) if status == "failed" else None,
         )  # fmt: skip
+
+
+def _person(event_id: str) -> str:
+    """Whose it is, by the event's own digits: no draw, so that all others stay what they were."""
+    return f"p{int(event_id[1:11], 16) % 4}"
 
 
 def _turn(

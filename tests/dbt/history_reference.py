@@ -8,6 +8,7 @@ from core.reference import (
     CreditRate,
     DebitRate,
     MessagePrice,
+    Person,
     Policy,
     RecoveryStep,
     ScoringWeights,
@@ -31,7 +32,12 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
         holidays=frozenset({date(2026, 3, 18)}),
         valid_from=early,
     )
-    made.refer(*intervals(tenant, [calendar], date(2026, 2, 1), date(2026, 6, 1)))
+    late_shift = Calendar(
+        calendar_id="late", timezone=zone, week=((parse_shift("12:00-20:00"),),) * 7, holidays=frozenset(), valid_from=early
+    )
+    for each in (calendar, late_shift):
+        made.refer(*intervals(tenant, [each], date(2026, 2, 1), date(2026, 6, 1)))
+    add_people(made, tenant, early, late)
     add_promises(made, tenant, early, late)
     for valid_from, valid_to, gap in ((early, late, 259200), (late, None, 172800)):
         made.refer(
@@ -80,6 +86,19 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                     per_messages=per,
                 )
             )  # fmt: skip
+
+
+def add_people(made: History, tenant: str, early: datetime, late: datetime) -> None:
+    """Staff of two shifts, some of whom come or go in the middle; one tenant has no operator before that."""
+    begin = late if tenant == "tenant_1" else early
+    for person, role, calendar, valid_from, valid_to in (
+        ("p0", "operator", "office", begin, None), ("p1", "operator", "office", begin, late if begin < late else None),
+        ("p2", "operator", "late", late, None), ("p3", "operator", "late", begin, None), ("m0", "manager", "office", early, None),
+        ("m1", "manager", "late", early, None), ("v0", "viewer", "late", early, None),
+    ):  # fmt: skip
+        made.refer(
+            Person(tenant_id=tenant, person_id=person, role=role, calendar_id=calendar, valid_from=valid_from, valid_to=valid_to)  # type: ignore[arg-type]
+        )
 
 
 def add_promises(made: History, tenant: str, early: datetime, late: datetime) -> None:

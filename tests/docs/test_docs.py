@@ -67,6 +67,8 @@ def test_published_schemas_are_those_of_the_code(name: str) -> None:
         "lake compact",
         "identity suggest",
         "quarantine list",
+        "drift run",
+        "drift show",
         "quarantine replay",
         "audit verify",
         "audit export",

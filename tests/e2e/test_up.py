@@ -109,6 +109,8 @@ def test_up_takes_in_what_is_dropped_restarts_its_collector_and_leaves_nothing_b
             up.send_signal(signal.SIGINT)
             assert up.wait(60) == 0
             assert ours(home) == {}
+            for words in ("the collector answers after", "the UI answers after", "stopping: the collector closes its segment"):
+                assert words in log.read_text()
         except BaseException:
             print(log.read_text()[-6000:])
             raise

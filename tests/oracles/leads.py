@@ -68,7 +68,7 @@ def waiting_leaks(
             # A new run begins where something ended the waiting since the last run began.
             if waiting_since is None or any(waiting_since <= moment < at for moment, _ in ends):
                 waiting_since = at
-                calendar = [each for each in reference["business_intervals"] if each.tenant_id == tenant]
+                calendar = [each for each in reference["business_intervals"] if (each.tenant_id, each.calendar_id) == (tenant, "office")]
                 found += _leak(
                     tenant,
                     lead,
@@ -143,7 +143,7 @@ def working_leaks(
                 if reason:
                     ends.append((other["occurred_at"], reason))
             policy = valid(reference["policies"], tenant, at)
-            calendar = [each for each in reference["business_intervals"] if each.tenant_id == tenant]
+            calendar = [each for each in reference["business_intervals"] if (each.tenant_id, each.calendar_id) == (tenant, "office")]
             limit = due(calendar, at, policy.assigned_idle_business_seconds)
             found += _leak(
                 tenant,

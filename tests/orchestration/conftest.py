@@ -10,6 +10,7 @@ import pytest
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
+from tests.orchestration.privacy_world import World, world
 from tests.orchestration.pulling import Pulling
 from tests.orchestration.vendors import serving
 
@@ -53,3 +54,10 @@ def pulling(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> I
     with state.psycopg() as connection, connection.cursor() as cursor:
         cursor.execute("delete from vault.secrets where purpose = 'access_token'")
         cursor.executemany("insert into vault.secrets values (%s, %s, %s, %s, %s, %s, %s)", others)
+
+
+@pytest.fixture(scope="session")
+def people() -> Iterator[World]:
+    """An installation with some people; each test asks for somebody of its own."""
+    with world(leads=24, others=1, tenants=1) as made:
+        yield made

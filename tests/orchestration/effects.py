@@ -20,7 +20,7 @@ from orchestration.resources.lookup import VaultLookup
 from orchestration.resources.outbox import LEASE, PostgresOutbox
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.senders import senders
-from orchestration.resources.senders._http import SenderTools
+from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.state import State
 from orchestration.resources.tenants import apply_file
@@ -37,12 +37,22 @@ MARTS = {
     "dim_contact_points": "tenant_id text, contact_point_id text, lead_id text, kind text, valid_from_at timestamptz, "
     "valid_to_at timestamptz",
     "dim_leads": "tenant_id text, lead_id text, is_opted_out boolean, is_erased boolean, score bigint",
+    "act_receipts": "tenant_id text, action_id text, status text, told_at timestamptz",
+    "act_suspensions": "tenant_id text, account_id text, channel text, scope text, subject text, reason text, since_at timestamptz, "
+    "until_at timestamptz",
+    "fct_messaging_windows": "tenant_id text, contact_point_id text, channel_account_id text, channel text, kind text, "
+    "opened_at timestamptz, expires_at timestamptz",
+    "fct_token_balances": "tenant_id text, is_current boolean, balance_tokens bigint, last_top_up_tokens bigint",
 }
 """The marts that the gate and the sensors read, with the columns that they read."""
 
 
-def tenants_file(folder: Path, tenant: str, receiver_url: str) -> Path:
-    """A tenant with a WhatsApp number, a platform feed and a signed hook."""
+FAST = ", ".join(f"{{ channel: {channel}, per_second: 10000, burst: 10000 }}" for channel in ("whatsapp", "webhook", "callback"))
+"""Rates that hold nobody up: tests of rates bring their own."""
+
+
+def tenants_file(folder: Path, tenant: str, receiver_url: str, rates: str = FAST, more: str = "", destinations: str = "") -> Path:
+    """A tenant with a WhatsApp number, a platform feed and a signed hook; `more` and `destinations` are YAML of more."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{tenant}.yaml"
     path.write_text(
@@ -73,11 +83,15 @@ tenants:
         url: {receiver_url}/hook/{tenant}
         secret: {{ env: HOOK }}
         valid_from: 2026-01-01T00:00:00Z
-    calendars: [{{ id: office, timezone: Asia/Kolkata, week: {{ mon: ["09:00-18:00"] }}, valid_from: 2026-01-01T00:00:00Z }}]
+{destinations}    calendars: [{{ id: office, timezone: Asia/Kolkata, week: {{ mon: ["09:00-18:00"] }}, valid_from: 2026-01-01T00:00:00Z }}]
     credit_rates: [{{ currency: INR, tokens_per_major: 10, valid_from: 2026-01-01T00:00:00Z }}]
     policies: [{{ calendar: office, valid_from: 2026-01-01T00:00:00Z }}]
     scoring_weights: [{{ typical_deal_minor: 500000000, valid_from: 2026-01-01T00:00:00Z }}]
-"""
+    sending:
+      - rates: [{rates}]
+        contact_gap_seconds: 0
+        valid_from: 2026-01-01T00:00:00Z
+{more}"""
     )
     return path
 
@@ -95,10 +109,16 @@ class Scene:
     client: httpx.Client
     now: datetime = NOW
     lease: timedelta = LEASE
+    rates: str = FAST
+    more: str = ""
+    destinations: str = ""
 
     def __post_init__(self) -> None:
         """Apply the tenant and publish empty marts."""
-        apply_file(tenants_file(self.folder, self.tenant, self.receiver.url), self.state, self.vault, self.now, SECRETS)
+        path = tenants_file(
+            self.folder, self.tenant, self.receiver.url, self.rates, self.more, self.destinations.replace("URL", self.receiver.url)
+        )
+        apply_file(path, self.state, self.vault, self.now, SECRETS)
         self.publish([])
 
     @property

@@ -5,48 +5,24 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import httpx
 import pytest
 
 from assets.project import MANIFEST
 from orchestration.automation import FRESHNESS
 from orchestration.definitions import build_defs
-from orchestration.receiver import Receiver
-from orchestration.resources.clock import FixedClock
-from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.lazy import PORTS, run_lock
-from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.progress import TerminalProgress
-from orchestration.resources.settings import Settings
-from orchestration.resources.state import State
-from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import Warehouse
-from tests.orchestration.effects import NOW, Scene
 from tests.orchestration.lakes import by_polars, live, on_disk, small_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = ROOT / "tests" / "snapshots" / "dagster.json"
-RULE_SENSORS = {
-    "lead_leakage": "lead_leak",
-    "cold_recovery": "cold_recovery",
-    "token_thresholds": "token_threshold",
-    "token_abuse": "token_abuse",
-    "token_run_out": "token_run_out",
-    "sla_warnings": "sla_warning",
-    "sla_breaches": "sla_breach",
-} | {
-    rule: rule
-    for rule in (
-        "scheduled_message", "appointment_confirmation", "appointment_reminder", "no_show_follow_up", "routing", "escalation", "service_burn",
-    )
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +38,10 @@ def described(defs: dg.Definitions) -> dict[str, Any]:
         "checks": sorted(f"{each.asset_key.to_user_string()}: {each.name}" for each in graph.asset_check_keys),
         "jobs": sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")),
         "schedules": {each.name: each.cron_schedule for each in defs.schedules or []},
-        "sensors": {each.name: [each.job_name, each.minimum_interval_seconds, each.default_status.value] for each in defs.sensors or []},
+        "sensors": {
+            each.name: [each.job_name if each.targets else None, each.minimum_interval_seconds, each.default_status.value]
+            for each in defs.sensors or []
+        },
     }
 
 
@@ -102,16 +81,17 @@ def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definiti
     checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
     assert len(names) > 50
     assert names - checks == set()
-    assert checks - names == {"circuit_breaker", "conservation", "contract", "expectations", "no_experiment_is_killed"}
+    assert checks - names == {"circuit_breaker", "conservation", "contract", "expectations", "no_experiment_is_killed", "no_model_drifts"}
 
 
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("everything")
     by_hand = {dg.AssetKey(["warehouse", "days"]), dg.AssetKey(["reports", "dbt_docs"])}
-    assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys - by_hand
+    weekly = {dg.AssetKey(["reports", "drift"]), dg.AssetKey(["marts", "fct_model_drift"]), dg.AssetKey(["marts", "fct_model_performance"])}
+    assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys - by_hand - weekly
     jobs = {"hourly_sweep": "everything", "daily_retention": "retention", "daily_compaction": "compact_lake"}
     jobs |= {"gmail_watch_renewal": "renew_watches", "daily_data_quality": "data_quality"}
-    jobs |= {"daily_documentation": "document"}
+    jobs |= {"daily_documentation": "document", "weekly_drift": "model_drift_week"}
     assert {each.name: each.job_name for each in defs.schedules or []} == jobs
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name
@@ -154,101 +134,6 @@ def test_the_run_lock_is_one_for_all_runs_of_a_home(tmp_path: Path, monkeypatch:
         assert not held.wait(0.3)
     assert held.wait(5)
     other.join()
-
-
-@pytest.fixture
-def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
-    """A fresh tenant over an empty outbox and an empty inbox."""
-    with state.begin() as connection:
-        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
-    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
-        yield Scene(f"t{tmp_path.name[-1]}{os.getpid()}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
-
-
-@pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
-    with open_platform(settings, FixedClock(NOW)) as opened:
-        yield opened
-
-
-def tick(name: str, cursor: str | None, **resources: Any) -> dg.SensorResult:
-    """One evaluation with these adapters."""
-    sensor = next(each for each in build_defs().sensors or [] if isinstance(each, dg.SensorDefinition) and each.name == name)
-    result = sensor(dg.build_sensor_context(cursor=cursor, resources=resources))
-    assert isinstance(result, dg.SensorResult)
-    return result
-
-
-def asked(result: dg.SensorResult) -> int:
-    requests = result.run_requests or []
-    assert (not requests) == bool(result.skip_reason)
-    assert all(each.run_key is None for each in requests)  # a key is remembered for ever
-    return len(requests)
-
-
-def test_the_inbox_sensor_asks_once_for_each_set_of_segments(tmp_path: Path) -> None:
-    inbox = FolderInbox(tmp_path / "inbox")
-    first = tick("inbox_segments", None, inbox=inbox)
-    assert asked(first) == 0  # not even a folder
-    inbox.folder.mkdir()
-    (inbox.folder / ".open.ndjson").touch()
-    (inbox.folder / "still.ndjson.part").touch()
-    assert asked(tick("inbox_segments", None, inbox=inbox)) == 0
-    (inbox.folder / "export of +919876543210.ndjson").touch()
-    second = tick("inbox_segments", first.cursor, inbox=inbox)
-    assert asked(second) == 1
-    assert asked(tick("inbox_segments", second.cursor, inbox=inbox)) == 0
-    (inbox.folder / "a.ndjson.gz").touch()
-    third = tick("inbox_segments", second.cursor, inbox=inbox)
-    assert asked(third) == 1
-    for path in inbox.folder.iterdir():
-        path.unlink()
-    fourth = tick("inbox_segments", third.cursor, inbox=inbox)
-    assert asked(fourth) == 0
-    (inbox.folder / "a.ndjson.gz").touch()
-    assert asked(tick("inbox_segments", fourth.cursor, inbox=inbox)) == 1
-    assert "98765" not in str([second, third])  # Dagster keeps cursors and tags in the clear
-
-
-def test_a_rule_sensor_puts_what_is_due_in_the_outbox_and_asks_for_one_delivery(scene: Scene, platform: Platform) -> None:
-    ports = {"outbox": platform.outbox, "clock": platform.clock}
-    assert asked(tick("lead_leakage", None, **ports)) == 0
-    scene.publish([scene.alert(1), scene.alert(2), scene.alert(3, due_at=NOW + timedelta(seconds=1)), scene.template(1)])
-    first = tick("lead_leakage", None, **ports)
-    assert asked(first) == 1
-    assert (first.run_requests or [])[0].tags == {"flexoraa/new_actions": "2"}
-    assert first.cursor == scene.alert(1).due_at.isoformat()
-    assert scene.rows("subject, state") in ([("l1", "requested"), ("l2", "requested")], [("l2", "requested"), ("l1", "requested")])
-    assert asked(tick("lead_leakage", first.cursor, **ports)) == 0
-    assert asked(tick("lead_leakage", None, **ports)) == 0  # the cursor was lost
-    assert asked(tick("cold_recovery", None, **ports)) == 1
-    later = FixedClock(NOW + timedelta(seconds=1))
-    assert asked(tick("lead_leakage", first.cursor, outbox=platform.outbox, clock=later)) == 1
-    assert len(scene.states()) == 4
-
-
-def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform) -> None:
-    path = platform.settings.warehouse
-    program = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('held', flush=True); sys.stdin.read()"
-    scene.publish([scene.alert(1), scene.template(1)])
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        counts = {name: asked(tick(name, None, **{port: platform.ports()[port] for port in ("outbox", "clock")})) for name in RULE_SENSORS}
-        asked(tick("inbox_segments", None, inbox=platform.inbox))
-        assert asked(tick("ab_monitor", None, experiments=platform.experiments, clock=platform.clock)) == 0
-        with pytest.raises(Exception, match="another process"):
-            platform.warehouse.names()
-        holder.communicate("")
-    assert counts == dict.fromkeys(RULE_SENSORS, 0) | {"lead_leakage": 1, "cold_recovery": 1}
-    path.unlink()
-
-
-def test_each_rule_has_its_sensor() -> None:
-    from assets.delivery import RULES
-
-    assert sorted(RULE_SENSORS.values()) == sorted(RULES)
-    assert {each.name for each in build_defs().sensors or []} == {*RULE_SENSORS, "inbox_segments", "gmail_polling", "ab_monitor"}
 
 
 def test_every_layer_that_is_read_has_a_freshness_policy_that_bears_a_late_sweep(defs: dg.Definitions) -> None:

@@ -9,7 +9,8 @@ import httpx
 import msgspec
 import pytest
 
-from orchestration.receiver import Receiver, Request, wamid_for
+from orchestration.receiver import Receiver, Request
+from orchestration.receiver_answers import wamid_for
 
 MESSAGE = {"messaging_product": "whatsapp", "to": "919876543210", "type": "template", "template": {"name": "recovery_1"}}
 

@@ -70,12 +70,12 @@ as $$ select ops.protect_table(schema_name, table_name, 'viewer') $$;
 
 # Tables that are there already: columns in place of the table, and who sees them. What the platform's role may not change stays so.
 LOWEST = {
-    "operator": ("outbox", "delivery_attempts", "quarantine", "pull_cursors", "privacy_requests", "privacy_steps"),
+    "operator": ("outbox", "delivery_attempts", "quarantine", "pull_cursors"),
     "manager": (
-        *("audit_log", "identity_decisions", "experiment_verdicts", "quarantine_reads"),
-        *("erasures", "erased_lines", "privacy_certificates", "retention_rules", "legal_holds"),
+        "audit_log", "identity_decisions", "experiment_verdicts", "quarantine_reads", "privacy_requests", "privacy_steps",
+        "privacy_certificates", "erasures", "erased_lines", "legal_holds", "retention_rules",
     ),
-}
+}  # fmt: skip
 EXISTING = """
 do $$
 declare

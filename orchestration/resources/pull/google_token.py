@@ -48,7 +48,7 @@ class _Answer(Struct):
 class GoogleToken:
     """The authorization of one mailbox."""
 
-    def __init__(self, credential: bytes, mailbox: str, api: Api, now: Callable[[], datetime]) -> None:
+    def __init__(self, credential: bytes, mailbox: str, api: Api, now: Callable[[], datetime], scope: str = SCOPE) -> None:
         """Nothing is asked before the first request.
 
         Args:
@@ -56,6 +56,7 @@ class GoogleToken:
             mailbox: for whom a service account acts.
             api: the token endpoint, which needs no authorization.
             now: the moment that a service account's claim is made at.
+            scope: what a service account asks for; a user's token may do what the user consented to.
 
         Raises:
             PullUsageError: the credential is neither.
@@ -66,7 +67,7 @@ class GoogleToken:
         except (msgspec.MsgspecError, ValueError, UnsupportedAlgorithm):  # none of them is shown: they quote the secret
             message = f"{api.whose}: access_token is not the JSON that Google gives for a user (authorized_user) or a service account"
             raise PullUsageError(message) from None
-        self._mailbox, self._api, self._now = mailbox, api, now
+        self._mailbox, self._api, self._now, self._scope = mailbox, api, now, scope
         self._lock = threading.Lock()
         self._token = ""
         self._ends = 0.0
@@ -96,7 +97,7 @@ class GoogleToken:
     def _assertion(self, account: ServiceAccount) -> str:
         issued = int(self._now().timestamp())
         head = {"alg": "RS256", "typ": "JWT", "kid": account.private_key_id}
-        claims = {"iss": account.client_email, "sub": self._mailbox, "scope": SCOPE, "aud": self._api.base_url}
+        claims = {"iss": account.client_email, "sub": self._mailbox, "scope": self._scope, "aud": self._api.base_url}
         signed = ".".join(_base64(msgspec.json.encode(each)) for each in (head, claims | {"iat": issued, "exp": issued + 3600}))
         assert self._key is not None  # noqa: S101 — a service account has one, or it was refused
         return f"{signed}.{_base64(self._key.sign(signed.encode(), PKCS1v15(), SHA256()))}"

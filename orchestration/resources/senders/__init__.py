@@ -1,15 +1,15 @@
 """Ways out, one module a way: each sends one delivery once and says what became of it.
 
 Every module offers `CHANNEL` and a class `Channel` made from `SenderTools`; it is found by its name, so a new way out touches no list.
-Not here: whether to send (`core.actions`), when (`assets.delivery`).
+Not here: whether to send (`core.gate`), when (`assets.delivery`).
 """
 
 import importlib
 import pkgutil
 from collections.abc import Mapping
 
-from core.ports import Sender
-from orchestration.resources.senders._http import SenderTools
+from core.action_ports import Sender
+from orchestration.resources.senders._tools import SenderTools
 
 
 def senders(tools: SenderTools) -> Mapping[str, Sender]:

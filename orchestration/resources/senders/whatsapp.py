@@ -1,16 +1,20 @@
-"""WhatsApp Cloud API: one template message, `POST /{phone_number_id}/messages`.
+"""WhatsApp Cloud API: one template or text message, `POST /{phone_number_id}/messages`.
 
-Here belongs the vendor's request and the id in its answer. The call takes no idempotency key, so an ambiguous failure stays unknown
-until a person settles it. Not here: whether it may be sent.
+Here belongs the vendor's request and the id in its answer. The action's id goes along as `biz_opaque_callback_data`, and every status
+webhook brings it back: that settles what was unknown. Not here: whether it may be sent.
 """
 
 import json
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from core.actions import Delivery, Outcome
-from orchestration.resources.senders._http import SenderTools, try_once
+from core.gate import is_template
+from orchestration.resources.senders._graph import post
+from orchestration.resources.senders._tools import OneWay, SenderTools
+from orchestration.resources.senders._words import ready, words
 
 CHANNEL = "whatsapp"
 
@@ -23,8 +27,8 @@ class _Answer(Struct):
     messages: list[_Sent]
 
 
-class Channel:
-    """Sends templates from the tenant's own number."""
+class Channel(OneWay):
+    """Sends from the tenant's own number."""
 
     def __init__(self, tools: SenderTools) -> None:
         """Take client, look-ups and the base address."""
@@ -32,27 +36,35 @@ class Channel:
 
     def send(self, delivery: Delivery) -> Outcome:
         """Try once."""
+        way = ready(self._tools, delivery, ("phone", "wa_user_id"), CHANNEL)
+        if isinstance(way, Outcome):
+            return way
+        said = self._template(delivery) if is_template(delivery.action) else self._text(delivery)
+        if isinstance(said, Outcome):
+            return said
+        to = {"to": way.contact.value.removeprefix("+")} if way.contact.kind == "phone" else {"recipient": way.contact.value}
+        body = {"messaging_product": "whatsapp", **to, **said, "biz_opaque_callback_data": delivery.action.action_id}
+        return post(self._tools, self._tools.whatsapp_url, way, body, _message_id)
+
+    def _template(self, delivery: Delivery) -> dict[str, Any]:
+        """`details` may say its language and, as `parameters`, the words of its body."""
         action = delivery.action
-        contact = self._tools.lookup.contact(action.tenant_id, action.point_id or "")
-        if contact is None:
-            return Outcome("cancelled", "nobody is behind this contact point any more")
-        token = self._tools.lookup.access_token(action.tenant_id, CHANNEL, action.account_id or "")
-        if token is None:
-            return Outcome("rejected", "the tenants file gives no access token for this number")
-        to = {"to": contact.value.removeprefix("+")} if contact.kind == "phone" else {"recipient": contact.value}
-        template = {"name": action.template_name, "language": {"code": "en"}}
-        body = {"messaging_product": "whatsapp", **to, "type": "template", "template": template}
-        body["biz_opaque_callback_data"] = action.action_id
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        url = f"{self._tools.whatsapp_url}/{action.account_id}/messages"
-        outcome = try_once(self._tools.client, url, json.dumps(body).encode(), headers, _message_id)
-        if outcome.state == "sent" and outcome.provider_id is None:
-            return outcome._replace(state="unknown", reason="accepted, but the answer names no message")
-        return outcome
+        details = json.loads(action.details)
+        language = details.get("language") or self._tools.lookup.section(action.tenant_id, "sending").get("template_language") or "en"
+        template: dict[str, Any] = {"name": action.template_name, "language": {"code": language}}
+        if details.get("parameters"):
+            template["components"] = [
+                {"type": "body", "parameters": [{"type": "text", "text": str(each)} for each in details["parameters"]]}
+            ]
+        return {"type": "template", "template": template}
+
+    def _text(self, delivery: Delivery) -> dict[str, Any] | Outcome:
+        said = words(self._tools, delivery)
+        return said if isinstance(said, Outcome) else {"type": "text", "text": {"body": said.text, "preview_url": "http" in said.text}}
 
 
 def _message_id(answer: bytes) -> str | None:
     try:
         return msgspec.json.decode(answer, type=_Answer).messages[0].id or None
-    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, IndexError):
         return None

@@ -3,14 +3,34 @@ with units as (
     select * from {{ ref('int_experiment_units__exposed') }}
 ),
 
--- A day on which anything moved is a look for all variants and metrics of the version.
+moved as (
+    select
+        tenant_id,
+        experiment_id,
+        valid_from,
+        variant,
+        metric,
+        moved_date,
+        sum(exposures) as exposed_count,
+        sum(case when is_in_range then exposures else 0 end) as n,
+        sum(case when is_in_range then value_after - value_before else 0 end) as value_sum,
+        sum(case when is_in_range then value_after * value_after - value_before * value_before else 0 end) as value_squares,
+        sum(case when is_in_range then other_after - other_before else 0 end) as other_sum,
+        sum(case when is_in_range then other_after * other_after - other_before * other_before else 0 end) as other_squares,
+        sum(case when is_in_range then value_after * other_after - value_before * other_before else 0 end) as products
+    from {{ ref('int_experiment_values__moved') }}
+    group by tenant_id, experiment_id, valid_from, variant, metric, moved_date
+),
+
+-- A day on which anything moved is a look for all variants and metrics of the version; a unit that did not cross moves when it is exposed.
 looks as (
+    select tenant_id, experiment_id, valid_from, moved_date as look_date from moved
+    union
     select tenant_id, experiment_id, valid_from, exposed_date as look_date from units
+    where crossed_date is not null
     union
     select tenant_id, experiment_id, valid_from, crossed_date as look_date from units
     where crossed_date is not null
-    union
-    select tenant_id, experiment_id, valid_from, moved_date as look_date from {{ ref('int_experiment_values__moved') }}
 ),
 
 variants as (
@@ -44,25 +64,6 @@ cells as (
             looks.tenant_id = metrics.tenant_id
             and looks.experiment_id = metrics.experiment_id
             and looks.valid_from = metrics.valid_from
-),
-
-moved as (
-    select
-        tenant_id,
-        experiment_id,
-        valid_from,
-        variant,
-        metric,
-        moved_date,
-        sum(exposures) as exposed_count,
-        sum(case when is_in_range then exposures else 0 end) as n,
-        sum(case when is_in_range then value_after - value_before else 0 end) as value_sum,
-        sum(case when is_in_range then value_after * value_after - value_before * value_before else 0 end) as value_squares,
-        sum(case when is_in_range then other_after - other_before else 0 end) as other_sum,
-        sum(case when is_in_range then other_after * other_after - other_before * other_before else 0 end) as other_squares,
-        sum(case when is_in_range then value_after * other_after - value_before * other_before else 0 end) as products
-    from {{ ref('int_experiment_values__moved') }}
-    group by tenant_id, experiment_id, valid_from, variant, metric, moved_date
 ),
 
 crossed as (

@@ -102,14 +102,12 @@ tiers as (
     from {{ ref('int_lead_tiers__decided') }}
 ),
 
--- From the request on nobody writes to the person; whether it was carried out is the privacy workflow's to tell.
+-- From the request on nobody writes to the person, unless it is denied.
 erasures as (
-    select distinct
-        events.tenant_id,
-        lead_points.lead_id
-    from {{ ref('stg_lake__privacy_requests') }} as events
-    {{ join_lead('events') }}
-    where events.kind = 'erasure'
+    select
+        tenant_id,
+        lead_id
+    from {{ ref('int_erasures__asked') }}
 )
 
 select

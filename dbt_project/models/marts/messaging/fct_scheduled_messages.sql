@@ -94,13 +94,10 @@ refusals as (
 
 erasures as (
     select
-        events.tenant_id,
-        lead_points.lead_id,
-        min(events.occurred_at) as asked_at
-    from {{ ref('stg_lake__privacy_requests') }} as events
-    {{ join_lead('events') }}
-    where events.kind = 'erasure'
-    group by events.tenant_id, lead_points.lead_id
+        tenant_id,
+        lead_id,
+        asked_at
+    from {{ ref('int_erasures__asked') }}
 ),
 
 windows as (

@@ -13,6 +13,7 @@ renamed as (
         kind,
         subject,
         state,
+        template_name,
 
         received_at,
         occurred_at,

@@ -11,6 +11,7 @@ renamed as (
         event_id,
         message_id,
         contact_point_id,
+        action_id,
 
         source,
         status,

@@ -1,0 +1,54 @@
+"""Real data with a known drift, as columns: read from ../shared/data, skipped where that is absent."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ml.drift.feature import Coded, Column
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+if not DATA.exists():
+    DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+
+LOAN = [
+    "car_value",
+    "salary_range",
+    "debt_to_income_ratio",
+    "loan_length",
+    "repaid_loan_on_prev_car",
+    "size_of_downpayment",
+    "driver_tenure",
+]
+LOAN_AUCS = [0.970962, 0.970248, 0.976282, 0.967721, 0.969886, 0.960050, 0.958530, 0.959041, 0.963094, 0.957556]
+"""As published for the analysis rows, 5,000 at a time (INDEX.md)."""
+
+ROWS_2008 = 27_690
+"""Of bank_marketing: then the month falls back."""
+
+
+def columns(frame: pl.DataFrame, names: list[str]) -> dict[str, Column]:
+    """Numbers and booleans as floats, text as codes."""
+    found: dict[str, Column] = {}
+    for name in names:
+        series = frame[name]
+        found[name] = Coded.of(series.to_list()) if series.dtype == pl.String else series.cast(pl.Float64).to_numpy()
+    return found
+
+
+def loan(part: str, damage: str = "") -> pl.DataFrame:
+    """`reference`, or `analysis` with its outcomes; `damage` is `dq_` for the set with missing and unseen values."""
+    folder = DATA / "nannyml"
+    if not folder.exists():
+        pytest.skip("needs ../shared/data/nannyml")
+    frame = pl.read_parquet(folder / f"synthetic_car_loan_{damage}{part}.parquet")
+    return frame if part == "reference" else frame.join(pl.read_parquet(folder / "synthetic_car_loan_analysis_target.parquet"), on="id")
+
+
+def bank() -> pl.DataFrame:
+    """All contacts in their order, without `duration`, which is known only afterwards."""
+    path = DATA / "bank_marketing" / "bank-additional-full.csv"
+    if not path.exists():
+        pytest.skip("needs ../shared/data/bank_marketing")
+    frame = pl.read_csv(path, separator=";", infer_schema_length=None)
+    return frame.drop("duration").with_columns(y=pl.col("y") == "yes")
