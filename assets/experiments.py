@@ -11,6 +11,7 @@ import dagster as dg
 from core.experiments import ExperimentDecision, ExperimentResult, Experiments, Kill, Pages, standing
 from core.plans import plan_kills
 from core.ports import Clock, Warehouse
+from core.reading import Readings
 
 _OWNERS = ["team:product"]
 _KILLS = dg.AssetKey(["ops", "experiment_kills"])
@@ -101,14 +102,20 @@ def experiment_reports(
     warehouse: dg.ResourceParam[Warehouse],
     experiments: dg.ResourceParam[Experiments],
     pages: dg.ResourceParam[Pages],
+    readings: dg.ResourceParam[Readings],
     clock: dg.ResourceParam[Clock],
     run_lock: dg.ResourceParam[None],
 ) -> dg.MaterializeResult[None]:
-    """A page for each experiment and an index, with nothing from any other address."""
-    from assets.experiment_pages import Said, pages_of  # here: plotly, 0.3 s
+    """A page for each experiment, with nothing from any other address."""
+    from assets.experiment_pages import Said, pages_of  # here: jinja2, numpy and the pages, which a code location does not need
+    from assets.pages.menu import TOPICS
+    from ml.reports.site.parts import Site
 
     now = clock.now()
     results, decisions, channels = (warehouse.rows(mart) for mart in ("exp_results", "exp_decisions", "exp_channels"))
-    made = pages_of(Said(results, decisions, channels, experiments.verdicts(now)), now)
+    site = Site(TOPICS, experiments.timezones(), now, readings.dagster_url())
+    made = pages_of(Said(results, decisions, channels, experiments.verdicts(now)), site)
     pages.write(made)
-    return dg.MaterializeResult(metadata={"pages": len(made)})
+    names = [name for name in made if name.endswith(".html")]
+    links = {name: dg.MetadataValue.url(f"{readings.reports_url()}/{name}") for name in names[:20]}
+    return dg.MaterializeResult(metadata={"pages": len(names), **links})

@@ -14,6 +14,8 @@ from core.plans import WATCH_DAILY, WATCH_URGENT, is_watch_due, polls_due
 from core.ports import Clock
 from core.pulling import Pull, Pulled
 
+_OWNED = {"owner": "data"}
+
 
 def poll_all(pull: Pull, clock: Clock) -> list[Pulled]:
     """Every mailbox that is due, and its watch where that is about to end."""
@@ -55,19 +57,23 @@ def back_fill_accounts(context: dg.OpExecutionContext, config: BackFillConfig, p
     _tell(context, pull.back_fill(config.source, _moment(config.since), until, config.tenant_id or None))
 
 
-@dg.job(description="Mailboxes that are due, polled.")
+@dg.job(tags=_OWNED, description="Mailboxes that are due, polled.")
 def poll_gmail() -> None:
     """One run polls whatever is due."""
     poll_mailboxes()
 
 
-@dg.job(description="Watches of mailboxes, renewed.")
+@dg.job(tags=_OWNED, description="Watches of mailboxes, renewed.")
 def renew_watches() -> None:
     """One run renews whatever is due."""
     renew_mailbox_watches()
 
 
-@dg.job(description="Razorpay's or Calendly's past, fetched. Launch it with a source and a span.")
+@dg.job(
+    tags=_OWNED,
+    description="Razorpay's or Calendly's past, fetched. The Launchpad shows a config to put right: a source and a span.",
+    config={"ops": {"back_fill_accounts": {"config": {"source": "razorpay", "since": "2026-10-01T00:00:00Z"}}}},
+)
 def back_fill() -> None:
     """One run back-fills what its config says."""
     back_fill_accounts()

@@ -78,3 +78,6 @@ def warehouse_assets(
         yield from message.to_default_asset_events(manifest, _TRANSLATOR, context)
     if not context.is_subset:
         warehouse.end(begun)
+    for mart, rows in warehouse.row_counts().items():
+        if (key := dg.AssetKey(["marts", mart])) in context.selected_asset_keys:
+            context.log_event(dg.AssetObservation(key, metadata={"dagster/row_count": rows}))

@@ -68,8 +68,8 @@ def measure(sizes: list[int], days: int, engines: list[str], *, with_tests: bool
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="flexoraa-bench-") as folder:
             planet = Planet(Path(folder), size, days)
-            nothing = _build(Path(folder) / "nothing", Planet(Path(folder) / "none", 100, 3), "duckdb", with_tests=with_tests)
-            whole = _build(Path(folder) / "duckdb", planet, "duckdb", with_tests=with_tests)
+            nothing = build(Path(folder) / "nothing", Planet(Path(folder) / "none", 100, 3), "duckdb", with_tests=with_tests)
+            whole = build(Path(folder) / "duckdb", planet, "duckdb", with_tests=with_tests)
             cost = whole.cpu - nothing.cpu
             full.append((planet.events, Cost(cost, whole.wall, whole.peak_mb, True)))
             told = f"{planet.events} events, {days} days, wall {whole.wall:.0f} s, start-up {nothing.cpu:.1f} s, {_load()}"
@@ -77,12 +77,12 @@ def measure(sizes: list[int], days: int, engines: list[str], *, with_tests: bool
             yield Claim("peak memory of a full build", whole.peak_mb, "MB", "6 GB", 6144, 1.0, told)
             for engine in engines:
                 if engine != "duckdb" and size == sizes[0]:
-                    other = _build(Path(folder) / engine, planet, engine, with_tests=with_tests)
+                    other = build(Path(folder) / engine, planet, engine, with_tests=with_tests)
                     yield Claim(
                         f"full build on {engine}", other.wall, "s", "duckdb", whole.wall, 20.0, f"{told}; wall times, start-up included"
                     )
             more = planet.tomorrow()
-            day = _build(Path(folder) / "duckdb", planet, "duckdb", with_tests=with_tests)
+            day = build(Path(folder) / "duckdb", planet, "duckdb", with_tests=with_tests)
             if day.is_anew:
                 raise SystemExit("the build of one day more made everything anew")
             told = f"{more} events more on {planet.events}, wall {day.wall:.0f} s of {whole.wall:.0f} s, start-up apart, {_load()}"
@@ -92,7 +92,7 @@ def measure(sizes: list[int], days: int, engines: list[str], *, with_tests: bool
         yield Claim("cost exponent of full builds", exponent, "", "linear", 1.0, 1.05, f"{events} to {more_events} events")
 
 
-def _build(home: Path, planet: Planet, engine: str, *, with_tests: bool) -> Cost:
+def build(home: Path, planet: Planet, engine: str, *, with_tests: bool) -> Cost:
     """One build over the planet's lake, in a worker of its own."""
     settings = Settings.load(home, {}, engine=engine)
     require(settings)

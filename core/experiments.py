@@ -198,6 +198,10 @@ class Experiments(Protocol):
 class Pages(Protocol):
     """Where reports are read."""
 
+    def names(self) -> Sequence[str]:
+        """Every page that lies there, by its name."""
+        ...
+
     def write(self, pages: Mapping[str, str]) -> None:
         """Replace whole pages, by their names."""
         ...

@@ -20,13 +20,17 @@ RULE = "model_governance"
 LEVEL = 0.05
 """Two-sided; what is called better is better at this level on rows that neither version was fitted to."""
 
-FEWEST_ROWS, FEWEST_OF_EACH = 200, 20
+FEWEST_ROWS, FEWEST_OF_EACH = 100, 20
 """Fresh rows with their outcome, and of them such of either outcome, below which two versions are not compared."""
 
 Severity = Literal["ok", "warn", "critical"]
 Cause = Literal["first", "better", "rollback", "retrained", "manual", "kept"]
 Key = tuple[str, str]
 """Tenant and model."""
+
+
+class GovernanceError(Exception):
+    """A champion cannot be changed so, or a model not be used; the message says why and what to do."""
 
 
 class Shadow(NamedTuple):
@@ -54,6 +58,15 @@ class Verdict(NamedTuple):
     version: int | None = None
 
 
+class Why(NamedTuple):
+    """Why an entry is written, by whom; `drift` names the drift that it answers: its reason and moment."""
+
+    cause: Cause
+    reason: str
+    by: str
+    drift: tuple[str, ...] = ()
+
+
 class Change(NamedTuple):
     """One entry of the journal of champions. `version` is champion from `decided_at` on; `follows` is the entry before it, or 0.
 
@@ -76,11 +89,10 @@ class Change(NamedTuple):
 class ModelVersion(Struct, kw_only=True, frozen=True):
     """One trained version, as the journal of versions keeps it: never changed.
 
-    `sha256` is that of the file of the model; `card` and `baseline` are JSON (the model card; what drift is measured against).
-    `fitted_until` is the end, exclusive, of the rows that it was fitted to: evidence is fresh from there on.
+    `sha256` is that of the file of the model at `place`, `features_sha256` that of its contract of features; `card` is JSON. `positives`
+    are those of all tenants, `own_positives` the tenant's. Rows from `fitted_until` on are fresh: it was fitted to none of them.
     """
 
-    table: ClassVar[str] = "model_versions"
     tenant_id: str
     model: str
     version: int
@@ -90,11 +102,53 @@ class ModelVersion(Struct, kw_only=True, frozen=True):
     rows: int
     positives: int
     own_positives: int
+    hot_threshold: float
+    warm_threshold: float
+    horizon_days: int
     card: str
-    baseline: str
     fitted_until: datetime
     trained_at: datetime
     trained_by: str
+
+
+class ModelPolicy(NamedTuple):
+    """What a model predicts and what mistakes cost, as of a moment: treating a lead as HOT (WARM) that is not won, and the other way round.
+
+    `horizon_days`: won within so many days.
+    """
+
+    horizon_days: int
+    hot_wasted: float
+    hot_missed: float
+    warm_wasted: float
+    warm_missed: float
+
+
+class Prediction(Struct, kw_only=True, frozen=True):
+    """What one version said of one lead at one instant, and what came of it: a row of the mart and, without outcome, of the log.
+
+    `score_millionths` is the log-odds; `parts` JSON, what each feature added to it. `row_sha256` is of the features' values. `outcome` is
+    whether the lead was won within the version's horizon, known at its end (`outcome_at`), for either outcome alike.
+    """
+
+    table: ClassVar[str] = "fct_predictions"
+    tenant_id: str
+    lead_id: str
+    model_name: str
+    model_version: int
+    role: Literal["champion", "shadow"]
+    trigger_event_id: str
+    row_sha256: str
+    score_millionths: int
+    probability: float
+    tier: Literal["HOT", "WARM", "COLD"]
+    hot_threshold: float
+    warm_threshold: float
+    parts: str
+    featured_at: datetime
+    predicted_at: datetime
+    outcome: bool | None = None
+    outcome_at: datetime | None = None
 
 
 def is_enough(shadow: Shadow) -> bool:

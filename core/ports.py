@@ -345,6 +345,10 @@ class Warehouse(Protocol):
         """Lake rows by (segment, tenant, source)."""
         ...
 
+    def row_counts(self) -> Mapping[str, int]:
+        """Rows of every mart."""
+        ...
+
     def rows(self, mart: str) -> list[dict[str, Any]]:
         """All rows of a mart, names to plain values."""
         ...

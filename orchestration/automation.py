@@ -10,15 +10,20 @@ from msgspec.structs import asdict
 
 from assets.drift import MODELS, drift_on_demand, model_drift, no_model_drifts, partition_of
 from assets.maintenance import compact
+from assets.models import model_rollback, model_training
 from assets.privacy import execute_privacy_requests, privacy_clock
 from assets.pull import back_fill, poll_gmail, renew_watches
 from assets.quality import lake_quality
+from assets.reports import SITE
 from assets.retention import Retention, remove_old
 from core.drift_ports import Baselines, Week
 from core.plans import WATCH_DAILY, is_watch_due
-from core.ports import Clock, Inbox, Lake, Ledger, Progress, Warehouse
+from core.ports import REBUILD, Clock, Inbox, Lake, Ledger, Progress, Warehouse
 from core.pulling import Pull
 from core.quarantine import Quarantine
+
+OWNED = {"owner": "data"}
+"""Who is asked about jobs and their timing: a tag, since Dagster 1.13's own `owners` of jobs, schedules and sensors is beta and warns."""
 
 _DRIFT = dg.AssetSelection.assets(*model_drift.keys, ["reports", "drift"])
 
@@ -27,32 +32,45 @@ BY_HAND = dg.AssetSelection.assets(["warehouse", "days"], ["reports", "dbt_docs"
 
 EVERYTHING = dg.define_asset_job(
     "everything",
+    tags=OWNED,
     selection=dg.AssetSelection.all() - BY_HAND - dg.AssetSelection.checks(*lake_quality.check_keys),
     description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
 )
 
+REMAKE = dg.define_asset_job(
+    "everything_anew",
+    selection=EVERYTHING.selection,
+    tags={**OWNED, REBUILD: "true"},
+    description="As everything, with every model made anew from the lake: for a mart that looks wrong (docs/runbook.md).",
+)
+
 BUILD = dg.define_asset_job(
     "build",
+    tags=OWNED,
     selection=EVERYTHING.selection
     - dg.AssetSelection.assets(
+        ["marts", "fct_predictions"],
         ["serving", "marts"],
         ["ops", "experiment_kills"],
         ["ops", "outbox"],
         ["ops", "deliveries"],
         ["reports", "experiments"],
         ["ops", "privacy_requests"],
+        *SITE,
     ),
     description="Everything up to the marts, and no effect: for looking at an earlier moment.",
 )
 
 QUALITY = dg.define_asset_job(
     "data_quality",
+    tags=OWNED,
     selection=dg.AssetSelection.checks(*lake_quality.check_keys),
     description="What entered the lake in the last day, looked at by great-expectations.",
 )
 
 DELIVER = dg.define_asset_job(
     "deliver",
+    tags=OWNED,
     selection=dg.AssetSelection.assets(["ops", "deliveries"]),
     description="Deliver what the outbox holds and is due.",
 )
@@ -74,7 +92,7 @@ def remove_what_is_too_old(
     context.log.info("removed: %s", remove_old(quarantine, inbox, ledger, clock.now(), retention))
 
 
-@dg.job(name="retention", description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
+@dg.job(name="retention", tags=OWNED, description="Raw bodies that were kept long enough are removed; reasons and counts stay.")
 def retention() -> None:
     """One step."""
     remove_what_is_too_old()
@@ -92,7 +110,7 @@ def merge_small_files(
     context.log.info("compacted: %s", asdict(compact(lake, warehouse, progress)))
 
 
-@dg.job(description="Small files of the lake become larger ones; the rows stay the same.")
+@dg.job(tags=OWNED, description="Small files of the lake become larger ones; the rows stay the same.")
 def compact_lake() -> None:
     """One step."""
     merge_small_files()
@@ -100,6 +118,7 @@ def compact_lake() -> None:
 
 DOCUMENT = dg.define_asset_job(
     "document",
+    tags=OWNED,
     selection=dg.AssetSelection.assets(["reports", "dbt_docs"]),
     description="dbt's documentation of all models, as a page.",
 )
@@ -140,6 +159,7 @@ HOURLY_SWEEP = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="The same assets every hour, whatever sensors saw: a lost tick costs delay, never data.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 DAILY_COMPACTION = dg.ScheduleDefinition(
@@ -149,6 +169,7 @@ DAILY_COMPACTION = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="Small files of the lake into larger ones, once a day: no run waits for it but one that starts meanwhile.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 DAILY_DOCUMENTATION = dg.ScheduleDefinition(
@@ -158,6 +179,7 @@ DAILY_DOCUMENTATION = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="dbt's documentation of all models, once a day.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 DAILY_QUALITY = dg.ScheduleDefinition(
@@ -167,6 +189,7 @@ DAILY_QUALITY = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="Once a day: types, ranges, freshness and volume of what entered, against the four weeks before it.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 
 DAILY_RETENTION = dg.ScheduleDefinition(
@@ -175,6 +198,16 @@ DAILY_RETENTION = dg.ScheduleDefinition(
     cron_schedule="23 3 * * *",
     execution_timezone="UTC",
     description="Once a day: raw bodies that were kept long enough are removed.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
+)
+
+WEEKLY_TRAINING = dg.ScheduleDefinition(
+    name="weekly_model_training",
+    job=model_training,
+    cron_schedule="53 3 * * 0",
+    execution_timezone="UTC",
+    description="On Sundays: a new version of the lead model for each tenant, champion where it is significantly better.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
@@ -185,6 +218,7 @@ DAILY_RETENTION = dg.ScheduleDefinition(
     execution_timezone="UTC",
     description="Gmail tells of changes for 7 days at most, so it is asked daily to go on.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    tags=OWNED,
 )
 def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
     """Ask for a run where any mailbox wants it."""
@@ -196,6 +230,7 @@ def gmail_watch_renewal(pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Cl
     job=WEEKLY_DRIFT_JOB,
     cron_schedule="31 5 * * 1",
     execution_timezone="UTC",
+    tags=OWNED,
     description="On Mondays, the week that has ended, of every tenant's model that has a baseline.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
@@ -211,11 +246,15 @@ def weekly_drift(
     return [dg.RunRequest(partition_key=dg.MultiPartitionKey({"week": week, "model": key}), run_key=None) for key in keys]
 
 
-JOBS = [EVERYTHING, BUILD, DELIVER, QUALITY, DOCUMENT, WEEKLY_DRIFT_JOB]
-OP_JOBS = [execute_privacy_requests, privacy_clock, retention, compact_lake, poll_gmail, renew_watches, back_fill, drift_on_demand]
+JOBS = [EVERYTHING, REMAKE, BUILD, DELIVER, QUALITY, DOCUMENT, WEEKLY_DRIFT_JOB]
+OP_JOBS = [
+    *(execute_privacy_requests, privacy_clock, retention, compact_lake, poll_gmail, renew_watches, back_fill),
+    *(drift_on_demand, model_training, model_rollback),
+]
 DAILY_PRIVACY_CLOCK = dg.ScheduleDefinition(
     name="daily_privacy_clock",
     job=privacy_clock,
+    tags=OWNED,
     cron_schedule="37 5 * * *",
     execution_timezone="UTC",
     description="Once a day: requests of people that come near the end of their 30 days are told to their tenant.",
@@ -225,4 +264,5 @@ DAILY_PRIVACY_CLOCK = dg.ScheduleDefinition(
 SCHEDULES = [
     *(HOURLY_SWEEP, DAILY_PRIVACY_CLOCK, DAILY_RETENTION, DAILY_COMPACTION, DAILY_QUALITY, DAILY_DOCUMENTATION, gmail_watch_renewal),
     weekly_drift,
+    WEEKLY_TRAINING,
 ]

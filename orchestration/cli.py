@@ -22,8 +22,10 @@ from orchestration.gdpr_cli import gdpr_app
 from orchestration.identity_cli import identity_app
 from orchestration.key_cli import doctor, key_app
 from orchestration.lake_cli import lake_app
+from orchestration.model_cli import model_app
 from orchestration.pull_cli import pull_app
 from orchestration.quarantine_cli import quarantine_app
+from orchestration.reports_cli import reports_app
 from orchestration.resources.settings import Settings
 from orchestration.retention_cli import retention_app
 
@@ -43,9 +45,11 @@ app.add_typer(actions_app, name="actions")
 app.add_typer(identity_app, name="identity")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(drift_app, name="drift")
+app.add_typer(model_app, name="model")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
 app.add_typer(pull_app, name="pull")
+app.add_typer(reports_app, name="reports")
 app.add_typer(audit_app, name="audit")
 app.add_typer(key_app, name="key")
 app.add_typer(role_app, name="role")
@@ -190,13 +194,14 @@ def replay(
 def up(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI, on loopback.")] = 3000,
     hooks_port: Annotated[int, typer.Option(help="Port of the collector.")] = 8080,
-    host: Annotated[str, typer.Option(help="Where the collector listens; the UI stays on loopback.")] = "127.0.0.1",
+    reports_port: Annotated[int, typer.Option(help="Port of the reports, on loopback.")] = 3001,
+    host: Annotated[str, typer.Option(help="Where the collector listens; UI and reports stay on loopback.")] = "127.0.0.1",
     home: Home = None,
 ) -> None:
-    """Run PostgreSQL, the collector, the Dagster UI and its daemon until interrupted."""
+    """Run PostgreSQL, the collector, the reports, the Dagster UI and its daemon until interrupted."""
     from orchestration.up import serve
 
-    raise typer.Exit(serve(Settings.load(home), port, host, hooks_port))
+    raise typer.Exit(serve(Settings.load(home), port, host, hooks_port, reports_port))
 
 
 @app.command(epilog="Example: flexoraa collect --port 8080")

@@ -11,23 +11,45 @@ from orchestration.resources.dbt import ensure_manifest
 
 ensure_manifest()  # before assets.warehouse, which reads it
 
-from assets import actions, checks, contracts, days, dbt_docs, drift, experiments, identity, ingest, privacy, quality, warehouse
+from assets import (
+    actions,
+    checks,
+    contracts,
+    days,
+    dbt_docs,
+    drift,
+    experiments,
+    identity,
+    ingest,
+    models,
+    privacy,
+    quality,
+    reports,
+    signals,
+    warehouse,
+)
+from assets.catalogue import with_catalogue
 from orchestration import automation, sensors
 from orchestration.resources.lazy import lazy_ports, run_lock
+from orchestration.resources.settings import Settings
 
 
 def build_defs(**overrides: Any) -> dg.Definitions:
     """All definitions; `overrides` are resources in place of those of the installation that the environment names."""
+    catalogued = with_catalogue(Settings.load().reports_url)
     return dg.Definitions(
         assets=dg.map_asset_specs(
-            automation.with_freshness,
+            lambda spec: automation.with_freshness(catalogued(spec)),
             [
                 ingest.lake_assets,
                 identity.reference_assets,
+                signals.signal_models,
+                signals.message_signals,
                 warehouse.warehouse_assets,
                 days.days,
                 dbt_docs.dbt_docs,
                 experiments.experiment_results,
+                models.predictions,
                 actions.serving_marts,
                 experiments.experiment_kills,
                 actions.outbox_actions,
@@ -36,6 +58,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
                 privacy.privacy_requests,
                 drift.model_drift,
                 drift.drift_reports,
+                reports.report_site,
             ],
         ),
         asset_checks=[
@@ -46,6 +69,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
             experiments.no_experiment_is_killed,
             privacy.no_privacy_request_is_overdue,
             drift.no_model_drifts,
+            models.no_model_is_refused,
         ],
         jobs=[*automation.JOBS, *automation.OP_JOBS],
         schedules=automation.SCHEDULES,

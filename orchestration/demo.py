@@ -110,7 +110,7 @@ def _print(
     program, home = _program(), _short(settings.home)
     console.print(f"Rejects, each in quarantine with its reason: {rejects}")
     console.print(f"Tables      {program} sql 'select * from marts.fct_lead_leaks limit 5' --home {home}")
-    console.print(f"Experiments {_short(settings.reports / 'experiments.html')}")
+    console.print(f"Reports     {_short(settings.reports / 'index.html')}")
     console.print(f"State       {program} status --home {home}")
     console.print(f"Dagster UI  {program} up --home {home}   → http://127.0.0.1:3000")
     console.print(f"Delivered   {_short(settings.home / 'demo' / 'received.ndjson')}")

@@ -8,6 +8,7 @@ import sqlalchemy.exc
 
 from core.audit import AuditError
 from core.identity_evidence import StrengthError
+from core.models import GovernanceError
 from core.privacy import PrivacyError
 from core.quarantine import QuarantineError
 from core.sealing import SealError
@@ -20,6 +21,7 @@ from orchestration.resources.drift import DriftError
 from orchestration.resources.experiments import ExperimentError
 from orchestration.resources.identity import IdentityError
 from orchestration.resources.lake_files import LakeError
+from orchestration.resources.lifetimes import LifetimeError
 from orchestration.resources.postgres import PostgresError
 from orchestration.resources.pull.http import PullError, PullUsageError
 from orchestration.resources.server_user import ServerUserError
@@ -30,13 +32,14 @@ from orchestration.resources.warehouse import WarehouseError
 from orchestration.simulator import SimulationError
 
 USAGE_ERRORS = (
-    AccessError, ActionError, AuditError, DriftError, ExperimentError, IdentityError, PrivacyError, PullUsageError, QuarantineError,
-    ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
+    AccessError, ActionError, AuditError, DriftError, ExperimentError, GovernanceError, IdentityError, PrivacyError, PullUsageError,
+    QuarantineError, ReplayError, SettingsError, SimulationError, StrengthError, TenantsFileError,
 )  # fmt: skip
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    BackupError, DbtError, LakeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError, WarehouseError,
+    BackupError, DbtError, LakeError, LifetimeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError,
+    WarehouseError,
     psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip

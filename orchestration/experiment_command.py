@@ -163,16 +163,23 @@ def write_reports(settings: Settings, name: str | None, tenant: str | None) -> l
         ExperimentError: there is no page of that name.
     """
     from assets.experiment_pages import INDEX, Said, page_name, pages_of
+    from assets.pages.menu import TOPICS
+    from assets.site import build
+    from ml.reports.site.parts import Site
     from orchestration.resources.engines import warehouse_of
     from orchestration.resources.pages import FolderPages
+    from orchestration.resources.readings import InstallationReadings
 
     with open_state(settings) as state:
         experiments = PostgresExperiments(state, Vault(state, settings.master_key()))
         as_of = experiments.published().as_of or SystemClock().now()
         warehouse = warehouse_of(settings, state.libpq_url)
         results, decisions, channels = (warehouse.rows(mart) for mart in ("exp_results", "exp_decisions", "exp_channels"))
-        made = pages_of(Said(results, decisions, channels, experiments.verdicts(as_of)), as_of)
-    FolderPages(settings.reports).write(made)
+        site = Site(TOPICS, experiments.timezones(), as_of, settings.dagster_url)
+        made = pages_of(Said(results, decisions, channels, experiments.verdicts(as_of)), site)
+        pages = FolderPages(settings.reports)
+        index = build(InstallationReadings(settings, state, warehouse), pages.names(), ["experiments"])
+    pages.write({**made, **index.pages})
     wanted = [
         page_name(row["tenant_id"], row["experiment_id"])
         for row in decisions

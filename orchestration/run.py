@@ -12,6 +12,7 @@ import dagster as dg
 import msgspec
 from msgspec import Struct, field
 
+from assets.site import STATE, failed_run
 from core.ports import REBUILD
 from orchestration.definitions import build_defs
 from orchestration.resources.platform import Platform
@@ -82,6 +83,8 @@ def run_everything(platform: Platform, known_at: datetime | None = None, *, rebu
             totals.add(result)
             if not result.success or not platform.inbox.names():
                 break
+    if totals.errors and not note:
+        platform.pages.write({STATE: failed_run(totals.failed, result.run_id, platform.clock.now(), platform.settings.dagster_url)})
     held = [each._asdict() for each in platform.ledger.held()]
     is_attention = totals.rejected or totals.passed_over or held or totals.checks_failed or platform.inbox.names()
     status = "failed" if totals.errors else ("attention" if is_attention else "ok")
@@ -120,6 +123,7 @@ class _Totals:
         self.checks_passed = 0
         self.checks_failed: list[str] = []
         self.errors: list[str] = []
+        self.failed: list[str] = []
 
     def add(self, result: dg.ExecuteInProcessResult) -> None:
         self.run_ids.append(result.run_id)
@@ -136,6 +140,7 @@ class _Totals:
             if event.is_step_failure:
                 error = event.step_failure_data.error
                 cause = error.cause if error and error.cause else error
+                self.failed.append(str(event.step_key))
                 self.errors.append(f"{event.step_key}: {cause.message.strip() if cause else 'failed'}")
         if not result.success and not self.errors:  # it failed before its first step, or after its last
             words = [event.message or event.event_type_value for event in result.all_events if event.is_failure]

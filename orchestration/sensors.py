@@ -13,13 +13,14 @@ from assets.experiments import MONITOR, watch
 from assets.notices import digest, tell_of_failure
 from assets.privacy import execute_privacy_requests
 from assets.pull import poll_gmail
-from core.experiments import Experiments
+from core.experiments import Experiments, Pages
 from core.notices import Notices
 from core.plans import plan_delivery, plan_ingest, plan_polls
 from core.ports import Clock, Inbox, Outbox
 from core.privacy_ports import Privacy
 from core.pulling import Pull
-from orchestration.automation import DELIVER, EVERYTHING
+from core.reading import Readings
+from orchestration.automation import DELIVER, EVERYTHING, OWNED
 
 _SENSOR_NAMES = {
     "lead_leak": "lead_leakage",
@@ -36,6 +37,7 @@ _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
     job=EVERYTHING,
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Closed segments in the inbox: one run takes in all of them.",
 )
 def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox]) -> dg.SensorResult:
@@ -51,6 +53,7 @@ def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[
     job_name=poll_gmail.name,  # by name: a job of ops as such makes Dagster 1.13 copy the sensor, with a warning
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Mailboxes that were not looked at for some minutes, or that Gmail told of: one run polls all that are due.",
 )
 def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pull], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
@@ -65,6 +68,7 @@ def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pu
     job=DELIVER,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Actions in the outbox that are due, whoever put them there: one delivery run takes all of them.",
 )
 def delivery(context: dg.SensorEvaluationContext, notices: dg.ResourceParam[Notices], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
@@ -88,6 +92,7 @@ def _on_the_way(instance: dg.DagsterInstance) -> list[datetime]:
     name=MONITOR,
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Experiments that do harm, or of which nothing is known: control to everybody, and what tells of it into the outbox.",
 )
 def ab_monitor(
@@ -102,6 +107,7 @@ def ab_monitor(
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="From 08:00 on by each tenant's clock: what yesterday's actions came to, into the outbox.",
 )
 def daily_digest(outbox: dg.ResourceParam[Outbox], notices: dg.ResourceParam[Notices], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
@@ -114,6 +120,7 @@ def daily_digest(outbox: dg.ResourceParam[Outbox], notices: dg.ResourceParam[Not
     name="run_failures",
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Runs that failed: an alert to the people of FLEXORAA_OPERATIONS_TENANT, one for a job and hour.",
 )
 def run_failures(
@@ -130,6 +137,7 @@ def run_failures(
     job_name=execute_privacy_requests.name,  # by name, as above
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
     description="Approved erasures, and those that a run left half done: one run executes all of them.",
 )
 def privacy_requests_approved(context: dg.SensorEvaluationContext, privacy: dg.ResourceParam[Privacy]) -> dg.SensorResult:
@@ -140,11 +148,33 @@ def privacy_requests_approved(context: dg.SensorEvaluationContext, privacy: dg.R
     return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/privacy": asked})], cursor=cursor)
 
 
+@dg.run_failure_sensor(
+    name="failed_runs",
+    monitored_jobs=[EVERYTHING],
+    tags=OWNED,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="A run of everything failed: the pages say so, since their numbers are those of the run before it.",
+)
+def failed_runs(
+    context: dg.RunFailureSensorContext,
+    pages: dg.ResourceParam[Pages],
+    readings: dg.ResourceParam[Readings],
+    clock: dg.ResourceParam[Clock],
+) -> None:
+    """Write it beside the pages; the next run that ends well takes it away."""
+    from assets.site import STATE, failed_run  # here: what lays out, which a tick of the others does not need
+
+    steps = [str(event.step_key) for event in context.get_step_failure_events()]
+    pages.write({STATE: failed_run(steps, context.dagster_run.run_id, clock.now(), readings.dagster_url())})
+
+
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=_SENSOR_NAMES.get(rule, rule),
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
+        tags=OWNED,
         description=f"Due requests of the rule {rule}: into the outbox, from where the sensor delivery has them sent.",
     )
     def sensor(context: dg.SensorEvaluationContext, outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
@@ -155,6 +185,6 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
 
 
 SENSORS = [
-    *(inbox_segments, gmail_polling, delivery, ab_monitor, privacy_requests_approved, daily_digest, run_failures),
+    *(inbox_segments, gmail_polling, delivery, ab_monitor, privacy_requests_approved, daily_digest, run_failures, failed_runs),
     *map(_rule_sensor, RULES),
 ]

@@ -1,4 +1,4 @@
-"""`flexoraa up`: PostgreSQL, the collector, the Dagster UI and its daemon, together, until interrupted.
+"""`flexoraa up`: PostgreSQL, the collector, the reports, the Dagster UI and its daemon, together, until interrupted.
 
 Here belongs starting and stopping them. Not here: what they run.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import typer
 
+from orchestration.report_server import HOST, build, serving
 from orchestration.resources.dagster_home import prepare_dagster
 from orchestration.resources.dbt import ensure_manifest
 from orchestration.resources.settings import Settings, SettingsError
@@ -34,13 +35,15 @@ _RESTART_SECONDS = 5.0
 """A collector that lived shorter than this cannot run here, and starting it again would not help."""
 
 
-def serve(settings: Settings, port: int, host: str, hooks_port: int) -> int:
+def serve(settings: Settings, port: int, host: str, hooks_port: int, reports_port: int) -> int:
     """Hold the state and run the collector and `dagster dev` until asked to stop; returns 0 then, else the exit code of what ended.
 
-    The UI is on loopback at `port`, the collector at `host` and `hooks_port`. A collector that was killed is started again.
+    The UI is on loopback at `port`, the reports at `reports_port`, the collector at `host` and `hooks_port`. A collector that was killed
+    is started again.
     """
-    _refuse_busy("127.0.0.1", port, "--port")
-    _refuse_busy(host, hooks_port, "--hooks-port")
+    refuse_busy(HOST, port, "--port")
+    refuse_busy(HOST, reports_port, "--reports-port")
+    refuse_busy(host, hooks_port, "--hooks-port")
     with _waiting("dbt reads the project, because a file of it has changed: about 10 s"):
         ensure_manifest()
     with contextlib.ExitStack() as stack:
@@ -48,12 +51,30 @@ def serve(settings: Settings, port: int, host: str, hooks_port: int) -> int:
             state = stack.enter_context(open_state(settings))
         prepare_dagster(settings, state.libpq_url)
         hooks = f"http://{host}:{hooks_port}/hooks/<source>"
-        typer.echo(f"Dagster UI: http://127.0.0.1:{port} · webhooks: {hooks} · inbox: {settings.inbox} · stop with Ctrl-C", err=True)
+        settings = _with_addresses(settings, port, reports_port)
+        if not (settings.reports / "index.html").exists():
+            build(settings)  # pages that say what to do
+        typer.echo(
+            f"Dagster UI: {settings.dagster_url} · reports: {settings.reports_url} · webhooks: {hooks} · inbox: {settings.inbox} · "
+            "stop with Ctrl-C",
+            err=True,
+        )
         collect = [sys.executable, "-m", "orchestration.cli", "collect", "--home", str(settings.home)]
-        dev = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
-        return _Both(
-            [*collect, "--host", host, "--port", str(hooks_port)], dev, {"the UI": ("127.0.0.1", port), "the collector": (host, hooks_port)}
-        ).run()
+        dev = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", HOST, "-p", str(port)]
+        doors = {"the UI": (HOST, port), "the collector": (host, hooks_port)}
+        stack.enter_context(serving(settings.reports, reports_port))
+        return _Both([*collect, "--host", host, "--port", str(hooks_port)], dev, doors).run()
+
+
+def _with_addresses(settings: Settings, port: int, reports_port: int) -> Settings:
+    """Where UI and reports link to each other: as set, else where they listen now; what we start reads it from the environment."""
+    for name, value, default in (
+        ("FLEXORAA_DAGSTER_URL", f"http://{HOST}:{port}", settings.dagster_url == Settings.dagster_url),
+        ("FLEXORAA_REPORTS_URL", f"http://{HOST}:{reports_port}", settings.reports_url == Settings.reports_url),
+    ):
+        if default:
+            os.environ[name] = value
+    return Settings.load(settings.home, engine=settings.engine)
 
 
 class _Both:
@@ -171,7 +192,8 @@ def _members(group: int) -> list[int]:
     return found
 
 
-def _refuse_busy(host: str, port: int, option: str) -> None:
+def refuse_busy(host: str, port: int, option: str) -> None:
+    """Raises SettingsError where somebody listens at that port, or this machine has no such host."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:

@@ -1,8 +1,17 @@
 """What the whole suite shares: the options for sizes that take minutes, and for the engine of the dbt suite."""
 
 import gc
+import os
 
 import pytest
+
+from tests import shared_demo
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for what all processes share, in the one that starts them."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shared_demo.begin()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,8 +35,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_unconfigure() -> None:
-    """Let go of what hypothesis put into `gc.callbacks`, which outlives the last collection, and with it all that the tests imported.
+    """Remove what was shared, and let go of what hypothesis put into `gc.callbacks`, which outlives the last collection, and with it all that the tests imported.
 
     DuckDB's binding then reports its own types as leaked, forty lines after a run that passed.
     """
     gc.callbacks.clear()
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shared_demo.end()

@@ -5,7 +5,7 @@
     stays, for it knows who of us wrote, and with which action; else what they say decides (source, account, time, hash of the body), never
     when or in which segment it came, so that lateness and any split of the input give the same rows.
 #}
-{% macro first_tellings(table) -%}
+{% macro first_tellings(table, schema='lake') -%}
     select tellings.*
     from (
         select
@@ -20,7 +20,7 @@
                     events.body_hash,
                     events.received_at
             ) as telling_no
-        from {{ source('lake', table) }} as events
+        from {{ source(schema, table) }} as events
         where
             events.occurred_at <= {{ as_of() }}
             and events.received_at <= coalesce({{ known_at() }}, events.received_at)

@@ -22,6 +22,7 @@ from core.reference import Build, TouchedKey
 from orchestration.resources.arrow import schema_of, table_of
 from orchestration.resources.build_memory import TOUCHED, TWINS, BuildMemory, Seen, code_of_models, live_files, looks, stem_of
 from orchestration.resources.lake_files import LakeFile, LakeFiles
+from orchestration.resources.signal_files import fingerprint_of_signals
 from orchestration.resources.touched import Touched, is_plain_growth, literal
 
 Ask = Callable[[str], Sequence[tuple[Any, ...]]]
@@ -55,7 +56,8 @@ class Increments:
         base = "" if before is None else before.build_id
         begun_since = list(self._memory.others(base))
         stems = self._lake.merged_stems() | {stem_of(file) for each in files.values() for file in each if not file.is_merged}
-        now = Seen(uuid.uuid4().hex, as_of, code_of_models(), looks(files), frozenset(stems), base or None, run["known_at"] is None)
+        code = code_of_models() + fingerprint_of_signals(self._reference)
+        now = Seen(uuid.uuid4().hex, as_of, code, looks(files), frozenset(stems), base or None, run["known_at"] is None)
         why = "asked for" if rebuild else _why_anew(before, begun_since, now, files)
         if why or before is None:
             now = msgspec.structs.replace(now, base=None)
@@ -99,7 +101,7 @@ def _why_anew(before: Seen | None, begun_since: Sequence[Seen | None], now: Seen
     if before is None:
         return "there is no build to continue"
     if before.code != now.code:
-        return "models, seeds or columns changed"
+        return "models, seeds or columns changed, or what reads messages"
     if not (now.is_all and before.is_all):
         return "only what was known at a moment is asked for, or was asked for last"
     if now.as_of < before.as_of:

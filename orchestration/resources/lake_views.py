@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec import Struct
+
 from core.columns import ColumnType, columns
 from core.events import Event
 from orchestration.resources.lake_files import LakeFile, LakeFiles
@@ -38,14 +40,19 @@ def files_query(event_type: type[Event], files: Iterable[LakeFile]) -> str:
     for file, held in readable(event_type, files).items():
         alike[held].append(file.path)
     if not alike:
-        return f"select {_cells(event_type, frozenset())} where false"
+        return empty_query(event_type)
     return " union all ".join(
         f"select {_cells(event_type, held)} from read_parquet([{', '.join(map(quote, paths))}], hive_partitioning = false)"
         for held, paths in sorted(alike.items(), key=lambda each: sorted(each[0]))
     )
 
 
-def _cells(event_type: type[Event], held: frozenset[str]) -> str:
+def empty_query(struct: type[Struct]) -> str:
+    """No row of a table, with its columns."""
+    return f"select {_cells(struct, frozenset())} where false"
+
+
+def _cells(event_type: type[Struct], held: frozenset[str]) -> str:
     return ", ".join(
         f'"{each.name}"' if each.name in held else f'null::{_TYPES[each.type]} as "{each.name}"' for each in columns(event_type)
     )

@@ -21,6 +21,9 @@ PORTS = (
     "outbox", "senders", "receipts",
     "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention", "notices",
     "baselines", "drift_journal", "scored_rows",
+    "signals", "signal_models", "signal_reader",
+    "readings",
+    "registry",
 )  # fmt: skip
 
 _OPENED = ExitStack()

@@ -1,26 +1,35 @@
-"""How long actions stay worth doing, for those that no mart wants: the seed `action_lifetimes`, read.
+"""Dated seeds as Python reads them: how long an action of a rule may be tried, what a model predicts.
 
-Here belongs that one look-up. Not here: the actions of marts, which their models date.
+Here belongs finding the row that is valid at a moment, for what Python decides; marts join the seeds.
 """
 
 import csv
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from assets.project import PROJECT
 
-_LIFETIMES = PROJECT / "seeds" / "action_lifetimes.csv"
+
+class LifetimeError(LookupError):
+    """A seed says nothing of what was asked for at a moment."""
 
 
 def lifetime(rule: str, moment: datetime) -> timedelta:
-    """That of a rule at a moment.
+    """How long an action of the rule may be tried, by `action_lifetimes`."""
+    return timedelta(seconds=int(valid_row("action_lifetimes", {"rule": rule}, moment)["seconds"]))
+
+
+def valid_row(seed: str, wanted: Mapping[str, str], moment: datetime) -> Mapping[str, str]:
+    """The row of a seed that has these values and is valid at the moment.
 
     Raises:
-        LookupError: the seed has no row of the rule that is valid then.
+        LifetimeError: there is none.
     """
-    with _LIFETIMES.open(encoding="utf-8", newline="") as file:
+    path = PROJECT / "seeds" / f"{seed}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             begin, end = (datetime.fromisoformat(row[name]) if row[name] else None for name in ("valid_from", "valid_to"))
-            if row["rule"] == rule and begin is not None and begin <= moment and (end is None or moment < end):
-                return timedelta(seconds=int(row["seconds"]))
-    message = f"{_LIFETIMES}: no row of the rule {rule} is valid at {moment.isoformat()}"
-    raise LookupError(message)
+            is_meant = all(row[name] == value for name, value in wanted.items())
+            if is_meant and begin is not None and begin <= moment and (end is None or moment < end):
+                return row
+    raise LifetimeError(f"{path}: no row of {', '.join(wanted.values())} is valid at {moment.isoformat()}")

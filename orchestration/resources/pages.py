@@ -15,6 +15,10 @@ class FolderPages:
         """Take the folder."""
         self._folder = folder
 
+    def names(self) -> list[str]:
+        """Every page that lies there, by its name."""
+        return sorted(path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*.html"))
+
     def write(self, pages: Mapping[str, str]) -> None:
         """Replace whole pages, by their names; each is written beside and moved into place, and only where it changed."""
         for name, text in pages.items():

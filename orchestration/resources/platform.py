@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from core.ports import Clock, Progress
+from core.signals import SignalReader
 from orchestration.resources.action_desk import ActionDesk
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
@@ -33,13 +34,18 @@ from orchestration.resources.pages import FolderPages
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.pull.vendors import VendorPull
 from orchestration.resources.quarantine import PostgresQuarantine
+from orchestration.resources.readings import InstallationReadings
 from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
+from orchestration.resources.registry import MlflowRegistry
 from orchestration.resources.scored_rows import WarehouseScoredRows
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
 from orchestration.resources.settings import Settings
+from orchestration.resources.signal_models import SignalModels
+from orchestration.resources.signal_readers import reader_of
+from orchestration.resources.signals import FolderSignals
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import EngineWarehouse
@@ -79,6 +85,11 @@ class Platform:
     notices: PostgresNotices
     drift: PostgresDrift
     scored_rows: WarehouseScoredRows
+    signals: FolderSignals
+    signal_models: SignalModels
+    signal_reader: SignalReader
+    readings: InstallationReadings
+    registry: MlflowRegistry
     audit: PostgresAudit
 
     def privacy(self) -> "PrivacyDesk":
@@ -129,6 +140,11 @@ class Platform:
             "baselines": self.drift,
             "drift_journal": self.drift,
             "scored_rows": self.scored_rows,
+            "signals": self.signals,
+            "signal_models": self.signal_models,
+            "signal_reader": self.signal_reader,
+            "readings": self.readings,
+            "registry": self.registry,
             "audit": self.audit,
             "privacy": self.privacy(),
             "retention": self.retention(),
@@ -180,6 +196,11 @@ def open_platform(
             notices=PostgresNotices(state, settings.operations_tenant),
             drift=PostgresDrift(state),
             scored_rows=WarehouseScoredRows(warehouse),
+            signals=FolderSignals(settings.reference, settings.lake, state),
+            signal_models=(models := SignalModels(settings.models, vault)),
+            signal_reader=reader_of(settings, models, client),
+            readings=InstallationReadings(settings, state, warehouse),
+            registry=MlflowRegistry(state, vault, settings.models),
             audit=PostgresAudit(state, vault),
         )
 

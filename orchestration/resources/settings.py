@@ -44,6 +44,12 @@ VARIABLES = (
     "FLEXORAA_DUCKDB_THREADS",
     "FLEXORAA_LAKE_FILE_MB",
     "FLEXORAA_DONE_DAYS",
+    "FLEXORAA_SIGNALS",
+    "FLEXORAA_SIGNALS_URL",
+    "FLEXORAA_SIGNALS_TENANTS",
+    "FLEXORAA_SIGNALS_TOKEN",
+    "FLEXORAA_DAGSTER_URL",
+    "FLEXORAA_REPORTS_URL",
     "FLEXORAA_AUDIT_WITNESS",
     "FLEXORAA_ERASURE_LOG",
     "FLEXORAA_OPERATIONS_TENANT",
@@ -99,7 +105,13 @@ class Settings:
     duckdb_threads: int = 0
     lake_file_mb: int = 32
     done_days: int = 30
+    dagster_url: str = "http://127.0.0.1:3000"
+    reports_url: str = "http://127.0.0.1:3001"
     audit_witness: Path | None = None
+    signals: bool = True
+    signals_url: str | None = None
+    signals_tenants: tuple[str, ...] = ()
+    signals_token: str | None = field(default=None, repr=False)
     erasure_log: Path | None = None
     operations_tenant: str | None = None  # whose people are told of failed runs
     dry_run: bool = False  # nothing is sent
@@ -156,6 +168,12 @@ class Settings:
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
             lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
             done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            dagster_url=_base_url(env, "FLEXORAA_DAGSTER_URL", cls.dagster_url),
+            reports_url=_base_url(env, "FLEXORAA_REPORTS_URL", cls.reports_url),
+            signals=_shaped(env, "FLEXORAA_SIGNALS", "on", r"on|off", "on or off") == "on",
+            signals_url=_base_url(env, "FLEXORAA_SIGNALS_URL", "") if env.get("FLEXORAA_SIGNALS_URL") else None,
+            signals_tenants=tuple(sorted(each.strip() for each in env.get("FLEXORAA_SIGNALS_TENANTS", "").split(",") if each.strip())),
+            signals_token=env.get("FLEXORAA_SIGNALS_TOKEN") or None,
             audit_witness=_path(env, "FLEXORAA_AUDIT_WITNESS"),
             erasure_log=_path(env, "FLEXORAA_ERASURE_LOG"),
             operations_tenant=env.get("FLEXORAA_OPERATIONS_TENANT") or None,
@@ -188,6 +206,11 @@ class Settings:
     def duckdb_spill(self) -> Path:
         """What DuckDB does not hold in memory while it builds."""
         return self.home / "duckdb-spill"
+
+    @property
+    def models(self) -> Path:
+        """Fitted models: those of leads by tenant and version, and those that read messages."""
+        return self.home / "models"
 
     @property
     def spark_warehouse(self) -> Path:

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from core.events import EVENT_TYPES
 from core.reference import BUILD_TYPES, REFERENCE_TYPES
+from core.signals import MessageSignal
 from orchestration.resources.lake_files import LakeFiles
 from orchestration.resources.lake_schema import readable
+from orchestration.resources.signal_files import live_signals
 
 
 class Source(NamedTuple):
@@ -44,3 +46,4 @@ def sources(lake: Path, reference: Path) -> Iterator[Source]:
         path = reference / f"{table}.parquet"
         if row not in BUILD_TYPES or path.exists():
             yield Source("reference", table, row, reference, [path])
+    yield Source("reference", MessageSignal.table, MessageSignal, reference, live_signals(reference))

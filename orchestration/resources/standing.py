@@ -34,7 +34,10 @@ _ASKED = text(
     "heirs as (select heir.contact_point_id from points as old, points as heir where old.contact_point_id = old.point_id "
     "and old.valid_to_at is not null and heir.kind = old.kind and heir.valid_to_at is null and heir.valid_from_at >= old.valid_to_at), "
     "held as (select coalesce(bool_or(contact_point_id = point_id and valid_to_at is null), false) as is_held from points) "
-    "select wanted.until, wanted.until is not null or exists (select from switched) or exists (select from clocked), "
+    "select wanted.until, wanted.until is not null or exists (select from switched) or exists (select from clocked) "
+    # what became of a model is told whatever came after it
+    "or (cast(:rule as text) = 'model_governance' and exists (select from ops.model_changes where tenant_id = :tenant_id "
+    "and model = :subject and follows::text = cast(:trigger as text))), "
     "lead.is_opted_out, lead.is_erased, "
     "case when held.is_held then wanted.point_id else (select min(contact_point_id) from heirs having count(*) = 1) end, wanted.point_id "
     "from asked as wanted, held, lateral (select coalesce(bool_or(is_opted_out), false) as is_opted_out, "

@@ -20,11 +20,13 @@ from core.columns import columns
 from core.events import EVENT_TYPES, Unmodelled
 from core.ports import Begun, Count
 from core.reference import BUILD_TYPES, REFERENCE_TYPES
+from core.signals import MessageSignal
 from orchestration.resources.arrow import table_of
 from orchestration.resources.fingerprint import Mart, fingerprint
 from orchestration.resources.increments import Increments
 from orchestration.resources.lake_files import LakeFiles
 from orchestration.resources.lake_views import lake_query, quote
+from orchestration.resources.signal_files import signals_query
 
 __all__ = ["EngineWarehouse", "Mart", "Warehouse", "WarehouseBusyError", "WarehouseError"]
 
@@ -115,6 +117,23 @@ class EngineWarehouse(ABC):
             tables[str(struct.table)] = table_of(struct, values)  # type: ignore[attr-defined]  # a ClassVar of every mart's type
         self.put(tables)
 
+    @contextlib.contextmanager
+    def asking(self, marts: Collection[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Marts and reference in DuckDB's SQL, whatever the engine: the marts named are copied at one moment.
+
+        Raises:
+            WarehouseError: there is no warehouse yet.
+        """
+        tables = self.read(sorted(set(marts) & set(self.names())))
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'; create schema marts; create schema reference")
+            for name, table in tables.items():
+                connection.register(f"read_{name}", table)
+                connection.execute(f'create view marts."{name}" as from "read_{name}"')
+            for path in self._reference.glob("*.parquet"):
+                connection.execute(f"create view reference.{path.stem} as from read_parquet({quote(path)})")
+            yield connection
+
     @abstractmethod
     def query(self, statement: str) -> pa.Table:
         """The answer to one read-only statement, in the engine's own SQL.
@@ -204,6 +223,7 @@ class Warehouse(EngineWarehouse):
                 path = self._reference / f"{table}.parquet"
                 if row not in BUILD_TYPES or path.exists():
                     connection.execute(f"create or replace view reference.{table} as from read_parquet({quote(path)})")
+            connection.execute(f"create or replace view reference.{MessageSignal.table} as {signals_query(self._reference)}")
 
     def _last_build(self) -> str | None:
         with contextlib.suppress(WarehouseError):  # no file yet, or one of before there were increments
@@ -250,6 +270,12 @@ class Warehouse(EngineWarehouse):
                 connection.execute(f'create or replace table marts."{mart}" as from given')
                 connection.unregister("given")
             connection.commit()
+
+    @contextlib.contextmanager
+    def asking(self, marts: Collection[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The file itself."""
+        with self._lake.reading(), self._open(read_only=True) as connection:
+            yield connection
 
     def query(self, statement: str) -> pa.Table:
         """As `EngineWarehouse.query`; it reads the lake through its views, and no other file."""

@@ -14,6 +14,7 @@ import pytest
 
 from orchestration.resources.settings import Settings
 from orchestration.resources.warehouse import Mart, Warehouse
+from tests.shared_demo import copied, shared_demo
 
 ROOT = Path(__file__).resolve().parents[2]
 END_AT = "2026-11-20T12:00:00Z"
@@ -50,10 +51,11 @@ def fingerprints(home: Path) -> dict[str, Mart]:
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[tuple[Path, Ran]]:
-    """A demo that ran once; tests that change its home make it whole again or come last in their file."""
+    """A demo of one's own; tests that change its home make it whole again or come last in their file."""
     with tempfile.TemporaryDirectory(prefix="flexoraa-e2e-") as folder:
-        home = Path(folder) / "demo"
-        yield home, flexoraa("demo", "--quiet", "--home", home)
+        Path(folder).chmod(0o711)
+        own = copied(shared_demo(), Path(folder) / "demo")
+        yield own.home, Ran(own.code, own.out, own.err)
 
 
 @pytest.fixture(scope="session")

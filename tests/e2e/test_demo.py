@@ -205,5 +205,5 @@ def test_a_harmful_variant_is_killed_once_told_once_and_no_later_exposure_counts
     assert switched == [("sent", 1)]
     status = flexoraa("experiment", "status", "--tenant", "meridian_homes", "--home", home, "--json").json()["experiments"]
     assert [(each["status"], each["serve"], each["by"]) for each in status] == [("killed", "control", "ab_monitor")]
-    page = (home / "reports" / "experiments" / "meridian_homes--persuasion_scarcity.html").read_text()
+    page = (home / "reports" / "experiments" / "meridian_homes--persuasion_scarcity.html").read_text(encoding="utf-8")
     assert "Stopped: scarcity is worse on visit_booked" in page

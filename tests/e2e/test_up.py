@@ -94,16 +94,23 @@ def test_up_takes_in_what_is_dropped_restarts_its_collector_and_leaves_nothing_b
     simulate(tmp_path, tenants=1, leads=4, days=7, seed=3, end_at=datetime(2026, 11, 20, 12, tzinfo=UTC), receiver_url=None)
     settings = Settings.load(home, {})
     apply_tenants(settings, tmp_path / "tenants.yaml")
-    port, hooks_port, log = free_port(), free_port(), tmp_path / "up.log"
+    port, hooks_port, reports_port, log = free_port(), free_port(), free_port(), tmp_path / "up.log"
     url = f"http://127.0.0.1:{port}/graphql"
     command = [sys.executable, "-m", "orchestration.cli", "up", "--home", str(home), "--port", str(port)]
-    command += ["--hooks-port", str(hooks_port)]
+    command += ["--hooks-port", str(hooks_port), "--reports-port", str(reports_port)]
     # as a shell starts what it puts in the background: with SIGINT ignored, which children inherit
     ignoring = ["bash", "-c", 'trap "" INT; exec "$@"', "up", *command]
     with log.open("wb") as output, subprocess.Popen(ignoring, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as up:
         try:
             kill_and_wait(psutil.Process(up.pid), hooks_port)
+            reports = f"http://127.0.0.1:{reports_port}"
+            assert "No lead yet" in httpx.get(f"{reports}/leads.html").text  # before any run: pages that say what to do
             _drop_and_wait(settings, url, tmp_path)
+            page = httpx.get(f"{reports}/leads.html").text
+            assert "No lead yet" not in page
+            assert f'href="http://127.0.0.1:{port}/assets/marts/dim_leads"' in page
+            assert httpx.get(f"{reports}/data/").status_code == 404
+            assert httpx.get(reports, headers={"Host": "rebound.example"}).status_code == 403
             workers = ours(home)
             assert len(workers) >= 6, workers  # up, collector, postgres, dagster dev, its code server, web server and daemon
             up.send_signal(signal.SIGINT)

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.pages.menu import TOPICS
 from assets.project import MANIFEST
 from orchestration.automation import FRESHNESS
 from orchestration.definitions import build_defs
@@ -75,13 +76,47 @@ def test_every_asset_has_a_group_an_owner_and_a_description(defs: dg.Definitions
         assert (node.description or "").strip(), key
 
 
+def test_every_job_schedule_and_sensor_says_what_it_does_and_who_is_asked(defs: dg.Definitions) -> None:
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    for each in (*jobs, *(defs.schedules or []), *(defs.sensors or [])):
+        assert len(each.description or "") > 20, each.name
+        assert each.tags.get("owner"), each.name
+    for job in jobs:  # whatever wants a config opens filled in the Launchpad
+        assert job.run_config_schema.config_type.fields["ops"].is_required is False or job.run_config, job.name
+
+
+def test_every_table_shows_its_columns_and_pages_and_assets_lead_to_each_other(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        if key.path[0] in {"lake", "reference", "marts"}:
+            columns = node.metadata["dagster/column_schema"].columns
+            assert "tenant_id" in {column.name for column in columns} or key.path[-1] in {"run", "seeds"}, key
+        assert node.tags["layer"] == key.path[0]
+        assert node.kinds, key
+    for topic in TOPICS:
+        for asset in topic.assets:
+            node = graph.get(dg.AssetKey(asset.split("/")))
+            assert str(node.metadata["report page"].value).startswith("http://127.0.0.1:3001/"), asset
+
+
 def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definitions) -> None:
     manifest = json.loads(MANIFEST.read_bytes())
     names = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
     checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
     assert len(names) > 50
     assert names - checks == set()
-    assert checks - names == {"circuit_breaker", "conservation", "contract", "expectations", "no_experiment_is_killed", "no_model_drifts"}
+    assert checks - names == {
+        "circuit_breaker",
+        "conservation",
+        "contract",
+        "every_question_is_answered",
+        "expectations",
+        "no_experiment_is_killed",
+        "no_model_drifts",
+        "no_model_is_refused",
+        "no_privacy_request_is_overdue",
+    }
 
 
 def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Definitions) -> None:
@@ -91,7 +126,12 @@ def test_everything_is_reached_by_the_hourly_sweep_and_described(defs: dg.Defini
     assert set(job.asset_layer.executable_asset_keys) == defs.resolve_asset_graph().materializable_asset_keys - by_hand - weekly
     jobs = {"hourly_sweep": "everything", "daily_retention": "retention", "daily_compaction": "compact_lake"}
     jobs |= {"gmail_watch_renewal": "renew_watches", "daily_data_quality": "data_quality"}
-    jobs |= {"daily_documentation": "document", "weekly_drift": "model_drift_week"}
+    jobs |= {
+        "daily_documentation": "document",
+        "weekly_drift": "model_drift_week",
+        "weekly_model_training": "model_training",
+        "daily_privacy_clock": "privacy_clock",
+    }
     assert {each.name: each.job_name for each in defs.schedules or []} == jobs
     for each in (*(defs.sensors or []), *(defs.schedules or [])):
         assert each.description, each.name

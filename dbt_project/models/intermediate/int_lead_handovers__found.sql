@@ -8,6 +8,15 @@ with escalations as (
         ended_at as occurred_at
     from {{ ref('fct_qualification') }}
     where outcome = 'escalated' and lead_id is not null
+    union all
+    select
+        tenant_id,
+        lead_id,
+        event_id,
+        'escalated' as item,
+        risk_at as occurred_at
+    from {{ ref('int_conversation_risks__found') }}
+    where lead_id is not null
 ),
 
 items as (

@@ -1,5 +1,6 @@
--- One row per matter of a lead that wants a person: it became HOT, or the assistant gave up. With who had the lead in hand at that
--- instant, and when the matter is answered: by an assignment, or by its end.
+-- One row per matter of a lead that wants a person: it became HOT, wrote something of high risk, or the assistant gave up. With who had
+-- the lead in hand at that instant, and when the matter is answered: by an assignment, or by its end. A message of high risk is told at
+-- once; the turn of the assistant that comes to the same tells nothing new.
 with tiers as (
     select
         *,
@@ -25,14 +26,33 @@ matters as (
         tenant_id,
         lead_id,
         'escalation' as rule,
-        'qualification' as subject,
-        last_turn_event_id,
+        'risk' as subject,
+        event_id,
         cast(null as {{ text_type() }}) as tier,
         conversation_id,
-        escalation_reason,
-        ended_at
-    from {{ ref('fct_qualification') }}
-    where outcome = 'escalated'
+        'high_risk:' || risk as escalation_reason,
+        risk_at
+    from {{ ref('int_conversation_risks__found') }}
+    where lead_id is not null
+    union all
+    select
+        qualification.tenant_id,
+        qualification.lead_id,
+        'escalation' as rule,
+        'qualification' as subject,
+        qualification.last_turn_event_id,
+        cast(null as {{ text_type() }}) as tier,
+        qualification.conversation_id,
+        qualification.escalation_reason,
+        qualification.ended_at
+    from {{ ref('fct_qualification') }} as qualification
+    left join {{ ref('int_conversation_risks__found') }} as risks
+        on
+            qualification.tenant_id = risks.tenant_id
+            and qualification.conversation_id = risks.conversation_id
+            and risks.lead_id is not null
+            and qualification.ended_at >= risks.risk_at
+    where qualification.outcome = 'escalated' and risks.event_id is null
 ),
 
 -- What happens at the very instant comes before the matter.

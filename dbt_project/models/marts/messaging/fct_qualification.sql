@@ -39,19 +39,33 @@ numbered as (
     where candidate_no = 1
 ),
 
+-- What the lead wrote by then counts as much as what the assistant noticed of it.
+warned as (
+    select
+        numbered.*,
+        risks.risk as written_risk
+    from numbered
+    left join {{ ref('int_conversation_risks__found') }} as risks
+        on
+            numbered.tenant_id = risks.tenant_id
+            and numbered.conversation_id = risks.conversation_id
+            and numbered.occurred_at >= risks.risk_at
+),
+
 -- Escalation beats a verdict of the same turn: a risk, a wish for a person and a doubtful assistant all want a person.
 judged as (
     select
         *,
         case
             when risk <> 'none' then 'high_risk:' || risk
+            when written_risk is not null then 'high_risk:' || written_risk
             when asked_for_human then 'asked_for_human'
             when confidence < low_confidence and low_count >= 2 then 'low_confidence'
             when verdict in ('qualified', 'disqualified') then null
             when verdict = 'escalate' then 'assistant'
             when turn_no >= max_ai_turns then 'turn_limit'
         end as escalation_reason
-    from numbered
+    from warned
 ),
 
 ended as (

@@ -1,0 +1,66 @@
+"""What the Dagster UI says of every asset besides: columns of tables that are no dbt model, the report page, the layer, docs.
+
+Here belongs one function over all specs, so that no asset says it for itself. Not here: freshness (`orchestration.automation`).
+"""
+
+from collections.abc import Callable, Mapping
+
+import dagster as dg
+from msgspec import Struct
+
+from assets.pages.menu import TOPICS
+from core.columns import columns
+from core.events import EVENT_TYPES
+from core.experiments import ExperimentDecision, ExperimentResult
+from core.reference import REFERENCE_TYPES
+from ml.reports.site.frame import address
+
+_TYPES = {
+    "text": "text",
+    "int": "bigint",
+    "float": "double precision",
+    "bool": "boolean",
+    "time": "timestamptz",
+    "date": "date",
+    "binary": "bytes",
+}
+_ROLES = {
+    "sealed": "Encrypted under the contact point's key.",
+    "point": "Surrogate of a contact point.",
+    "ref": "Keyed hash of the vendor's id.",
+}
+
+
+def _structs() -> Mapping[tuple[str, str], type[Struct]]:
+    found: dict[tuple[str, str], type[Struct]] = {}
+    for layer, types in (("lake", EVENT_TYPES), ("reference", REFERENCE_TYPES), ("marts", (ExperimentResult, ExperimentDecision))):
+        found |= {(layer, str(each.table)): each for each in types}  # type: ignore[attr-defined]  # a ClassVar of each of them
+    return found
+
+
+def _schema(struct: type[Struct]) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                each.name, _TYPES[each.type], _ROLES.get(each.role), constraints=dg.TableColumnConstraints(nullable=each.nullable)
+            )
+            for each in columns(struct)
+        ]
+    )
+
+
+def with_catalogue(reports_url: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
+    """What adds it to a spec; pages are at that address."""
+    structs = _structs()
+    pages = {asset: topic.name for topic in reversed(TOPICS) for asset in topic.assets}
+
+    def add(spec: dg.AssetSpec) -> dg.AssetSpec:
+        metadata: dict[str, object] = {}
+        layer, name = spec.key.path[0], spec.key.path[-1]
+        if struct := structs.get((layer, name)):
+            metadata["dagster/column_schema"] = _schema(struct)
+        if topic := pages.get(f"{layer}/{name}"):
+            metadata["report page"] = dg.MetadataValue.url(f"{reports_url}/{address(topic, '')}")
+        return spec.merge_attributes(metadata=metadata, tags={"layer": layer}, kinds=set() if spec.kinds else {"python"})
+
+    return add
