@@ -15,6 +15,7 @@ import msgspec
 from core.audit import AuditError, Entry, canonical
 from core.audit_export import Verification, entry_of, export_lines, plain
 from core.audit_roots import DayRoot, Proof, broken_proof, day_root, days, prove, read_witness, witness_line
+from orchestration.backup.erasures import keep_log
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import SystemClock
 from orchestration.resources.durable import make_durable
@@ -139,6 +140,8 @@ def witnessed(settings: Settings, path: Path | None) -> dict[str, Any]:
         os.fchmod(file.fileno(), 0o600)
         file.writelines(witness_line(each) + "\n" for each in new)
     make_durable([path])
+    with open_state(settings) as state:
+        keep_log(state, settings)
     return {"witness": str(path), "written": len(new), "roots": len(known) + len(new)}
 
 

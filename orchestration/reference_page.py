@@ -37,6 +37,8 @@ _MEANING: Mapping[str, str] = {
     "FLEXORAA_DAGSTER_URL": "where pages link to Dagster's UI; `flexoraa up` sets it to its own",
     "FLEXORAA_REPORTS_URL": "where Dagster links to pages; `flexoraa up` sets it to its own",
     "FLEXORAA_AUDIT_WITNESS": "a file outside the home to which each day's roots of the audit log are appended",
+    "FLEXORAA_ERASURE_LOG": "where it is noted who was erased, best on another machine's disk; else `erasures.ndjson` in the home",
+    "FLEXORAA_OLD_MASTER_KEY": "for `flexoraa key rotate` alone, where the environment has the master key: the one until now",
     "DATABASE_URL": "a PostgreSQL ≥ 15 in place of the embedded one; `postgresql://…`",
 }
 

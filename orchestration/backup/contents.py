@@ -4,8 +4,9 @@ Here belongs the folder's format. Not here: the database (`orchestration.backup.
 
     BACKUP/manifest.json     this list, written last: a folder without it is no backup
     BACKUP/state.dump        the database without the vault's rows
-    BACKUP/home/…            inbox, lake, reference, warehouse, models, reports, settings.env, erasures.ndjson
-    KEYS (another file)      the vault's rows and what lies in the home's secrets: whoever has only the backup can read nobody
+    BACKUP/home/…            inbox, lake, reference, warehouse, reports, models, settings.env, erasures.ndjson
+    KEYS (another file)      the vault's rows and what lies in the home's secrets: whoever has only the backup can read nobody,
+                             for raw segments are encrypted in it
 """
 
 import hashlib
@@ -16,12 +17,19 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from orchestration.backup.sealing import PART, NotOursError, sealed, unsealed
+
 FORMAT = 1
 MANIFEST, STATE, HOME = "manifest.json", "state.dump", "home"
-KEPT = ("settings.env", "erasures.ndjson", "lake", "reference", "warehouse.duckdb", "spark-warehouse", "models", "reports", "inbox")
-"""What of a home is copied, in this order: the inbox last, so that whatever the collector acknowledged before the copy began is in it."""
+LEFT_OUT = frozenset({"state", "secrets", "logs", "dagster", "dbt_target", "duckdb-spill", "run.lock", "restoring", "demo"})
+"""What of a home is not copied: the database, which is dumped; keys, which lie apart; what is made anew when it is needed."""
 
-_CHUNK = 1 << 20
+BACKUP_KEY = "backup"
+"""The platform's key in the vault under which raw segments are encrypted."""
+
+LAST = "inbox"
+"""Whatever the collector acknowledged before its copy begins is in it; the rest of the home stands still under the run lock."""
+
 _PASSED_OVER = (".opening-", ".staging", ".tmp")
 
 
@@ -38,7 +46,11 @@ class Kept(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a backup holds. `keys_sha256` pairs it with its file of keys; `as_of` is the moment of which the database speaks."""
+    """What a backup holds. `as_of` is the moment of which the database speaks, `installation` the public key of its audit log.
+
+    Any file of keys of the same installation that is as new opens it: once newer keys are kept, older ones can be destroyed, and with them
+    whoever was erased in between.
+    """
 
     format: int
     as_of: str
@@ -46,27 +58,30 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     migration: str
     engine: str
     database: str
-    keys_sha256: str
+    installation: str
     roles: list[tuple[str, str, str]]
     files: list[Kept]
 
 
-def copied(home: Path, target: Path) -> Iterator[Kept]:
+def copied(home: Path, target: Path, key: bytes) -> Iterator[Kept]:
     """Copy what is kept of a home, durably, while nobody but the collector writes; yields each file as it is done.
+
+    `key` is that under which raw segments are encrypted.
 
     Raises:
         BackupError: a file went away meanwhile.
     """
-    for name in KEPT:
+    names = sorted((each.name for each in home.iterdir() if each.name not in LEFT_OUT), key=lambda name: (name == LAST, name))
+    for name in names:
         for relative in _files(home, home / name):
             try:
-                yield _copy(home / relative, target / HOME / relative, f"{HOME}/{relative}")
+                yield _copy(home, target / HOME, relative, key)
             except FileNotFoundError as error:
                 closed = _closed(Path(relative))
                 if closed is None:
                     raise BackupError(f"{home / relative} went away while it was copied: who else works in this home?") from error
                 if (home / closed).exists():  # an empty one vanishes
-                    yield _copy(home / closed, target / HOME / closed, f"{HOME}/{closed}")
+                    yield _copy(home, target / HOME, str(closed), key)
 
 
 def _closed(path: Path) -> Path | None:
@@ -76,18 +91,37 @@ def _closed(path: Path) -> Path | None:
 
 
 def put_back(backup: Path, home: Path, files: Iterable[Kept]) -> Iterator[Kept]:
-    """Copy files of a backup to a home, each checked as it is written.
+    """Copy files of a backup to a home, as they are; raw segments stay encrypted until `open_segments`.
 
     Raises:
         BackupError: a file is not what the manifest says.
     """
     for each in files:
-        if not each.path.startswith(f"{HOME}/"):
-            continue
-        made = _copy(backup / each.path, home / each.path.removeprefix(f"{HOME}/"), each.path)
-        if made != each:
-            raise BackupError(f"{backup / each.path} changed while it was read")
-        yield each
+        if each.path.startswith(f"{HOME}/"):
+            target = home / each.path.removeprefix(f"{HOME}/")
+            with (backup / each.path).open("rb") as reading:
+                made = _write(target, iter(lambda: reading.read(PART), b""), each.path)
+            if made != each:
+                raise BackupError(f"{backup / each.path} changed while it was read")
+            yield each
+
+
+def open_segments(home: Path, key: bytes) -> int:
+    """Decrypt the raw segments of a restored home, each in its place; returns how many.
+
+    Raises:
+        BackupError: a file is none that was encrypted under this key.
+    """
+    names = _files(home, home / LAST) if (home / LAST).is_dir() else []
+    for name in names:
+        plain = (home / name).with_name(f"{(home / name).name}.tmp")
+        try:
+            with (home / name).open("rb") as reading:
+                _write(plain, unsealed(reading, key, name), name)
+        except NotOursError as error:
+            raise BackupError(f"{home / name} was not encrypted under this vault's key: are the keys this installation's?") from error
+        plain.replace(home / name)
+    return len(names)
 
 
 def check(backup: Path, manifest: Manifest) -> Iterator[Kept]:
@@ -157,16 +191,22 @@ def _files(home: Path, start: Path) -> list[str]:
     return sorted(found)
 
 
-def _copy(source: Path, target: Path, name: str) -> Kept:
-    """In one reading: the hash is that of the bytes that were written."""
+def _copy(home: Path, target: Path, relative: str, key: bytes) -> Kept:
+    with (home / relative).open("rb") as reading:
+        is_raw = Path(relative).parts[0] == LAST
+        parts = sealed(reading, key, relative) if is_raw else iter(lambda: reading.read(PART), b"")
+        return _write(target / relative, parts, f"{HOME}/{relative}")
+
+
+def _write(target: Path, parts: Iterable[bytes], name: str) -> Kept:
+    """Durably; the hash is that of the bytes that were written."""
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as reading:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as writing:
-            while chunk := reading.read(_CHUNK):
-                writing.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
-            writing.flush()
-            os.fsync(writing.fileno())
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as writing:
+        for part in parts:
+            writing.write(part)
+            digest.update(part)
+            size += len(part)
+        writing.flush()
+        os.fsync(writing.fileno())
     return Kept(name, size, digest.hexdigest())

@@ -1,10 +1,9 @@
 """The erasure log outside the database: who was erased, by surrogate, so that a restore of an older backup forgets them again.
 
-Here belongs the file and what a restore does with it. Not here: erasing (the privacy requests), whose table `ops.erasures` is copied here.
+Here belongs the file, a copy of the table `ops.erasures`. Not here: erasing (`orchestration.erasure`), erasing again (`forgetting`).
 """
 
 import os
-from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def log_of(settings: Settings) -> Path:
 def keep_log(state: State, settings: Settings) -> int:
     """Append what the log does not have yet, durably; returns how many. Called when somebody was erased, by backups and by witnesses."""
     with state.psycopg() as connection:
-        known = _table(connection)
+        known = known_to(connection)
     path = log_of(settings)
     new = sorted(known - set(read_log(path) if path.exists() else ()))
     if new:
@@ -68,31 +67,6 @@ def read_log(path: Path) -> list[Erased]:
     return found
 
 
-def forget_again(connection: Connection, erased: Iterable[Erased]) -> int:
-    """Take away the keys and values of these points, whatever a backup brought back; returns how many had any."""
-    count = 0
-    for each in sorted(set(erased)):
-        changed = connection.execute(
-            "update vault.points set lookup = null, value_enc = null, key_wrapped = null "
-            "where tenant_id = %s and point_id = %s and key_wrapped is not null",
-            (each.tenant_id, each.point_id),
-        )
-        count += changed.rowcount
-        connection.execute(
-            "update ops.outbox set state = 'cancelled', reason = 'erased', details = '{}' where tenant_id = %s and point_id = %s "
-            "and state in ('requested', 'claimed', 'held', 'rejected')",
-            (each.tenant_id, each.point_id),
-        )
-    return count
-
-
-def known_to(connection: Connection) -> Collection[Erased]:
-    """Everybody in the restored database's own log."""
-    return _table(connection)
-
-
-def _table(connection: Connection) -> set[Erased]:
-    there = connection.execute("select to_regclass('ops.erasures')").fetchone()
-    if there is None or there[0] is None:
-        return set()
+def known_to(connection: Connection) -> set[Erased]:
+    """Everybody in the database's own log."""
     return {Erased(*row) for row in connection.execute(f"select {_FIELDS} from ops.erasures")}

@@ -3,53 +3,77 @@
 Here belongs its format (a tar). Not here: the key's rotation (`orchestration.key_command`).
 """
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
+
+import msgspec
+from msgspec import Struct
 
 from orchestration.backup.contents import BackupError, write_durably
 from orchestration.backup.database import VAULT_DUMP
 
 _SECRETS = "secrets/"
+_ABOUT = "keys.json"
 
 
-def write_keys(path: Path, vault_dump: Path, secrets: Path) -> None:
-    """Put both into a new file."""
+class About(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose keys these are, as of when, and the SHA-256 of each file."""
+
+    installation: str
+    as_of: str
+    sha256: dict[str, str]
+
+
+def write_keys(path: Path, vault_dump: Path, secrets: Path, installation: str, as_of: str) -> None:
+    """Put the vault's rows and the home's secrets into a new file."""
+    files = {VAULT_DUMP: vault_dump.read_bytes()}
+    for each in sorted(secrets.iterdir()) if secrets.is_dir() else ():
+        if each.is_file() and not each.name.startswith("."):
+            files[_SECRETS + each.name] = each.read_bytes()
+    about = About(installation, as_of, {name: hashlib.sha256(raw).hexdigest() for name, raw in files.items()})
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
-        tar.add(vault_dump, VAULT_DUMP, filter=_plain)
-        for each in sorted(secrets.iterdir()) if secrets.is_dir() else ():
-            if each.is_file() and not each.name.startswith("."):
-                tar.add(each, _SECRETS + each.name, filter=_plain)
+        for name, raw in {_ABOUT: msgspec.json.encode(about), **files}.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(raw), 0o600
+            tar.addfile(member, io.BytesIO(raw))
     write_durably(path, content.getvalue())
+
+
+def read_about(path: Path) -> About:
+    """Whose keys a file holds.
+
+    Raises:
+        BackupError: others may read it, or it is none of keys, or damaged.
+    """
+    return _read(path)[0]
 
 
 def read_keys(path: Path, target: Path, secrets: Path) -> Path:
     """Unpack into `target` and `secrets`; returns where the vault's dump lies.
 
     Raises:
-        BackupError: others may read the file, or it is none of keys.
+        BackupError: as `read_about`.
     """
+    for name, raw in _read(path)[1].items():
+        folder = target if name == VAULT_DUMP else secrets
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(folder / Path(name).name, raw)
+    return target / VAULT_DUMP
+
+
+def _read(path: Path) -> tuple[About, dict[str, bytes]]:
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise BackupError(f"{path} may be read by others (mode {mode:04o}): run chmod 600 {path}, and think of a new master key")
     try:
-        with tarfile.open(path) as tar:
-            for member in tar:
-                name = Path(member.name).name
-                file = tar.extractfile(member)
-                if file is None or member.name not in {VAULT_DUMP, _SECRETS + name}:
-                    raise BackupError(f"{path} is no file of keys: it holds {member.name!r}")
-                folder = target if member.name == VAULT_DUMP else secrets
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                write_durably(folder / name, file.read())
-    except tarfile.TarError as error:
-        raise BackupError(f"{path} is no file of keys: {error}") from error
-    return target / VAULT_DUMP
-
-
-def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    member.mode, member.mtime = 0o600, 0
-    return member
+        with tarfile.open(path, mode="r:") as tar:
+            files = {member.name: file.read() for member in tar if (file := tar.extractfile(member)) is not None}
+        about = msgspec.json.decode(files.pop(_ABOUT), type=About)
+    except (tarfile.TarError, KeyError, msgspec.MsgspecError) as error:
+        raise BackupError(f"{path} is no file of keys") from error
+    if {name: hashlib.sha256(raw).hexdigest() for name, raw in files.items()} != about.sha256:
+        raise BackupError(f"{path} was changed or damaged: take another file of keys of this installation that is as new as the backup")
+    return about, files

@@ -15,7 +15,7 @@ import msgspec
 from core.audit import PLATFORM
 from core.ports import Progress
 from orchestration.backup import contents, database
-from orchestration.backup.contents import BackupError, Manifest
+from orchestration.backup.contents import BACKUP_KEY, BackupError, Manifest
 from orchestration.backup.erasures import keep_log
 from orchestration.backup.keys import write_keys
 from orchestration.migrations import head
@@ -69,13 +69,17 @@ def make(settings: Settings, target: Path, keys: Path | None, progress: Progress
 def _fill(settings: Settings, state: State, draft: Path, keys: Path, progress: Progress) -> dict[str, Any]:
     keep_log(state, settings)
     vault = Vault(state, settings.master_key())
+    vault.tenant_key(PLATFORM, BACKUP_KEY)  # both keys are there before the vault is dumped
+    vault.tenant_key(PLATFORM, "audit")
     vault_dump = draft / database.VAULT_DUMP
     with database.one_moment(state) as (snapshot, as_of):
         database.dump(state, snapshot, draft / contents.STATE)
         database.dump_vault(state, snapshot, vault_dump)
-    write_keys(keys, vault_dump, settings.secrets)
+    audit = PostgresAudit(state, vault)
+    write_keys(keys, vault_dump, settings.secrets, audit.public_key, as_of)
     vault_dump.unlink()
-    files = [contents.described(draft / contents.STATE, contents.STATE), *progress.over("files", contents.copied(settings.home, draft))]
+    copying = contents.copied(settings.home, draft, vault.tenant_key(PLATFORM, BACKUP_KEY))
+    files = [contents.described(draft / contents.STATE, contents.STATE), *progress.over("files", copying)]
     manifest = Manifest(
         format=contents.FORMAT,
         as_of=as_of,
@@ -83,13 +87,13 @@ def _fill(settings: Settings, state: State, draft: Path, keys: Path, progress: P
         migration=head(),
         engine=settings.engine,
         database="embedded" if settings.database_url is None else "DATABASE_URL",
-        keys_sha256=contents.described(keys, "keys").sha256,
+        installation=audit.public_key,
         roles=[(each.login, each.tenant_id, each.role) for each in Access(state, vault).held()],
         files=files,
     )
     contents.write_durably(draft / contents.MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
     make_durable([draft / contents.STATE, draft])
     size = sum(each.bytes for each in files)
-    said = {"as_of": as_of, "files": len(files), "bytes": size, "keys_sha256": manifest.keys_sha256}
-    PostgresAudit(state, vault).append(PLATFORM, machine_user(), "backup.made", "installation", said)
+    said = {"as_of": as_of, "files": len(files), "bytes": size, "migration": manifest.migration}
+    audit.append(PLATFORM, machine_user(), "backup.made", "installation", said)
     return {"as_of": as_of, "files": len(files), "bytes": size, "is_master_key_in_keys": settings.master_key_text is None}

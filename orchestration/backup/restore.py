@@ -14,8 +14,9 @@ from core.audit import PLATFORM
 from core.ports import Progress
 from orchestration.backup import contents, database
 from orchestration.backup.contents import BackupError, Manifest
-from orchestration.backup.erasures import Erased, forget_again, keep_log, known_to, read_log
-from orchestration.backup.keys import read_keys
+from orchestration.backup.erasures import Erased, keep_log, known_to, read_log
+from orchestration.backup.forgetting import forget
+from orchestration.backup.keys import read_about, read_keys
 from orchestration.migrations import head, is_known
 from orchestration.resources.access import Access
 from orchestration.resources.audit import PostgresAudit, machine_user
@@ -24,7 +25,7 @@ from orchestration.resources.settings import RESTORING, Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 
-_OURS = {RESTORING, "state", "secrets", "logs", "dagster", "dbt_target", *contents.KEPT}
+_NAMED = 1_000  # points in one entry of the audit log; its count tells of more
 
 
 class Sources(NamedTuple):
@@ -60,9 +61,10 @@ def restore(settings: Settings, sources: Sources, progress: Progress, watch: Cal
     vault_dump.unlink()
     with open_state(settings) as state:
         vault = Vault(state, settings.master_key())
-        vault.tenant_key(PLATFORM, "audit")  # the wrong master key is told now, and not with the first message
+        # the wrong master key is told now, and not with the first message
+        contents.open_segments(settings.home, vault.tenant_key(PLATFORM, contents.BACKUP_KEY))
         watch("erasures")
-        forgotten, known = _forget(state, vault, erased)
+        forgotten, known = _forget(settings, state, vault, erased)
         watch("effects")
         doubtful = _doubt(state, manifest)
         access = Access(state, vault)
@@ -90,8 +92,11 @@ def _refuse_home(home: Path, backup: Path) -> None:
 
 
 def _refuse_pair(manifest: Manifest, sources: Sources) -> None:
-    if contents.described(sources.keys, "keys").sha256 != manifest.keys_sha256:
-        raise BackupError(f"{sources.keys} is not the file of keys that was made with {sources.backup}")
+    about = read_about(sources.keys)
+    if about.installation != manifest.installation:
+        raise BackupError(f"{sources.keys} holds the keys of another installation than {sources.backup}")
+    if about.as_of < manifest.as_of:
+        raise BackupError(f"{sources.keys} is older ({about.as_of}) than {sources.backup} ({manifest.as_of}): it lacks keys")
     if not is_known(manifest.migration):
         raise BackupError(f"{sources.backup} was made by version {manifest.version}, which is newer ({manifest.migration}, not {head()})")
 
@@ -105,8 +110,9 @@ def _begin(settings: Settings, backup: Path) -> None:
     if settings.database_url is None and (home / "state").exists():
         with contextlib.suppress(PostgresError), EmbeddedPostgres(home):
             pass  # a server that a killed attempt left is stopped by its last client; a half-made one was never started
-    for name in _OURS - {RESTORING}:
-        path = home / name
+    for path in home.iterdir():
+        if path.name == RESTORING:
+            continue
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -138,18 +144,15 @@ def _fill(url: str, dumps: Sequence[Path]) -> None:
             connection.execute("select ops.make_tenant_roles(%s)", (tenant_id,))
 
 
-def _forget(state: State, vault: Vault, erased: Sequence[Erased]) -> tuple[int, int]:
+def _forget(settings: Settings, state: State, vault: Vault, erased: Sequence[Erased]) -> tuple[int, int]:
     """Erase again whom the log names and whom the backup itself knows as erased."""
     with state.psycopg() as connection:
         wanted = {*erased, *known_to(connection)}
-        count = forget_again(connection, wanted)
-        by_tenant: dict[str, list[Erased]] = {}
-        for each in wanted:
-            by_tenant.setdefault(each.tenant_id, []).append(each)
-        audit = PostgresAudit(state, vault).within(connection)
-        for tenant_id, listed in sorted(by_tenant.items()):
-            points = sorted(each.point_id for each in listed)
-            audit.append(tenant_id, machine_user(), "erasure.repeated", "restore", {"points": points[:1_000], "count": len(points)})
+    count = forget(settings, state, vault, wanted)
+    audit = PostgresAudit(state, vault)
+    for tenant_id in sorted({each.tenant_id for each in wanted}):
+        points = sorted(each.point_id for each in wanted if each.tenant_id == tenant_id)
+        audit.append(tenant_id, machine_user(), "erasure.repeated", "restore", {"points": points[:_NAMED], "count": len(points)})
     return count, len(wanted)
 
 

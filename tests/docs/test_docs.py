@@ -16,7 +16,7 @@ from orchestration.reference_page import page as reference
 from orchestration.schemas import DOCS, schemas, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *DOCS.glob("*.md")])
 _COMMAND = re.compile(r"flexoraa (?!OS)((?:[a-z]+ ?)+)")
 _PATH = re.compile(r"`((?:core|ml|assets|orchestration|dbt_project|tests|docs|examples|benchmarks)/[\w./-]*\w)")
 _TEST = re.compile(r"`(test_\w+)`")

@@ -1,6 +1,7 @@
 """The demo's home: everything planted is found, nothing personal is in the clear, and any other order gives the same marts."""
 
 import base64
+import json
 import random
 import shutil
 from datetime import timedelta
@@ -10,12 +11,17 @@ import duckdb
 import msgspec
 import pytest
 
+from orchestration.conversation_command import shown as shown_words
 from orchestration.demo import DAYS, PLANTED_CHECKS, SEED, TENANTS
 from orchestration.demo import END_AT as END
 from orchestration.readme import shown, timeless
 from orchestration.receiver import Request
+from orchestration.resources.access import AccessError
+from orchestration.resources.audit import PostgresAudit
+from orchestration.resources.engines import ask
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import open_state
+from orchestration.resources.vault import Vault
 from orchestration.simulator import Manifest
 from tests.e2e.conftest import END_AT, Ran, fingerprints, flexoraa
 from tests.e2e.late_exposures import drop
@@ -100,6 +106,28 @@ def _stores(home: Path) -> list[tuple[str, bytes]]:
             rows = connection.execute(f'select t::text from "{schema}"."{table}" as t').fetchall()
             stores.append((f"{schema}.{table}", repr(rows).encode()))
     return stores
+
+
+def test_words_are_for_operators_and_above_and_every_reading_and_refusal_is_in_the_log(demo: tuple[Path, Ran]) -> None:
+    settings = Settings(demo[0])
+    asked = "select conversation_id from marts.fct_conversations where tenant_id = 'rheinsolar' and inbound_count > 2 order by 1 limit 1"
+    conversation = ask(settings, asked).to_pylist()[0]["conversation_id"]
+    told = shown_words(settings, conversation, "p_ben")
+    raw = b"".join(unpacked(path) for path in (settings.inbox / "done").iterdir()).decode(errors="replace")
+    words = [each["text"] for each in told["messages"] if each["author_type"] == "lead" and each["text"]]
+    assert words and all(json.dumps(text)[1:-1] in raw or text in raw for text in words)
+    become = "update ops.reference set body = jsonb_set(body, '{role}', %s) where tenant_id = 'rheinsolar' and row_key = 'p_ben'"
+    with open_state(settings) as state:
+        with state.psycopg() as connection:
+            assert connection.execute(become, ('"viewer"',)).rowcount == 1
+        for who, why in (("p_ben", "p_ben is viewer"), ("p_nobody", "has nobody with the id")):
+            with pytest.raises(AccessError, match=why):
+                shown_words(settings, conversation, who)
+        with state.psycopg() as connection:
+            connection.execute(become, ('"operator"',))
+        log = PostgresAudit(state, Vault(state, settings.master_key()))
+        mine = [(each.actor, each.action) for each in log.entries("rheinsolar") if each.subject == conversation]
+    assert mine == [("p_ben", "conversation.read"), ("p_ben", "conversation.refused"), ("unknown", "conversation.refused")]
 
 
 def test_a_second_run_over_a_compacted_lake_changes_no_mart_and_sends_nothing(demo: tuple[Path, Ran]) -> None:

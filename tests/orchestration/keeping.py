@@ -3,6 +3,7 @@
 Here belongs the world of the tests of backups and of the master key. It is a home of its own: both change what others share.
 """
 
+import gzip
 import hashlib
 import os
 import signal
@@ -17,12 +18,15 @@ import msgspec
 
 from core.events import Point
 from orchestration.resources.audit import PostgresAudit
+from orchestration.resources.lake import FolderLake
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
 
 PEOPLE = [Point("email", f"canary{number}@example.org") for number in range(25)]
 TENANT = "kept"
+SEGMENTS = ("a.ndjson", "done/0123456789abcdef-b.ndjson.gz", ".collector-c.ndjson.open")
+"""One that waits, one that was taken in, one that the collector writes; three people in each."""
 OUTBOX = (
     "insert into ops.outbox (action_id, tenant_id, rule, kind, channel, subject, trigger, details, due_at, expires_at, state, requested_at, "
     "updated_at) values (%s, 'kept', 'r', 'k', 'callback', 's', 't', '{}', %s, now() + interval '1 day', %s, now(), now())"
@@ -50,17 +54,15 @@ def lived() -> Iterator[Path]:
                 connection.execute("insert into serving.kept_mart values ('kept', 'lead_1')")
             vault.points(TENANT, PEOPLE)
             PostgresAudit(state, vault).append(TENANT, "meera", "thing.done", "a", {"n": 1})
-        for name in (
-            "lake/messages/event_date=2026-11-20/ab-0.parquet",
-            "lake/messages/manifest.json",
-            "reference/run.parquet",
-            "warehouse.duckdb",
-        ):
+        FolderLake(settings.lake).prepare()
+        for name in ("reference/run.parquet", "warehouse.duckdb", "models/one/model.bin"):
             (home / name).parent.mkdir(parents=True, exist_ok=True)
             (home / name).write_bytes(hashlib.sha256(name.encode()).digest() * 1000)
         (home / "inbox" / "done").mkdir()
-        for name in ("a.ndjson", "done/b.ndjson.gz", ".collector-c.ndjson.open"):
-            (home / "inbox" / name).write_bytes(f"acknowledged in {name}\n".encode())
+        for name in SEGMENTS:
+            lines = [f'{{"told in": "{name}", "by": "{point.value}"}}' for point in PEOPLE[:3]]
+            raw = ("\n".join(lines) + "\n").encode()
+            (home / "inbox" / name).write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
         yield home
 
 

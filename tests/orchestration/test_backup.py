@@ -1,7 +1,10 @@
 """Backup and restore: all of it comes back, the erased do not, nothing half made is ever served."""
 
+import gzip
+import io
 import os
 import resource
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,16 +18,18 @@ from orchestration.backup import contents
 from orchestration.backup.contents import BackupError
 from orchestration.backup.make import make
 from orchestration.backup.restore import Sources, restore
+from orchestration.backup.sealing import PART, NotOursError, sealed, unsealed
 from orchestration.cli import app
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.postgres import programs
 from orchestration.resources.progress import TerminalProgress
 from orchestration.resources.settings import Settings, SettingsError
 from orchestration.resources.vault import VaultError
-from tests.orchestration.keeping import OUTBOX, PEOPLE, PYTHON, contents_of, found, killed_at, lived, log_line, opened
+from tests.orchestration.keeping import OUTBOX, PEOPLE, PYTHON, SEGMENTS, contents_of, found, lived, log_line, opened
 
+ROOT = Path(__file__).resolve().parents[2]
 QUIET = TerminalProgress(quiet=True)
-STEPS = ("begin", "files", "database", "erasures", "end")
+STEPS = ("begin", "database", "erasures", "end")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,7 @@ def test_all_rows_files_people_and_acknowledged_events_come_back(home: Path, bac
         with state.owner() as connection:
             connection.execute("set local role flexoraa_viewer_kept")
             assert connection.execute("select lead_id from serving.kept_mart").fetchall() == [("lead_1",)]
-    for folder in ("lake", "inbox", "reference"):
+    for folder in ("lake", "inbox", "reference", "models"):
         files = {path.relative_to(home) for path in (home / folder).rglob("*") if path.is_file()}
         assert files and all((again / path).read_bytes() == (home / path).read_bytes() for path in files)
     assert (again / "warehouse.duckdb").read_bytes() == (home / "warehouse.duckdb").read_bytes()
@@ -110,6 +115,18 @@ def test_who_was_erased_after_the_backup_is_still_gone_after_its_restore(home: P
         assert vault.keys("kept", [erased]) == {}
         told = [entry for entry in PostgresAudit(state, vault).entries("kept") if entry.action == "erasure.repeated"]
         assert [entry.details["points"] for entry in told] == [[erased]]
+        with state.psycopg() as connection:
+            assert connection.execute("select point_id from ops.erasures").fetchall() == [(erased,)]
+            assert connection.execute("select state, requested_by from ops.privacy_requests").fetchall() == [
+                ("requested", "system:restore")
+            ]
+            rows = connection.execute("select string_agg(q::text, ' ') from ops.quarantine q").fetchone()
+            assert rows is not None and b"canary0" not in bytes(str(rows[0]), "utf-8")
+    segments = [path for path in (fresh / "inbox").rglob("*") if path.is_file()]
+    raw = [gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes() for path in segments]
+    assert len(raw) == len(SEGMENTS) and all(each.count(b"told in") == 2 for each in raw)  # the other two people's lines are there
+    everything = b"".join([*raw, *(path.read_bytes() for path in fresh.rglob("*") if path.is_file() and "state" not in path.parts)])
+    assert b"canary1" in everything and b"canary0" not in everything.lower()
 
 
 def test_a_restore_that_is_killed_at_any_step_serves_nobody_and_is_ended_by_the_same_command(home: Path, backup: Sources) -> None:
@@ -119,7 +136,9 @@ def test_a_restore_that_is_killed_at_any_step_serves_nobody_and_is_ended_by_the_
     log.write_bytes(log_line(erased))
     fresh, sources = home.parent / "killed", backup._replace(erasures=log)
     for step in STEPS:
-        killed_at(step, lambda watch: restore(Settings.load(fresh, {}, is_restoring=True), sources, QUIET, watch))
+        command = [PYTHON, "-m", "tests.orchestration.dying_keeper", step, str(fresh), str(backup.backup), str(backup.keys), str(log)]
+        died = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+        assert died.returncode == -signal.SIGKILL, died.stderr
         if step == "begin":  # nothing was touched yet
             assert not fresh.exists()
             continue
@@ -149,8 +168,15 @@ def test_what_is_not_whole_or_not_a_pair_is_refused_and_nothing_is_begun(home: P
 
     refused(backup._replace(backup=tmp_path / "none"), "is no whole backup")
     other_keys = tmp_path / "other.keys"
-    other_keys.write_bytes(backup.keys.read_bytes() + b"x")
-    refused(backup._replace(keys=other_keys), "is not the file of keys that was made with")
+    other_keys.write_bytes(backup.keys.read_bytes())
+    refused(backup._replace(keys=other_keys), "may be read by others")
+    other_keys.chmod(0o600)
+    raw = backup.keys.read_bytes()
+    place = raw.index((home / "secrets" / "master.key").read_bytes().strip())
+    other_keys.write_bytes(raw[:place] + b"A" + raw[place + 1 :] if raw[place] != ord("A") else raw[:place] + b"B" + raw[place + 1 :])
+    refused(backup._replace(keys=other_keys), "was changed or damaged")
+    other_keys.write_bytes(b"no keys")
+    refused(backup._replace(keys=other_keys), "is no file of keys")
     refused(backup._replace(keys=tmp_path / "gone"), "gone")
     bad_log = tmp_path / "bad.ndjson"
     bad_log.write_bytes(b"no json\n" + log_line("cp_x"))
@@ -244,9 +270,40 @@ def test_nothing_that_was_acknowledged_before_the_copy_is_missing_while_a_collec
                 stop.wait(0.001)
             promised = list(acknowledged)
             target = tmp_path / f"backup{attempt}"
-            files = [each.path for each in contents.copied(tmp_path / "home", target)]
-            held = {line for path in files for line in (target / path).read_text().split()}
+            files = [each.path for each in contents.copied(tmp_path / "home", target, bytes(32))]
+            held = set()
+            for path in files:
+                with (target / path).open("rb") as file:
+                    held |= set(b"".join(unsealed(file, bytes(32), path.removeprefix("home/"))).decode().split())
             assert set(promised) - held == set()
     finally:
         stop.set()
         writer.join()
+
+
+@pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 3 * PART])
+def test_a_raw_segment_comes_back_and_a_part_that_is_changed_moved_or_missing_does_not(size: int) -> None:
+    raw = os.urandom(size)
+    parts = list(sealed(io.BytesIO(raw), bytes(32), "inbox/a"))
+    assert b"".join(unsealed(io.BytesIO(b"".join(parts)), bytes(32), "inbox/a")) == raw
+    head, first, *others = parts
+    attacks = [[head, first[:-1] + bytes([first[-1] ^ 1]), *others], [head, *others], [head, first, *others[:-1]], [head, *others, first]]
+    for attack in attacks:
+        if attack != parts:
+            with pytest.raises(NotOursError):
+                b"".join(unsealed(io.BytesIO(b"".join(attack)), bytes(32), "inbox/a"))
+    with pytest.raises(NotOursError):
+        b"".join(unsealed(io.BytesIO(b"".join(parts)), bytes(32), "inbox/b"))
+
+
+def test_an_older_backup_opens_with_newer_keys_which_no_longer_have_whoever_was_erased(home: Path, backup: Sources) -> None:
+    with opened(home) as (state, vault):
+        gone = vault.points("kept", PEOPLE[-1:])[PEOPLE[-1]].point_id
+        with state.psycopg() as connection:
+            connection.execute("update vault.points set lookup = null, value_enc = null, key_wrapped = null where point_id = %s", (gone,))
+    make(Settings.load(home, {}), home.parent / "newer", None, QUIET)
+    fresh = restored(home, "by-newer-keys", backup._replace(keys=home.parent / "newer.keys"))
+    with opened(fresh) as (state, vault):
+        assert found(vault, state) == {point.value for point in PEOPLE[:-1]}
+    with pytest.raises(BackupError, match="it lacks keys"):
+        restored(home, "too-old", Sources(home.parent / "newer", backup.keys, None))
