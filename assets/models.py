@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.owners import OWNED
 from core.model_ports import Registry
 from core.models import Prediction
 from core.ports import Clock, Warehouse
@@ -119,7 +120,10 @@ def train_all_tenants(
     context.add_output_metadata({each["tenant_id"]: f"{each['state']}: {each['reason']}" for each in answers})
 
 
-@dg.job(description="One version of the lead model for each tenant from everything known; champion where it is significantly better.")
+@dg.job(
+    tags=OWNED,
+    description="One version of the lead model for each tenant from everything known; champion where it is significantly better.",
+)
 def model_training() -> None:
     """One step."""
     train_all_tenants()
@@ -149,7 +153,7 @@ def answer_to_drift(
     context.add_output_metadata(answer_drift(warehouse, registry, config.tenant_id, config.model, config.severity, config.reason, moment))
 
 
-@dg.job(description="Answer drift of a tenant's champion: launch it with the severity and the reason.")
+@dg.job(tags=OWNED, description="Answer drift of a tenant's champion: launch it with the severity and the reason.")
 def model_rollback() -> None:
     """One step."""
     answer_to_drift()

@@ -21,6 +21,7 @@ from core.sealing import SealError, unseal
 from orchestration.privacy_office import Office
 from orchestration.privacy_run import Execution
 from orchestration.resources.clients import alone
+from orchestration.resources.compaction import scan
 from orchestration.resources.lake_schema import readable
 from orchestration.resources.privacy import Certificate
 from orchestration.resources.vault import PLATFORM
@@ -92,8 +93,8 @@ def _events(execution: Execution, event_type: type[Event], request: Request, key
     with lake.files.reading():
         files = [file.path for file in readable(event_type, lake.files.live(event_type.table))]
         mine = pl.any_horizontal(*(pl.col(name).is_in(list(request.point_ids)) for name in named))
-        rows = (
-            pl.scan_parquet(files, hive_partitioning=False, missing_columns="insert")
+        rows: list[dict[str, Any]] = (
+            scan(event_type, files)
             .filter((pl.col("tenant_id") == request.tenant_id) & mine)
             .sort("occurred_at", "event_id")
             .collect()

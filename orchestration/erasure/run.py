@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from core.ports import Clock
 from core.privacy import Request
+from orchestration.backup.erasures import keep_log
 from orchestration.erasure import bury, files, lake, segments, tables
 from orchestration.erasure.subjects import Subject, SubjectKeys, collect, finder
 from orchestration.erasure.words import Finder
@@ -141,7 +142,9 @@ def _files(stores: Stores, job: Job) -> dict[str, Any]:
 
 def _vault(stores: Stores, job: Job) -> dict[str, Any]:
     fences = [(each.request_id, each.fence) for each in job.requests]
-    return {"keys_destroyed": tables.destroy_keys(stores.state, job.subjects, fences, stores.clock.now())}
+    gone = tables.destroy_keys(stores.state, job.subjects, fences, stores.clock.now())
+    keep_log(stores.state, stores.settings)  # outside the database too, or a restore could not know
+    return {"keys_destroyed": gone}
 
 
 def _bury(stores: Stores, job: Job) -> dict[str, Any]:

@@ -63,23 +63,30 @@ def collect(
 ) -> dict[str, Subject]:
     """What is known of each by now; a point that was erased before has no value and is left out."""
     names = _names(requests, vault, lake, as_of)
+    wanted: dict[str, set[str]] = {}
+    for _, person in requests.values():
+        wanted.setdefault(person.tenant_id, set()).update(person.point_ids)
+    revealed = {tenant: vault.reveal(tenant, points) for tenant, points in wanted.items()}
+    traces = _traces(state, wanted)
     found = {}
     for request_id, (request, person) in requests.items():
-        revealed = vault.reveal(person.tenant_id, person.point_ids)
-        points = tuple((point_id, point.kind, point.value) for point_id, point in sorted(revealed.items()))
-        traces = _traces(state, person)
+        known = revealed[person.tenant_id]
+        points = tuple((each, known[each].kind, known[each].value) for each in sorted(person.point_ids) if each in known)
+        left = tuple(trace for each in person.point_ids for trace in traces.get(each, ()))
         own = tuple(names.get(request_id, ()))
-        found[request_id] = Subject(request_id, request.tenant_id, person.lead_id, points, person.handed_on, own, traces)
+        found[request_id] = Subject(request_id, request.tenant_id, person.lead_id, points, person.handed_on, own, left)
     return found
 
 
-def _traces(state: State, person: Person) -> tuple[str, ...]:
+def _traces(state: State, wanted: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:
+    """What the vault holds of each point, as hex; `wanted` by tenant."""
     select = (
-        "select encode(lookup, 'hex'), encode(key_wrapped, 'hex'), encode(value_enc, 'hex') from vault.points "
+        "select point_id, encode(lookup, 'hex'), encode(key_wrapped, 'hex'), encode(value_enc, 'hex') from vault.points "
         "where tenant_id = %s and point_id = any(%s) and key_wrapped is not null"
     )
     with state.psycopg() as connection:
-        return tuple(each for row in connection.execute(select, (person.tenant_id, list(person.point_ids))) for each in row)
+        rows = [row for tenant, points in wanted.items() for row in connection.execute(select, (tenant, list(points)))]
+    return {point_id: (lookup, key, value) for point_id, lookup, key, value in rows}
 
 
 def _names(requests: Mapping[str, tuple[Request, Person]], vault: Vault, lake: FolderLake, as_of: datetime) -> dict[str, list[str]]:

@@ -22,43 +22,43 @@ _LEFT = ("audit_log", "privacy_requests", "privacy_steps", "privacy_certificates
 """Tables of ours that name surrogates alone, and that nobody may change."""
 
 
-def stop(state: State, subjects: Iterable[Subject]) -> int:
+def stop(state: State, subjects: Sequence[Subject]) -> int:
     """Nobody writes to them any more, from this moment and not from the next publication; returns actions that were waiting."""
-    stopped = 0
     with state.psycopg() as connection:
         is_published = connection.execute("select to_regclass('serving.dim_leads') is not null").fetchone() == (True,)
         is_wanted = connection.execute("select to_regclass('serving.act_requests') is not null").fetchone() == (True,)
-        for each in subjects:
-            who = (each.tenant_id, each.lead_id)
-            if is_published:
-                connection.execute("update serving.dim_leads set is_erased = true where tenant_id = %s and lead_id = %s", who)
-            if is_wanted:
-                connection.execute("delete from serving.act_requests where tenant_id = %s and lead_id = %s and point_id is not null", who)
-            stopped += connection.execute(
-                "update ops.outbox set state = 'cancelled', reason = 'the lead was erased' where tenant_id = %s "
-                "and (lead_id = %s or point_id = any(%s)) and state in ('requested', 'held')",
-                (*who, each.point_ids),
-            ).rowcount
-    return stopped
+        leads = [(each.tenant_id, each.lead_id) for each in subjects]
+        whose = [(*lead, each.point_ids) for lead, each in zip(leads, subjects, strict=True)]
+        cursor = connection.cursor()
+        if is_published:
+            cursor.executemany("update serving.dim_leads set is_erased = true where tenant_id = %s and lead_id = %s", leads)
+        if is_wanted:
+            cursor.executemany("delete from serving.act_requests where tenant_id = %s and lead_id = %s and point_id is not null", leads)
+        cursor.executemany(
+            "update ops.outbox set state = 'cancelled', reason = 'the lead was erased' where tenant_id = %s "
+            "and (lead_id = %s or point_id = any(%s)) and state in ('requested', 'held')",
+            whose,
+        )
+        return cursor.rowcount
 
 
 def clear_outbox(state: State, subjects: Iterable[Subject]) -> int:
     """Payloads of their actions, and what the other side answered; that there was an action stays."""
-    cleared = 0
+    whose = [(each.tenant_id, each.lead_id, each.point_ids) for each in subjects]
     with state.psycopg() as connection:
-        for each in subjects:
-            who = (each.tenant_id, each.lead_id, each.point_ids)
-            cleared += connection.execute(
-                "update ops.outbox set details = '{}', provider_ref = null where tenant_id = %s and (lead_id = %s or point_id = any(%s)) "
-                "and (details <> '{}' or provider_ref is not null)",
-                who,
-            ).rowcount
-            connection.execute(
-                "update ops.delivery_attempts as a set detail = null, request_sha256 = null, response_sha256 = null from ops.outbox as o "
-                "where a.action_id = o.action_id and o.tenant_id = %s and (o.lead_id = %s or o.point_id = any(%s)) "
-                "and (a.detail is not null or a.request_sha256 is not null or a.response_sha256 is not null)",
-                who,
-            )
+        cursor = connection.cursor()
+        cursor.executemany(
+            "update ops.outbox set details = '{}', provider_ref = null where tenant_id = %s and (lead_id = %s or point_id = any(%s)) "
+            "and (details <> '{}' or provider_ref is not null)",
+            whose,
+        )
+        cleared = cursor.rowcount
+        cursor.executemany(
+            "update ops.delivery_attempts as a set detail = null, request_sha256 = null, response_sha256 = null from ops.outbox as o "
+            "where a.action_id = o.action_id and o.tenant_id = %s and (o.lead_id = %s or o.point_id = any(%s)) "
+            "and (a.detail is not null or a.request_sha256 is not null or a.response_sha256 is not null)",
+            whose,
+        )
     return cleared
 
 
@@ -157,26 +157,28 @@ def destroy_keys(state: State, subjects: Sequence[Subject], fences: Sequence[tup
     Raises:
         PrivacyError: another run has taken over.
     """
-    gone = 0
     with state.psycopg() as connection:
-        for request_id, fence in sorted(fences):
-            select = "select from ops.privacy_requests where request_id = %s and fence = %s and state = 'running' for update"
-            if connection.execute(select, (request_id, fence)).rowcount == 0:
-                raise PrivacyError("lost", f"another run has taken over {request_id}: this one does nothing more")
-        for each in subjects:
-            gone += forget_points(connection, each.tenant_id, each.point_ids)
-            connection.cursor().executemany(
-                "insert into ops.erasures (tenant_id, point_id, lead_id, request_id, erased_at) values (%s, %s, %s, %s, %s) "
-                "on conflict do nothing",
-                [(each.tenant_id, point_id, each.lead_id, each.request_id, now) for point_id in each.point_ids],
-            )
+        select = (
+            "select from ops.privacy_requests join unnest(%s::text[], %s::bigint[]) as mine (request_id, fence) using (request_id, fence) "
+            "where state = 'running' for update"
+        )
+        if connection.execute(select, ([each for each, _ in fences], [each for _, each in fences])).rowcount != len(fences):
+            raise PrivacyError("lost", "another run has taken over: this one does nothing more")
+        gone = forget_points(connection, [(each.tenant_id, each.point_ids) for each in subjects])
+        connection.cursor().executemany(
+            "insert into ops.erasures (tenant_id, point_id, lead_id, request_id, erased_at) values (%s, %s, %s, %s, %s) "
+            "on conflict do nothing",
+            [(each.tenant_id, point_id, each.lead_id, each.request_id, now) for each in subjects for point_id in each.point_ids],
+        )
     return gone
 
 
-def forget_points(connection: Connection, tenant_id: str, point_ids: Sequence[str]) -> int:
-    """In the vault, the id alone stays; returns how many of them had a key."""
-    return connection.execute(
+def forget_points(connection: Connection, points: Sequence[tuple[str, Sequence[str]]]) -> int:
+    """In the vault, the ids alone stay; `points`: tenant and ids. Returns how many of them had a key."""
+    cursor = connection.cursor()
+    cursor.executemany(
         "update vault.points set lookup = null, value_enc = null, key_wrapped = null "
         "where tenant_id = %s and point_id = any(%s) and key_wrapped is not null",
-        (tenant_id, list(point_ids)),
-    ).rowcount
+        [(tenant_id, list(ids)) for tenant_id, ids in points],
+    )
+    return cursor.rowcount

@@ -4,18 +4,20 @@ Here belong the steps and the way to run them. Not here: connections (`orchestra
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+_BEFORE = re.compile(r'^down_revision = "(\w+)"$', re.MULTILINE)
 
 
+@cache
 def head() -> str:
-    """The step that none comes after, read from the files: finding nothing to do must not cost the import of alembic (0.3 s).
+    """The newest revision, that which none follows, read from the files: finding nothing to do must not cost the import of alembic (0.3 s).
 
-    The numbers name steps and do not order them: two people may have made the same place in the chain theirs.
+    Not the highest number: steps that were made side by side follow each other in the order in which they landed.
     """
-    texts = [path.read_text(encoding="utf-8") for path in (FOLDER / "versions").glob("[0-9]*.py")]
-    followed = {match[1] for text in texts if (match := re.search(r'^down_revision = "(\w+)"', text, re.MULTILINE))}
+    followed = {step for path in _files() for step in _BEFORE.findall(path.read_text(encoding="utf-8"))}
     [newest] = _steps() - followed
     return newest
 
@@ -26,4 +28,8 @@ def is_known(step: str) -> bool:
 
 
 def _steps() -> set[str]:
-    return {path.stem for path in (FOLDER / "versions").glob("[0-9]*.py")}
+    return {path.stem for path in _files()}
+
+
+def _files() -> list[Path]:
+    return sorted((FOLDER / "versions").glob("[0-9]*.py"))
