@@ -34,6 +34,8 @@ _MEANING: Mapping[str, str] = {
     "FLEXORAA_DUCKDB_THREADS": "threads of DuckDB; else one a core",
     "FLEXORAA_LAKE_FILE_MB": "size of merged files of the lake, in MB",
     "FLEXORAA_DONE_DAYS": "how long raw segments are kept after they were taken in, in days",
+    "FLEXORAA_OPERATIONS_TENANT": "the tenant whose people are told of failed runs",
+    "FLEXORAA_DRY_RUN": "yes: nothing is sent, and what is due stays requested",
     "FLEXORAA_DAGSTER_URL": "where pages link to Dagster's UI; `flexoraa up` sets it to its own",
     "FLEXORAA_REPORTS_URL": "where Dagster links to pages; `flexoraa up` sets it to its own",
     "FLEXORAA_AUDIT_WITNESS": "a file outside the home to which each day's roots of the audit log are appended",

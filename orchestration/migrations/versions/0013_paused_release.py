@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0013_paused_release"
-down_revision = "0014_models"
+down_revision = "0011_delivery_access"
 
 HOLD = """
 create or replace function ops.hold_paused() returns trigger
