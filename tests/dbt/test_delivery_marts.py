@@ -39,7 +39,7 @@ def test_a_suspension_lasts_until_the_next_word_that_lifts_it_or_the_moment_that
             expected[row["tenant_id"], row["event_id"]] = (scope, key(row)[3], row["occurred_at"], until)
     found = built.execute("select tenant_id, suspension_id, scope, subject, since_at, until_at from marts.act_suspensions").fetchall()
     assert {row[:2]: row[2:] for row in found} == expected
-    assert {(row[0], row[3] is None) for row in expected.values()} == {
+    assert {(row[0], row[3] is None) for row in expected.values()} >= {
         ("account", True), ("account", False), ("number", False), ("template", False), ("template", True),
     }  # fmt: skip
 
