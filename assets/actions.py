@@ -12,6 +12,8 @@ from assets.delivery import decide, deliver
 from core.ports import Clock, Outbox, Publisher, Receipts, Senders
 
 _OWNERS = ["team:operations"]
+_FIRST = {"dagster/priority": "10"}
+"""Before whatever else is ready, such as pages of experiments: people wait for what is sent."""
 
 RULES = (*delivery.RULES, "suspension")
 """Rules whose requests become actions; a sensor each."""
@@ -44,6 +46,7 @@ PUBLISHED = (
     group_name="actions",
     kinds={"postgres"},
     owners=_OWNERS,
+    op_tags=_FIRST,
 )
 def serving_marts(
     publisher: dg.ResourceParam[Publisher], clock: dg.ResourceParam[Clock], run_lock: dg.ResourceParam[None]
@@ -59,6 +62,7 @@ def serving_marts(
     group_name="actions",
     kinds={"postgres"},
     owners=_OWNERS,
+    op_tags=_FIRST,
 )
 def outbox_actions(outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clock]) -> dg.MaterializeResult[None]:
     """Every wanted action that is due, once. The sensors do the same between runs; whoever comes first wins."""
@@ -66,7 +70,9 @@ def outbox_actions(outbox: dg.ResourceParam[Outbox], clock: dg.ResourceParam[Clo
     return dg.MaterializeResult(metadata={f"new_{rule}": count for rule, count in new.items()})
 
 
-@dg.asset(key=dg.AssetKey(["ops", "deliveries"]), deps=[outbox_actions], group_name="actions", kinds={"http"}, owners=_OWNERS)
+@dg.asset(
+    key=dg.AssetKey(["ops", "deliveries"]), deps=[outbox_actions], group_name="actions", kinds={"http"}, owners=_OWNERS, op_tags=_FIRST
+)
 def deliveries(
     context: dg.AssetExecutionContext,
     outbox: dg.ResourceParam[Outbox],

@@ -3,16 +3,20 @@
 Here belongs one function over all specs, so that no asset says it for itself. Not here: freshness (`orchestration.automation`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from msgspec import Struct
 
 from assets.pages.menu import TOPICS
 from core.columns import columns
+from core.drift_ports import ModelDrift, ModelPerformance
 from core.events import EVENT_TYPES
 from core.experiments import ExperimentDecision, ExperimentResult
+from core.models import Prediction
 from core.reference import REFERENCE_TYPES
+from core.signals import MessageSignal
 from ml.reports.site.frame import address
 
 _TYPES = {
@@ -31,11 +35,13 @@ _ROLES = {
 }
 
 
+_MARTS = (ExperimentResult, ExperimentDecision, ModelDrift, ModelPerformance, Prediction)
+"""Those that Python writes."""
+
+
 def _structs() -> Mapping[tuple[str, str], type[Struct]]:
-    found: dict[tuple[str, str], type[Struct]] = {}
-    for layer, types in (("lake", EVENT_TYPES), ("reference", REFERENCE_TYPES), ("marts", (ExperimentResult, ExperimentDecision))):
-        found |= {(layer, str(each.table)): each for each in types}  # type: ignore[attr-defined]  # a ClassVar of each of them
-    return found
+    layers: Mapping[str, Sequence[Any]] = {"lake": EVENT_TYPES, "reference": (*REFERENCE_TYPES, MessageSignal), "marts": _MARTS}
+    return {(layer, each.table): each for layer, types in layers.items() for each in types}
 
 
 def _schema(struct: type[Struct]) -> dg.TableSchema:

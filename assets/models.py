@@ -9,6 +9,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.owners import OWNED
+from core.drift_ports import Baselines
 from core.model_ports import Registry
 from core.models import Prediction
 from core.ports import Clock, Warehouse
@@ -61,8 +63,11 @@ def no_model_is_refused(registry: dg.ResourceParam[Registry], clock: dg.Resource
     )
 
 
-def train_models(warehouse: Warehouse, registry: Registry, as_of: datetime, by: str, tenants: list[str]) -> list[dict[str, Any]]:
+def train_models(
+    warehouse: Warehouse, registry: Registry, baselines: Baselines, as_of: datetime, by: str, tenants: list[str]
+) -> list[dict[str, Any]]:
     """A version for each of these tenants from everything known at a moment, promoted where the evidence says so; told by tenant."""
+    from assets.model_baselines import freeze_baseline
     from assets.model_governance import first, promote  # as above
     from assets.model_rows import MODEL, snapshot
     from assets.model_training import train_all
@@ -74,21 +79,29 @@ def train_models(warehouse: Warehouse, registry: Registry, as_of: datetime, by: 
         if made.version is None:
             answers.append({"tenant_id": made.tenant_id, "version": None, "state": "not_trained", "reason": made.reason})
             continue
+        baseline = freeze_baseline(baselines, made, as_of)
         verdict = first(registry, made, as_of, by) or promote(registry, found, made.version, as_of, by)
         state = "champion" if verdict.kind == "promote" else "challenger"
         quality = None if made.judged is None else {name: each.auc for name, each in made.judged.of.items()}
-        answers.append(
-            {"tenant_id": made.tenant_id, "version": made.version.version, "state": state, "reason": verdict.reason, "auc": quality}
-        )
+        told = {"tenant_id": made.tenant_id, "version": made.version.version, "state": state, "reason": verdict.reason}
+        answers.append(told | {"auc": quality, "baseline": baseline})
     registry.mirror()
     return answers
 
 
-def answer_drift(
-    warehouse: Warehouse, registry: Registry, tenant_id: str, model: str, severity: Any, reason: str, as_of: datetime
+def answer_drift(  # noqa: PLR0913 — one parameter a port or a fact
+    warehouse: Warehouse,
+    registry: Registry,
+    baselines: Baselines,
+    tenant_id: str,
+    model: str,
+    severity: Any,
+    reason: str,
+    as_of: datetime,
 ) -> dict[str, Any]:
     """What became of drift: the verdict, its reason and the champion after it."""
-    from assets.model_governance import AUTOMATIC, respond  # as above
+    from assets.model_baselines import freeze_baseline  # as above
+    from assets.model_governance import AUTOMATIC, respond
     from assets.model_rows import snapshot
     from assets.model_training import Made, train_all
     from core.models import champions
@@ -97,7 +110,9 @@ def answer_drift(
     found = snapshot(warehouse.rows(_FEATURES), warehouse.rows(_OUTCOMES), as_of, policy.horizon_days)
 
     def train() -> Made:
-        return train_all(registry, found, policy, as_of, AUTOMATIC, [tenant_id])[0]
+        made = train_all(registry, found, policy, as_of, AUTOMATIC, [tenant_id])[0]
+        freeze_baseline(baselines, made, as_of)
+        return made
 
     verdict = respond(registry, found, (tenant_id, model), severity, reason, as_of, train)
     now = champions(registry.changes())[tenant_id, model]
@@ -111,27 +126,31 @@ def train_all_tenants(
     context: dg.OpExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
     registry: dg.ResourceParam[Registry],
+    baselines: dg.ResourceParam[Baselines],
     clock: dg.ResourceParam[Clock],
     run_lock: dg.ResourceParam[None],
 ) -> None:
     """Once a week."""
-    answers = train_models(warehouse, registry, clock.now(), "model_training", list(registry.tenants()))
+    answers = train_models(warehouse, registry, baselines, clock.now(), "model_training", list(registry.tenants()))
     context.add_output_metadata({each["tenant_id"]: f"{each['state']}: {each['reason']}" for each in answers})
 
 
-@dg.job(description="One version of the lead model for each tenant from everything known; champion where it is significantly better.")
+@dg.job(
+    tags=OWNED,
+    description="One version of the lead model for each tenant from everything known; champion where it is significantly better.",
+)
 def model_training() -> None:
     """One step."""
     train_all_tenants()
 
 
 class DriftFound(dg.Config):
-    """Drift of a tenant's champion: how severe, why, and at which moment (ISO 8601; empty: now)."""
+    """Drift of a tenant's champion: how severe (ok, warn, critical), why, and at which moment (ISO 8601; empty: now)."""
 
-    tenant_id: str
+    tenant_id: str = ""
     model: str = "lead_conversion"
-    severity: str
-    reason: str
+    severity: str = "ok"
+    reason: str = ""
     as_of: str = ""
 
 
@@ -141,15 +160,18 @@ def answer_to_drift(
     config: DriftFound,
     warehouse: dg.ResourceParam[Warehouse],
     registry: dg.ResourceParam[Registry],
+    baselines: dg.ResourceParam[Baselines],
     clock: dg.ResourceParam[Clock],
     run_lock: dg.ResourceParam[None],
 ) -> None:
     """On demand, and from the sensor of drift."""
     moment = datetime.fromisoformat(config.as_of) if config.as_of else clock.now()
-    context.add_output_metadata(answer_drift(warehouse, registry, config.tenant_id, config.model, config.severity, config.reason, moment))
+    context.add_output_metadata(
+        answer_drift(warehouse, registry, baselines, config.tenant_id, config.model, config.severity, config.reason, moment)
+    )
 
 
-@dg.job(description="Answer drift of a tenant's champion: launch it with the severity and the reason.")
+@dg.job(tags=OWNED, description="Answer drift of a tenant's champion: launch it with the severity and the reason.")
 def model_rollback() -> None:
     """One step."""
     answer_to_drift()

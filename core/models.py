@@ -215,8 +215,8 @@ def change_id(tenant_id: str, model: str, follows: int) -> str:
     return key_of(tenant_id, RULE, model, str(follows))
 
 
-def actions_of(change: Change, lifetime: timedelta, channels: Sequence[str] = ("webhook", "email")) -> Sequence[Action]:
-    """What tells the product team of an entry: one action for each way, with one id each, however often it is asked for."""
+def action_of(change: Change, lifetime: timedelta) -> Action:
+    """What tells the product team of an entry, at every address for alerts, webhook or mail: one id, however often it is asked for."""
     told = {
         "model": change.model,
         "version": change.version,
@@ -226,25 +226,22 @@ def actions_of(change: Change, lifetime: timedelta, channels: Sequence[str] = ("
         "decided_by": change.decided_by,
         "evidence": json.loads(change.evidence),
     }
-    return [
-        Action(
-            action_id=change.action_id if channel == "webhook" else key_of(change.action_id, channel),
-            tenant_id=change.tenant_id,
-            rule=RULE,
-            kind="model_champion_kept" if change.cause == "kept" else "model_champion_changed",
-            channel=channel,
-            lead_id=None,
-            point_id=None,
-            account_id=None,
-            template_name=None,
-            subject=change.model,
-            trigger=str(change.follows),
-            details=json.dumps(told, sort_keys=True),
-            due_at=change.decided_at,
-            expires_at=change.decided_at + lifetime,
-        )
-        for channel in channels
-    ]
+    return Action(
+        action_id=change.action_id,
+        tenant_id=change.tenant_id,
+        rule=RULE,
+        kind="model_champion_kept" if change.cause == "kept" else "model_champion_changed",
+        channel="webhook",
+        lead_id=None,
+        point_id=None,
+        account_id=None,
+        template_name=None,
+        subject=change.model,
+        trigger=str(change.follows),
+        details=json.dumps(told, sort_keys=True),
+        due_at=change.decided_at,
+        expires_at=change.decided_at + lifetime,
+    )
 
 
 def _rows(shadow: Shadow) -> str:

@@ -174,6 +174,32 @@ class Encoder:
             at += _width(each)
         return Encoded(linear, raw)
 
+    def read(self, columns: Mapping[str, ArrayLike], line: Floats) -> tuple[Floats, Floats]:
+        """`Encoded.raw` of the rows, and `Encoded.linear @ line` without making it: half the time, and a third of the memory.
+
+        Raises:
+            FeatureError: as `encode`.
+        """
+        raw, total = None, 0.0
+        at = 0
+        for place, each in enumerate(self.readers):
+            if each.name not in columns:
+                raise FeatureError(f"feature {each.name} has no column")
+            own = line[at : at + _width(each)]
+            if isinstance(each, NumberScale):
+                values = numbers(each.name, columns[each.name])
+                missing = np.isnan(values)
+                part = np.arcsinh((np.where(missing, each.median, values) - each.centre) / each.spread) * own[0]
+                part = part + missing * own[1] if each.has_missing else part
+            else:
+                codes = _codes(each, columns[each.name])
+                values, part = np.array(each.rates)[codes], own[codes]
+            raw = np.empty((len(values), len(self.readers)), order="F") if raw is None else raw
+            raw[:, place] = values
+            total = total + part
+            at += _width(each)
+        return (np.empty((0, 0)) if raw is None else raw), np.asarray(total)
+
 
 def learn(contract: Contract, columns: Mapping[str, ArrayLike], outcome: Floats) -> tuple[Encoder, list[Finding]]:
     """How to read each feature, from these rows; and what was found: constant features are left out, infinities counted as missing."""
@@ -256,12 +282,12 @@ def _codes(reader: CategoryLevels, values: ArrayLike) -> NDArray[np.intp]:
         given = _texts(reader.name, given)
     rest = len(reader.levels)
     place: dict[Any, int] = {level: code for code, level in enumerate(reader.levels)} | {"": rest + 1, None: rest + 1}
-    get = place.get
-    codes = np.fromiter((get(each, -1) for each in given.tolist()), dtype=np.intp, count=len(given))
-    strange = np.flatnonzero(codes < 0)
-    if strange.size:  # never seen, or no text: a flag, NaN
-        codes[strange] = [get(each, rest) for each in _texts(reader.name, given[strange]).tolist()]
-    return codes
+    found = list(map(place.get, given.tolist()))
+    strange = [at for at, code in enumerate(found) if code is None] if None in found else []
+    if strange:  # never seen, or no text: a flag, NaN
+        for at, text in zip(strange, _texts(reader.name, given[strange]).tolist(), strict=True):
+            found[at] = place.get(text, rest)
+    return np.array(found, dtype=np.intp)
 
 
 def _width(reader: Reader) -> int:

@@ -65,12 +65,16 @@ class LeadModel:
         Raises:
             FeatureError: a column is missing, or is not of its kind.
         """
-        score = self.score_encoded(self.encoder.encode(columns))
+        raw, line = self.encoder.read(columns, self.logistic[:-1])
+        score = self._whole_score(0.5 * (line + self.logistic[-1]) + 0.5 * self._treed(raw))
         return Scores(score, expit(score / MILLION))
 
     def score_encoded(self, encoded: Encoded) -> NDArray[np.int64]:
         """Log-odds in millionths."""
-        found = self.scale * self.raw(encoded) + self.shift
+        return self._whole_score(self.raw(encoded))
+
+    def _whole_score(self, raw: Floats) -> NDArray[np.int64]:
+        found = self.scale * raw + self.shift
         return np.clip(np.rint(found * MILLION), -_SUREST, _SUREST).astype(np.int64)
 
     def raw(self, encoded: Encoded) -> Floats:
@@ -101,7 +105,7 @@ class LeadModel:
             parts += 0.25 * self._steps(encoded.raw, order)
         base = int(self.score_encoded(self.typical)[0])
         names = tuple(each.name for each in self.encoder.readers)
-        return Explanation(base, names, _whole(parts * self.scale * MILLION, self.score_encoded(encoded) - base))
+        return Explanation(base, names, _whole(parts * self.scale * MILLION, self.score(columns).score - base))
 
     def _steps(self, raw: Floats, order: Any) -> Floats:
         now = np.repeat(self.typical.raw, len(raw), axis=0)

@@ -55,6 +55,7 @@ class Judged(NamedTuple):
     """How the procedure did on the last rows, beside its baselines, by name: `model`, `logistic`, `points` where given, `base_rate`."""
 
     of: Mapping[str, Quality]
+    columns: Mapping[str, NDArray[Any]]
     outcome: Floats
     probability: Floats
     base_rate: float
@@ -180,7 +181,7 @@ def _judge(contract: Contract, data: _Data, early: NDArray[Any], late: NDArray[A
         known = np.nan_to_num(points, nan=-np.inf)
         ranks = np.unique(known[late], return_inverse=True)[1] / max(len(late), 1)  # points rank and are no probability
         of["points"] = replace(evaluation.quality(after.y, ranks), brier=np.nan, log_loss=np.nan, ece=np.nan)
-    return Judged(of, after.y, p, float(before.y.mean()), after.tenant)
+    return Judged(of, after.columns, after.y, p, float(before.y.mean()), after.tenant)
 
 
 def predicted(models: Mapping[str, LeadModel], columns: Mapping[str, ArrayLike], tenant: ArrayLike) -> Floats:

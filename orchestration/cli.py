@@ -28,6 +28,7 @@ from orchestration.quarantine_cli import quarantine_app
 from orchestration.reports_cli import reports_app
 from orchestration.resources.settings import Settings
 from orchestration.retention_cli import retention_app
+from orchestration.signals_cli import signals_app
 
 app = typer.Typer(
     name="flexoraa",
@@ -48,6 +49,7 @@ app.add_typer(drift_app, name="drift")
 app.add_typer(model_app, name="model")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(lake_app, name="lake")
+app.add_typer(signals_app, name="signals")
 app.add_typer(pull_app, name="pull")
 app.add_typer(reports_app, name="reports")
 app.add_typer(audit_app, name="audit")

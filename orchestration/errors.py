@@ -26,6 +26,7 @@ from orchestration.resources.postgres import PostgresError
 from orchestration.resources.pull.http import PullError, PullUsageError
 from orchestration.resources.server_user import ServerUserError
 from orchestration.resources.settings import SettingsError
+from orchestration.resources.signal_models import ModelFileError
 from orchestration.resources.tenants import TenantsFileError
 from orchestration.resources.vault import VaultError
 from orchestration.resources.warehouse import WarehouseError
@@ -38,8 +39,8 @@ USAGE_ERRORS = (
 """Wrong use or configuration: exit code 2."""
 
 WORK_ERRORS = (
-    BackupError, DbtError, LakeError, LifetimeError, OSError, PostgresError, PullError, SealError, ServerUserError, VaultError,
-    WarehouseError,
+    BackupError, DbtError, LakeError, LifetimeError, ModelFileError, OSError, PostgresError, PullError, SealError, ServerUserError,
+    VaultError, WarehouseError,
     psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from assets.models import answer_drift, train_models
 from core.models import GovernanceError, champions
 from orchestration.resources.clients import alone
 from orchestration.resources.clock import SystemClock
+from orchestration.resources.drift import PostgresDrift
 from orchestration.resources.engines import warehouse_of
 from orchestration.resources.identity import PostgresIdentity
 from orchestration.resources.registry import MlflowRegistry
@@ -37,12 +38,13 @@ class Models:
     registry: MlflowRegistry
     identity: PostgresIdentity
     warehouse: EngineWarehouse
+    drift: PostgresDrift
     as_of: datetime
 
     def train(self, tenant: str | None) -> list[dict[str, Any]]:
         """A version for each tenant; what became of it."""
         with alone(self.settings.home):
-            return train_models(self.warehouse, self.registry, self.as_of, "command", self._tenants(tenant))
+            return train_models(self.warehouse, self.registry, self.drift, self.as_of, "command", self._tenants(tenant))
 
     def versions(self, tenant: str | None) -> list[dict[str, Any]]:
         """One row a version."""
@@ -111,7 +113,7 @@ class Models:
             raise GovernanceError(f"drift of severity {severity!r}: there are {', '.join(_SEVERITIES)}")
         self._tenants(tenant)
         with alone(self.settings.home):
-            return answer_drift(self.warehouse, self.registry, tenant, MODEL, severity, reason, self.as_of)
+            return answer_drift(self.warehouse, self.registry, self.drift, tenant, MODEL, severity, reason, self.as_of)
 
     def score(self, tenant: str | None) -> tuple[list[dict[str, Any]], list[str]]:
         """Every open lead by the champions, best first; and the versions that could not be used."""
@@ -155,4 +157,4 @@ def open_models(settings: Settings, as_of: datetime | None) -> Iterator[Models]:
     with open_state(settings) as state:
         vault, warehouse = Vault(state, settings.master_key()), warehouse_of(settings, state.libpq_url)
         registry, identity = MlflowRegistry(state, vault, settings.models), PostgresIdentity(state, vault)
-        yield Models(settings, registry, identity, warehouse, as_of or SystemClock().now())
+        yield Models(settings, registry, identity, warehouse, PostgresDrift(state), as_of or SystemClock().now())

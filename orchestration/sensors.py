@@ -9,18 +9,24 @@ import dagster as dg
 
 from assets.actions import RULES
 from assets.delivery import decide
+from assets.drift import alarms
 from assets.experiments import MONITOR, watch
+from assets.models import answer_to_drift, model_rollback
 from assets.notices import digest, tell_of_failure
+from assets.owners import OWNED
 from assets.privacy import execute_privacy_requests
 from assets.pull import poll_gmail
+from core.drift_ports import DriftJournal
 from core.experiments import Experiments, Pages
+from core.model_ports import Registry
+from core.models import champions
 from core.notices import Notices
 from core.plans import plan_delivery, plan_ingest, plan_polls
 from core.ports import Clock, Inbox, Outbox
 from core.privacy_ports import Privacy
 from core.pulling import Pull
 from core.reading import Readings
-from orchestration.automation import DELIVER, EVERYTHING, OWNED
+from orchestration.automation import DELIVER, EVERYTHING
 
 _SENSOR_NAMES = {
     "lead_leak": "lead_leakage",
@@ -35,7 +41,7 @@ _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 
 @dg.sensor(
     job=EVERYTHING,
-    minimum_interval_seconds=10,
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     tags=OWNED,
     description="Closed segments in the inbox: one run takes in all of them.",
@@ -172,7 +178,7 @@ def failed_runs(
 def _rule_sensor(rule: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=_SENSOR_NAMES.get(rule, rule),
-        minimum_interval_seconds=15,
+        minimum_interval_seconds=30,  # what a run makes due it puts in itself; only time's passing waits for this
         default_status=dg.DefaultSensorStatus.RUNNING,
         tags=OWNED,
         description=f"Due requests of the rule {rule}: into the outbox, from where the sensor delivery has them sent.",
@@ -184,7 +190,45 @@ def _rule_sensor(rule: str) -> dg.SensorDefinition:
     return sensor
 
 
+@dg.sensor(
+    job_name=model_rollback.name,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    tags=OWNED,
+    description="Critical drift of a champion: the last good version, a retrained one, or the champion kept; the product team is told.",
+)
+def model_drift_answers(
+    context: dg.SensorEvaluationContext, drift_journal: dg.ResourceParam[DriftJournal], registry: dg.ResourceParam[Registry]
+) -> dg.SensorResult:
+    """One run for each critical look at a champion that was not answered; the journal of champions makes a second answer nothing."""
+    now = champions(registry.changes())
+    found = [
+        each
+        for each in alarms(drift_journal.verdicts())
+        if each.severity == "critical"
+        and each.served[:2] in now
+        and now[each.served.tenant_id, each.served.model].version == each.served.version
+    ]
+    asked = {f"{'/'.join(map(str, each.served))} {each.week_date} {each.look}": each for each in found}
+    new = sorted(set(asked) - set((context.cursor or "").split("\n")))
+    if not new:
+        return dg.SensorResult(skip_reason="no champion drifts", cursor="\n".join(sorted(asked)))
+    requests = []
+    for key in new:
+        each = asked[key]
+        config = {
+            "tenant_id": each.served.tenant_id,
+            "model": each.served.model,
+            "severity": each.severity,
+            "reason": "; ".join(each.reasons)[:2000],
+            "as_of": each.judged_at.isoformat(),
+        }
+        requests.append(dg.RunRequest(run_config={"ops": {answer_to_drift.name: {"config": config}}}))
+    return dg.SensorResult(run_requests=requests, cursor="\n".join(sorted(asked)))
+
+
 SENSORS = [
+    model_drift_answers,
     *(inbox_segments, gmail_polling, delivery, ab_monitor, privacy_requests_approved, daily_digest, run_failures, failed_runs),
     *map(_rule_sensor, RULES),
 ]

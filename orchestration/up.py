@@ -28,6 +28,10 @@ ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 30.0
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.2
+_ROTATE_SECONDS = "5"
+"""How long a webhook may wait for its segment to be closed: half of the collector's default, since here sensors take it in at once. A day
+of uninterrupted traffic then makes 17,000 segments, which the daily compaction merges."""
+
 _TELL_SECONDS = 2.0
 """After so long without an answer people ask themselves what is going on."""
 
@@ -59,7 +63,7 @@ def serve(settings: Settings, port: int, host: str, hooks_port: int, reports_por
             "stop with Ctrl-C",
             err=True,
         )
-        collect = [sys.executable, "-m", "orchestration.cli", "collect", "--home", str(settings.home)]
+        collect = [sys.executable, "-m", "orchestration.cli", "collect", "--home", str(settings.home), "--rotate-seconds", _ROTATE_SECONDS]
         dev = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", HOST, "-p", str(port)]
         doors = {"the UI": (HOST, port), "the collector": (host, hooks_port)}
         stack.enter_context(serving(settings.reports, reports_port))

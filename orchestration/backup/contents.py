@@ -4,7 +4,7 @@ Here belongs the folder's format. Not here: the database (`orchestration.backup.
 
     BACKUP/manifest.json     this list, written last: a folder without it is no backup
     BACKUP/state.dump        the database without the vault's rows
-    BACKUP/home/…            inbox, lake, reference, warehouse, reports, settings.env, erasures.ndjson
+    BACKUP/home/…            inbox, lake, reference, warehouse, models, reports, settings.env, erasures.ndjson
     KEYS (another file)      the vault's rows and what lies in the home's secrets: whoever has only the backup can read nobody
 """
 
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 FORMAT = 1
 MANIFEST, STATE, HOME = "manifest.json", "state.dump", "home"
-KEPT = ("settings.env", "erasures.ndjson", "lake", "reference", "warehouse.duckdb", "spark-warehouse", "reports", "inbox")
+KEPT = ("settings.env", "erasures.ndjson", "lake", "reference", "warehouse.duckdb", "spark-warehouse", "models", "reports", "inbox")
 """What of a home is copied, in this order: the inbox last, so that whatever the collector acknowledged before the copy began is in it."""
 
 _CHUNK = 1 << 20

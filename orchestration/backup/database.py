@@ -12,7 +12,7 @@ from orchestration.backup.contents import BackupError
 from orchestration.resources.postgres import programs
 from orchestration.resources.state import State
 
-_SCHEMAS = ("ops", "serving", "vault", "dagster")
+_SCHEMAS = ("ops", "serving", "vault", "dagster", "mlflow")
 VAULT_DUMP = "vault.dump"
 
 

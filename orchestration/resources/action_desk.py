@@ -13,6 +13,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 
 from core.sealing import SealError, seal, unseal
+from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
 
@@ -57,6 +58,7 @@ class ActionDesk:
         """Take the state, and the vault under whose keys people's words are sealed."""
         self._state = state
         self._vault = vault
+        self._audit = PostgresAudit(state, vault)
 
     def list(self, limit: int, since: datetime | None = None, **equal: str | None) -> Sequence[dict[str, Any]]:
         """Actions with these values, the latest first; `since` bounds their last change."""
@@ -92,7 +94,7 @@ class ActionDesk:
         """
         change = CHANGES[verdict]
         move = (
-            "update ops.outbox as o set state = %(after)s, reason = %(reason)s, updated_at = %(at)s, next_try_at = null, "
+            "update ops.outbox as o set state = %(after)s, reason = %(reason)s, updated_at = %(at)s, next_try_at = null, release = null, "
             "fence = o.fence + 1, lease_owner = null, lease_until = null "
             "from (select action_id, state, tenant_id from ops.outbox where action_id = %(id)s and state = any(%(before)s) for update) "
             "as old where o.action_id = old.action_id returning old.state, old.tenant_id"
@@ -109,6 +111,8 @@ class ActionDesk:
             before, tenant_id = row
             sealed = self._sealed(tenant_id, who.note, action_id)
             connection.execute(note, (action_id, tenant_id, verdict, before, who.at, who.person_id, sealed))
+            told = {"state_before": before, "state": change.after, "decided_at": who.at.isoformat()}
+            self._audit.within(connection).append(tenant_id, who.person_id, f"action.{verdict}", action_id, told)
         return str(before)
 
     def pauses(self, tenant_id: str | None = None) -> Sequence[dict[str, Any]]:
@@ -133,6 +137,8 @@ class ActionDesk:
                 sealed = self._sealed(tenant_id, who.note, _place(tenant_id, kind))
                 connection.execute(begin, (tenant_id, kind, mode, who.at, who.person_id, sealed))
                 connection.execute(touch, (tenant_id, kind))
+                told = {"mode": mode, "begun_at": who.at.isoformat()}
+                self._audit.within(connection).append(tenant_id, who.person_id, f"actions.{mode}", kind or "every_kind", told)
         except UniqueViolation:
             return False
         return True
@@ -143,11 +149,16 @@ class ActionDesk:
             "update ops.action_pauses set ended_at = greatest(begun_at, %s), ended_by = %s, end_note_enc = %s "
             "where tenant_id = %s and kind = %s and ended_at is null returning number"
         )
-        free = "update ops.outbox set state = 'requested', reason = null, updated_at = %s where held_by_pause = %s"
+        free = "update ops.outbox set state = 'requested', reason = null, release = null, updated_at = %s where held_by_pause = %s"
         with self._state.psycopg() as connection:
             sealed = self._sealed(tenant_id, who.note, _place(tenant_id, kind))
             row = connection.execute(end, (who.at, who.person_id, sealed, tenant_id, kind)).fetchone()
-            return None if row is None else connection.execute(free, (who.at, row[0])).rowcount
+            if row is None:
+                return None
+            freed = connection.execute(free, (who.at, row[0])).rowcount
+            told = {"freed": freed, "ended_at": who.at.isoformat()}
+            self._audit.within(connection).append(tenant_id, who.person_id, "actions.resumed", kind or "every_kind", told)
+            return freed
 
     def is_dry(self, tenant_id: str, kind: str) -> bool:
         """Whether a dry run of this kind stands."""

@@ -20,7 +20,15 @@ CONFIGURATION = {
     "nux": {"enabled": False},
     "run_monitoring": {"enabled": True},
     "freshness": {"enabled": True},
+    # a queued run is looked for every second, not every five
+    "run_coordinator": {
+        "module": "dagster._core.run_coordinator",
+        "class": "QueuedRunCoordinator",
+        "config": {"dequeue_interval_seconds": 1},
+    },
     "concurrency": {"runs": {"max_concurrent_runs": 2}},  # two cores; the run lock makes writers wait for each other besides
+    # one after the other, twenty sensors wait for whichever is launching a run (2 s, and 30 s on a busy machine)
+    "sensors": {"use_threads": True, "num_workers": 4},
     "retention": {"sensor": {"purge_after_days": {"skipped": 7, "success": 30}}},
 }
 

@@ -36,6 +36,7 @@ _LOCK = text(
     "select served_at, spent_until, closed_until, failures, clock_timestamp() from ops.lanes "
     "where tenant_id = :tenant_id and lane = :lane for update"
 )
+_LOCK_FREE = text(f"{_LOCK.text} skip locked")
 _TAKE = text(
     "update ops.lanes set served_at = :at, spent_until = :spent_until, closed_until = :closed_until "
     "where tenant_id = :tenant_id and lane = :lane"
@@ -61,12 +62,17 @@ def ready(connection: "Connection", now: datetime) -> tuple[list[Lane], datetime
     return found, rows[0][8] if rows else now
 
 
-def lock(connection: "Connection", lane: Lane) -> tuple[Lane, datetime]:
-    """Hold the lane until the transaction ends: as it is now, and the database's moment."""
+def lock(connection: "Connection", lane: Lane) -> tuple[Lane, datetime] | None:
+    """Hold the lane until the transaction ends: as it is now, and the database's moment; None while somebody else holds it.
+
+    Nobody waits, so that who holds several lanes never waits for who holds them the other way round.
+    """
     key = {"tenant_id": lane.tenant_id, "lane": lane.name}
     if lane.served_at is None:
         connection.execute(_MAKE, key)
-    row: Any = connection.execute(_LOCK, key).one()
+    row: Any = connection.execute(_LOCK_FREE, key).one_or_none()
+    if row is None:
+        return None
     served_at, spent_until, closed_until, failures, at = row
     held = lane._replace(served_at=served_at, spent_until=spent_until, closed_until=closed_until, failures=failures)
     return held, at
@@ -84,8 +90,10 @@ def note(connection: "Connection", delivery: Delivery, outcome: Outcome) -> None
     key = {"tenant_id": delivery.action.tenant_id, "lane": lane_of(delivery)}
     before = connection.execute(_FAILURES, key).scalar()
     is_news = is_failure(outcome) or outcome.wait_seconds is not None
-    if before is None or (before == 0 and not is_news):
+    if not before and not is_news:
         return
+    if before is None:
+        connection.execute(_MAKE, key)
     now = connection.execute(_LOCK, key).one()[3]
     failures = now + 1 if is_failure(outcome) else 0 if is_answer(outcome) else now
     pause = cool_off(failures, lane_of(delivery)) if is_failure(outcome) else None  # a test that the gate kept back says nothing

@@ -3,6 +3,7 @@
 Here belongs that delay, and the lock that makes runs of one installation follow each other. Not here: the adapters.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -27,6 +28,8 @@ PORTS = (
 )  # fmt: skip
 
 _OPENED = ExitStack()
+_ONE = threading.Lock()
+"""Sensors are evaluated in several threads, and the first that asks opens the platform for all."""
 
 
 @cache
@@ -42,7 +45,8 @@ def _platform() -> "Platform":
 
 def _port(name: str) -> dg.ResourceDefinition:
     def opened(_context: dg.InitResourceContext) -> Any:
-        return _platform().ports()[name]
+        with _ONE:
+            return _platform().ports()[name]
 
     return dg.ResourceDefinition(resource_fn=opened, description=f"The port {name} of this installation.")
 

@@ -6,6 +6,7 @@ Here belong the state changes of `ops.outbox` and its attempts. Not here: whethe
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, text
 
@@ -15,6 +16,9 @@ from core.lanes import Lane, in_turn, next_free, tokens
 from orchestration.resources import lanes
 from orchestration.resources.standing import standing_of
 from orchestration.resources.state import State
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 LEASE = timedelta(minutes=2)
 """How long a worker may hold an action: a try of 5 s to connect, 15 s to write and twice 15 s to read takes 50 s at the worst.
@@ -86,8 +90,6 @@ _FINISH = text(
     "where action_id = :action_id and attempt = :attempt"
 )
 _TRIES = text("select count(*) from ops.delivery_attempts where action_id = :action_id and request_sha256 is not null")
-_TURNS = 8
-"""How often a claim looks again after others took what it saw."""
 
 
 class PostgresOutbox:
@@ -133,31 +135,25 @@ class PostgresOutbox:
         what is tried at once.
         """
         claimed: list[Delivery] = []
-        for turn in range(_TURNS + limit):
-            with self._state.begin() as connection:
-                if turn == 0:
-                    connection.execute(_ABANDONED, {"now": now})
-                ready, at = lanes.ready(connection, now)
+        with self._state.begin() as connection:
+            connection.execute(_ABANDONED, {"now": now})
+            ready, at = lanes.ready(connection, now)
             turns = in_turn(ready, at)
-            if not turns or len(claimed) >= limit:
-                break
-            share = max(1, (limit - len(claimed)) // len(turns))
-            for lane in turns:  # one transaction each: who holds two lanes could wait for who holds them the other way round
-                claimed += self._claim_of(lane, worker, now, min(share, limit - len(claimed)))
-                if len(claimed) >= limit:
-                    return claimed
+            for left, lane in zip(range(len(turns), 0, -1), turns, strict=True):
+                if len(claimed) < limit:
+                    share = max(1, (limit - len(claimed)) // left)
+                    claimed += self._claim_of(connection, lane, {"worker": worker, "now": now, "lease": self._lease}, share)
         return claimed
 
-    def _claim_of(self, lane: Lane, worker: str, now: datetime, limit: int) -> list[Delivery]:
-        with self._state.begin() as connection:
-            held, at = lanes.lock(connection, lane)
-            free = tokens(held, at)
-            if free == 0:
-                return []
-            values = {"tenant_id": lane.tenant_id, "lane": lane.name, "worker": worker, "now": now, "lease": self._lease}
-            rows = connection.execute(_CLAIM, values | {"limit": min(free, limit)}).all()
-            if rows:
-                lanes.take(connection, held, len(rows), at, self._lease)
+    def _claim_of(self, connection: "Connection", lane: Lane, values: dict[str, Any], limit: int) -> list[Delivery]:
+        held = lanes.lock(connection, lane)
+        free = 0 if held is None else tokens(*held)
+        if held is None or free == 0:
+            return []
+        key = {"tenant_id": lane.tenant_id, "lane": lane.name, "limit": min(free, limit)}
+        rows = connection.execute(_CLAIM, values | key).all()
+        if rows:
+            lanes.take(connection, held[0], len(rows), held[1], self._lease)
         return [Delivery(Action._make(row[:-3]), row[-3], row[-2], row[-1]) for row in rows]
 
     def wait(self, now: datetime) -> timedelta | None:

@@ -21,7 +21,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from core.actions import Action
-from core.models import RULE, Change, GovernanceError, ModelPolicy, ModelVersion, Prediction, actions_of, champions
+from core.models import RULE, Change, GovernanceError, ModelPolicy, ModelVersion, Prediction, action_of, champions
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.durable import make_durable
 from orchestration.resources.lifetimes import lifetime, valid_row
@@ -72,7 +72,7 @@ class MlflowRegistry:
         for metric, value in _metrics(json.loads(draft.card)).items():
             client.log_metric(run.info.run_id, metric, value)
         client.set_terminated(run.info.run_id)
-        made = client.create_model_version(name, source=run.info.artifact_uri, run_id=run.info.run_id, tags={"sha256": draft.sha256})
+        made = client.create_model_version(name, source=folder.absolute().as_uri(), run_id=run.info.run_id, tags={"sha256": draft.sha256})
         version = msgspec.structs.replace(draft, version=int(made.version), place=str(place / "model.skops"))
         with self._state.psycopg() as connection:
             connection.execute(*_insert("model_versions", {each: getattr(version, each) for each in _VERSION}))
@@ -110,14 +110,13 @@ class MlflowRegistry:
             return [Change._make(row) for row in connection.execute(select, (as_of, as_of))]
 
     def change(self, change: Change) -> bool:
-        """Add an entry and ask for its actions, in one transaction; False where another follows the same entry already."""
+        """Add an entry and ask for its action, in one transaction; False where another follows the same entry already."""
         row = change._asdict()
         del row["number"]
         try:
             with self._state.psycopg() as connection:
                 connection.execute(*_insert("model_changes", row))
-                for action in actions_of(change, lifetime(RULE, change.decided_at)):
-                    _request(connection, action)
+                _request(connection, action_of(change, lifetime(RULE, change.decided_at)))
                 told = {each: getattr(change, each) for each in ("version", "follows", "reason", "action_id")}
                 told |= {"evidence": json.loads(change.evidence), "decided_at": change.decided_at.isoformat()}
                 self._audit.within(connection).append(change.tenant_id, change.decided_by, f"model.{change.cause}", change.model, told)

@@ -72,7 +72,7 @@ _USERS = text(
     # who is held already goes first, so each waits for another one's day to end
     "waiting as (select count(*) as held from ops.outbox where tenant_id = :tenant_id and state = 'held' and release = :release "
     "and next_try_at > :now and action_id <> :action_id) select last_at from users, size, waiting where not is_one and users >= :limit "
-    "order by last_at offset (select least(users - :limit + held, users - 1) from size, waiting) limit 1"
+    "order by last_at offset (select greatest(0, least(users - :limit + held, users - 1)) from size, waiting) limit 1"
 )
 
 

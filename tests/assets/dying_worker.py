@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401 — once, before the forks: 0.5 s that each child would need
 
 from assets.delivery import deliver
 from orchestration.resources.clock import FixedClock

@@ -51,7 +51,9 @@ FAST = ", ".join(f"{{ channel: {channel}, per_second: 10000, burst: 10000 }}" fo
 """Rates that hold nobody up: tests of rates bring their own."""
 
 
-def tenants_file(folder: Path, tenant: str, receiver_url: str, rates: str = FAST, more: str = "", destinations: str = "") -> Path:
+def tenants_file(
+    folder: Path, tenant: str, receiver_url: str, rates: str = FAST, more: str = "", destinations: str = "", connections: str = ""
+) -> Path:
     """A tenant with a WhatsApp number, a platform feed and a signed hook; `more` and `destinations` are YAML of more."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{tenant}.yaml"
@@ -77,7 +79,7 @@ tenants:
         account_id: {tenant}
         verify_secrets: [{{ env: FEED }}]
         valid_from: 2026-01-01T00:00:00Z
-    destinations:
+{connections}    destinations:
       - id: hook
         kind: alerts
         url: {receiver_url}/hook/{tenant}
@@ -112,11 +114,18 @@ class Scene:
     rates: str = FAST
     more: str = ""
     destinations: str = ""
+    connections: str = ""
 
     def __post_init__(self) -> None:
         """Apply the tenant and publish empty marts."""
         path = tenants_file(
-            self.folder, self.tenant, self.receiver.url, self.rates, self.more, self.destinations.replace("URL", self.receiver.url)
+            self.folder,
+            self.tenant,
+            self.receiver.url,
+            self.rates,
+            self.more,
+            self.destinations.replace("URL", self.receiver.url),
+            self.connections,
         )
         apply_file(path, self.state, self.vault, self.now, SECRETS)
         self.publish([])
@@ -139,10 +148,9 @@ class Scene:
 
     def template(self, number: int, **changes: object) -> Action:
         """A wanted template message to lead `number`."""
-        return self._action(number, "cold_recovery", "send_template", "whatsapp", changes | {
-            "point_id": changes.get("point_id") or self.point_of(f"+9198765{number:05d}"),
-            "account_id": f"{self.tenant}-{NUMBER}", "template_name": "recovery_1",
-        })  # fmt: skip
+        own: dict[str, object] = {"account_id": f"{self.tenant}-{NUMBER}", "template_name": "recovery_1"}
+        point_id = changes.get("point_id") or self.point_of(f"+9198765{number:05d}")
+        return self._action(number, "cold_recovery", "send_template", "whatsapp", own | changes | {"point_id": point_id})
 
     def alert(self, number: int, **changes: object) -> Action:
         """A wanted alert about lead `number`."""

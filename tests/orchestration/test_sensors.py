@@ -31,7 +31,9 @@ SECOND, MICRO = timedelta(seconds=1), timedelta(microseconds=1)
 NAMES = {
     "lead_leak": "lead_leakage", "token_threshold": "token_thresholds", "sla_warning": "sla_warnings", "sla_breach": "sla_breaches",
 }  # fmt: skip
-OTHERS = {"inbox_segments", "gmail_polling", "ab_monitor", "delivery", "daily_digest", "run_failures"}
+OTHERS = {
+    "inbox_segments", "gmail_polling", "ab_monitor", "delivery", "daily_digest", "run_failures", "privacy_requests_approved", "failed_runs",
+}  # fmt: skip
 WRITERS = {"warehouse", "lake", "lake_rows", "publisher", "dbt", "reference", "workers"}
 
 
@@ -291,7 +293,9 @@ def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform, instanc
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         results = {
-            name: tick(name, None, instance, **platform.ports()) for name in SENSORS if name not in {"run_failures", "gmail_polling"}
+            name: tick(name, None, instance, **platform.ports())
+            for name in SENSORS
+            if name not in {"run_failures", "gmail_polling", "failed_runs"}
         }
         assert asked(tick("delivery", None, instance, **platform.ports())) == 1
         with pytest.raises(Exception, match="another process"):

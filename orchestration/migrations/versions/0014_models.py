@@ -70,5 +70,5 @@ def upgrade() -> None:
     """Go forward."""
     op.execute(TABLES)
     for table in ("model_versions", "model_changes", "predictions"):
-        op.execute(f"select ops.protect_table('ops', '{table}')")
+        op.execute(f"select ops.protect_table('ops', '{table}', 'manager')")
         op.execute(f"revoke update, delete, truncate on ops.{table} from flexoraa_service")
