@@ -34,11 +34,12 @@ _ROLES = {
 
 def _structs() -> Mapping[tuple[str, str], type[Struct]]:
     found: dict[tuple[str, str], type[Struct]] = {}
-    for layer, types in (
+    layers: tuple[tuple[str, tuple[type[Struct], ...]], ...] = (
         ("lake", EVENT_TYPES),
         ("reference", (*REFERENCE_TYPES, MessageSignal)),
         ("marts", (ExperimentResult, ExperimentDecision)),
-    ):
+    )
+    for layer, types in layers:
         found |= {(layer, str(each.table)): each for each in types}  # type: ignore[attr-defined]  # a ClassVar of each of them
     return found
 
