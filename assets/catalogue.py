@@ -3,7 +3,8 @@
 Here belongs one function over all specs, so that no asset says it for itself. Not here: freshness (`orchestration.automation`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from msgspec import Struct
@@ -34,14 +35,13 @@ _ROLES = {
 }
 
 
-_MADE_HERE: tuple[type[Struct], ...] = (ExperimentResult, ExperimentDecision, ModelDrift, ModelPerformance, Prediction, MessageSignal)
-"""Rows of tables that Python makes beside dbt's."""
+_MARTS = (ExperimentResult, ExperimentDecision, ModelDrift, ModelPerformance, Prediction)
+"""Those that Python writes."""
 
 
-def _structs() -> Mapping[str, type[Struct]]:
-    """By the table's name: no event, reference row or mart has another's."""
-    types: tuple[type[Struct], ...] = (*EVENT_TYPES, *REFERENCE_TYPES, *_MADE_HERE)
-    return {str(each.table): each for each in types}  # type: ignore[attr-defined]  # a ClassVar of each of them
+def _structs() -> Mapping[tuple[str, str], type[Struct]]:
+    layers: Mapping[str, Sequence[Any]] = {"lake": EVENT_TYPES, "reference": (*REFERENCE_TYPES, MessageSignal), "marts": _MARTS}
+    return {(layer, each.table): each for layer, types in layers.items() for each in types}
 
 
 def _schema(struct: type[Struct]) -> dg.TableSchema:
@@ -63,7 +63,7 @@ def with_catalogue(reports_url: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
         metadata: dict[str, object] = {}
         layer, name = spec.key.path[0], spec.key.path[-1]
-        if layer in {"lake", "reference", "marts"} and "dagster/column_schema" not in spec.metadata and (struct := structs.get(name)):
+        if struct := structs.get((layer, name)):
             metadata["dagster/column_schema"] = _schema(struct)
         if topic := pages.get(f"{layer}/{name}"):
             metadata["report page"] = dg.MetadataValue.url(f"{reports_url}/{address(topic, '')}")

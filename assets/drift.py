@@ -9,6 +9,7 @@ from datetime import date
 
 import dagster as dg
 
+from assets.owners import OWNED
 from core.drift_ports import Baselines, DriftJournal, DriftVerdict, ScoredRows, Week
 from core.experiments import Pages
 from core.ports import Clock, Warehouse
@@ -150,10 +151,7 @@ def look_at_models(  # noqa: PLR0913 — one parameter a port
     context.add_output_metadata({"state": state} | told)
 
 
-@dg.job(
-    tags={"owner": "product"},
-    description="Drift on demand: launch it with a day, a tenant and a model, or with none for all models in this week.",
-)
+@dg.job(tags=OWNED, description="Drift on demand: launch it with a day, a tenant and a model, or with none for all models in this week.")
 def drift_on_demand() -> None:
     """One look."""
     look_at_models()

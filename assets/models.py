@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.owners import OWNED
 from core.model_ports import Registry
 from core.models import Prediction
 from core.ports import Clock, Warehouse
@@ -120,7 +121,7 @@ def train_all_tenants(
 
 
 @dg.job(
-    tags={"owner": "product"},
+    tags=OWNED,
     description="One version of the lead model for each tenant from everything known; champion where it is significantly better.",
 )
 def model_training() -> None:
@@ -153,7 +154,7 @@ def answer_to_drift(
 
 
 @dg.job(
-    tags={"owner": "product"},
+    tags=OWNED,
     description="Answer drift of a tenant's champion: launch it with the severity and the reason.",
     config={"ops": {"answer_to_drift": {"config": {"tenant_id": "TENANT", "severity": "critical", "reason": "by hand"}}}},
 )

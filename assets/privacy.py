@@ -7,6 +7,7 @@ things run (`orchestration.automation`, `orchestration.sensors`).
 import dagster as dg
 from pydantic import Field
 
+from assets.owners import OWNED
 from core.ports import Clock, Lake, Outbox
 from core.privacy_ports import Privacy
 
@@ -56,7 +57,7 @@ def execute_requests(context: dg.OpExecutionContext, config: Requests, privacy: 
         )
 
 
-@dg.job(name="execute_privacy_requests", tags={"owner": "data"}, description="Approved erasures: executed, verified, certified.")
+@dg.job(name="execute_privacy_requests", tags=OWNED, description="Approved erasures: executed, verified, certified.")
 def execute_privacy_requests() -> None:
     """One step."""
     execute_requests()
@@ -70,11 +71,7 @@ def watch_the_clock(
     context.log.info("warnings at %s: %s new; requests: %s", clock.now().isoformat(), privacy.warn(outbox), dict(privacy.counts()))
 
 
-@dg.job(
-    name="privacy_clock",
-    tags={"owner": "data"},
-    description="Warnings of open requests of people, 7 and 2 days before their end and at it.",
-)
+@dg.job(name="privacy_clock", tags=OWNED, description="Warnings of open requests of people, 7 and 2 days before their end and at it.")
 def privacy_clock() -> None:
     """One step."""
     watch_the_clock()

@@ -10,11 +10,10 @@ from typing import Any
 
 import dagster as dg
 
+from assets.owners import OWNED
 from core.plans import WATCH_DAILY, WATCH_URGENT, is_watch_due, polls_due
 from core.ports import Clock
 from core.pulling import Pull, Pulled
-
-_OWNED = {"owner": "data"}
 
 
 def poll_all(pull: Pull, clock: Clock) -> list[Pulled]:
@@ -57,20 +56,20 @@ def back_fill_accounts(context: dg.OpExecutionContext, config: BackFillConfig, p
     _tell(context, pull.back_fill(config.source, _moment(config.since), until, config.tenant_id or None))
 
 
-@dg.job(tags=_OWNED, description="Mailboxes that are due, polled.")
+@dg.job(tags=OWNED, description="Mailboxes that are due, polled.")
 def poll_gmail() -> None:
     """One run polls whatever is due."""
     poll_mailboxes()
 
 
-@dg.job(tags=_OWNED, description="Watches of mailboxes, renewed.")
+@dg.job(tags=OWNED, description="Watches of mailboxes, renewed.")
 def renew_watches() -> None:
     """One run renews whatever is due."""
     renew_mailbox_watches()
 
 
 @dg.job(
-    tags=_OWNED,
+    tags=OWNED,
     description="Razorpay's or Calendly's past, fetched. The Launchpad shows a config to put right: a source and a span.",
     config={"ops": {"back_fill_accounts": {"config": {"source": "razorpay", "since": "2026-10-01T00:00:00Z"}}}},
 )

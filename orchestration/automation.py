@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from assets.drift import MODELS, drift_on_demand, model_drift, no_model_drifts, partition_of
 from assets.maintenance import compact
 from assets.models import model_rollback, model_training
+from assets.owners import OWNED
 from assets.privacy import execute_privacy_requests, privacy_clock
 from assets.pull import back_fill, poll_gmail, renew_watches
 from assets.quality import lake_quality
@@ -21,9 +22,6 @@ from core.plans import WATCH_DAILY, is_watch_due
 from core.ports import REBUILD, Clock, Inbox, Lake, Ledger, Progress, Warehouse
 from core.pulling import Pull
 from core.quarantine import Quarantine
-
-OWNED = {"owner": "data"}
-"""Who is asked about jobs and their timing: a tag, since Dagster 1.13's own `owners` of jobs, schedules and sensors is beta and warns."""
 
 _DRIFT = dg.AssetSelection.assets(*model_drift.keys, ["reports", "drift"])
 
@@ -205,10 +203,10 @@ DAILY_RETENTION = dg.ScheduleDefinition(
 
 WEEKLY_TRAINING = dg.ScheduleDefinition(
     name="weekly_model_training",
-    tags=OWNED,
     job=model_training,
     cron_schedule="53 3 * * 0",
     execution_timezone="UTC",
+    tags=OWNED,
     description="On Sundays: a new version of the lead model for each tenant, champion where it is significantly better.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )

@@ -11,6 +11,7 @@ from assets.actions import RULES
 from assets.delivery import decide
 from assets.experiments import MONITOR, watch
 from assets.notices import digest, tell_of_failure
+from assets.owners import OWNED
 from assets.privacy import execute_privacy_requests
 from assets.pull import poll_gmail
 from core.experiments import Experiments, Pages
@@ -20,7 +21,7 @@ from core.ports import Clock, Inbox, Outbox
 from core.privacy_ports import Privacy
 from core.pulling import Pull
 from core.reading import Readings
-from orchestration.automation import DELIVER, EVERYTHING, OWNED
+from orchestration.automation import DELIVER, EVERYTHING
 
 _SENSOR_NAMES = {
     "lead_leak": "lead_leakage",

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from assets.project import MANIFEST, PROJECT
-from orchestration.resources.dbt_profile import DUCKDB_PLACES
+from orchestration.resources.settings import Settings
+
+DUCKDB_PLACES = {"FLEXORAA_DBT_WAREHOUSE": Settings(Path()).warehouse.name, "FLEXORAA_DBT_DUCKDB_SPILL": Settings(Path()).duckdb_spill.name}
+"""DuckDB's file and what it spills, from an installation's own folder: variables of the profile."""
 
 _PARSED = "partial_parse.msgpack"
 _PARTS = ("models", "macros", "seeds", "snapshots", "tests")

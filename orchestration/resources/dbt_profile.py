@@ -6,12 +6,12 @@ environment (`settings`).
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 import psycopg
 
 from orchestration.resources import spark_place
+from orchestration.resources.dbt import DUCKDB_PLACES
 from orchestration.resources.settings import Settings
 from orchestration.resources.warehouse_postgres import warehouse_url
 
@@ -20,9 +20,6 @@ _POSTGRES_OPTIONS = "-c TimeZone=UTC -c synchronous_commit=off -c jit=off -c wor
 _PROFILE = {"host": "FLEXORAA_DBT_PG_HOST", "port": "FLEXORAA_DBT_PG_PORT", "user": "FLEXORAA_DBT_PG_USER",
             "dbname": "FLEXORAA_DBT_PG_DATABASE", "password": "DBT_ENV_SECRET_FLEXORAA_PG_PASSWORD"}  # fmt: skip
 """What dbt-postgres must be given in its profile. It masks the value of a variable of that last prefix in all its logs."""
-
-DUCKDB_PLACES = {"FLEXORAA_DBT_WAREHOUSE": Settings(Path()).warehouse.name, "FLEXORAA_DBT_DUCKDB_SPILL": Settings(Path()).duckdb_spill.name}
-"""DuckDB's file and what it spills, from an installation's own folder."""
 
 _LIBPQ = {"sslmode": "PGSSLMODE", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "sslrootcert": "PGSSLROOTCERT",
           "channel_binding": "PGCHANNELBINDING", "connect_timeout": "PGCONNECT_TIMEOUT",
