@@ -3,7 +3,8 @@
 Here belongs one function over all specs, so that no asset says it for itself. Not here: freshness (`orchestration.automation`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from msgspec import Struct
@@ -63,7 +64,7 @@ def with_catalogue(reports_url: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
         metadata: dict[str, object] = {}
         layer, name = spec.key.path[0], spec.key.path[-1]
-        if layer in {"lake", "reference", "marts"} and "dagster/column_schema" not in spec.metadata and (struct := structs.get(name)):
+        if struct := structs.get((layer, name)):
             metadata["dagster/column_schema"] = _schema(struct)
         if topic := pages.get(f"{layer}/{name}"):
             metadata["report page"] = dg.MetadataValue.url(f"{reports_url}/{address(topic, '')}")

@@ -203,10 +203,10 @@ DAILY_RETENTION = dg.ScheduleDefinition(
 
 WEEKLY_TRAINING = dg.ScheduleDefinition(
     name="weekly_model_training",
-    tags=OWNED,
     job=model_training,
     cron_schedule="53 3 * * 0",
     execution_timezone="UTC",
+    tags=OWNED,
     description="On Sundays: a new version of the lead model for each tenant, champion where it is significantly better.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
