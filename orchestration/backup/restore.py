@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psycopg import sql
+
 from core.audit import PLATFORM
 from core.ports import Progress
 from orchestration.backup import contents, database
@@ -22,7 +24,7 @@ from orchestration.resources.access import Access
 from orchestration.resources.audit import PostgresAudit, machine_user
 from orchestration.resources.postgres import EmbeddedPostgres, PostgresError
 from orchestration.resources.settings import RESTORING, Settings
-from orchestration.resources.state import State, open_state
+from orchestration.resources.state import SERVICE_ROLE, State, open_state
 from orchestration.resources.vault import Vault
 
 _NAMED = 1_000  # points in one entry of the audit log; its count tells of more
@@ -140,6 +142,9 @@ def _fill(url: str, dumps: Sequence[Path]) -> None:
     database.restore(url, *dumps)
     state.migrate()
     with state.owner() as connection:
+        # what is published is the platform's own: it replaces it
+        for (table,) in connection.execute("select tablename from pg_tables where schemaname = 'serving' order by 1").fetchall():
+            connection.execute(sql.SQL("alter table {} owner to {}").format(sql.Identifier("serving", table), sql.Identifier(SERVICE_ROLE)))
         for (tenant_id,) in connection.execute("select tenant_id from ops.tenants order by 1").fetchall():
             connection.execute("select ops.make_tenant_roles(%s)", (tenant_id,))
 
