@@ -6,7 +6,14 @@ with messages as (
 
 final as (
     select
-        messages.*,
+        messages.tenant_id,
+        messages.message_id,
+        messages.event_id,
+        messages.conversation_id,
+        messages.lead_id,
+        messages.contact_point_id,
+        messages.direction,
+        messages.sent_at,
         signals.reader,
         signals.version,
         signals.language,
