@@ -3,8 +3,7 @@
 Here belongs one function over all specs, so that no asset says it for itself. Not here: freshness (`orchestration.automation`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import dagster as dg
 from msgspec import Struct
@@ -64,7 +63,7 @@ def with_catalogue(reports_url: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
         metadata: dict[str, object] = {}
         layer, name = spec.key.path[0], spec.key.path[-1]
-        if struct := structs.get((layer, name)):
+        if struct := structs.get(name):
             metadata["dagster/column_schema"] = _schema(struct)
         if topic := pages.get(f"{layer}/{name}"):
             metadata["report page"] = dg.MetadataValue.url(f"{reports_url}/{address(topic, '')}")
