@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from core.columns import columns
 from core.events import EVENT_TYPES
 from core.reference import REFERENCE_TYPES
+from core.signals import MessageSignal
 from tests.dbt import engines, worker
 from tests.dbt.engines import WITHOUT_UNIT_TESTS
 
@@ -29,7 +30,7 @@ _ARROW = {
     "date": pa.date32(),
     "binary": pa.binary(),
 }
-_STRUCTS = {("lake", each.table): each for each in EVENT_TYPES} | {("reference", each.table): each for each in REFERENCE_TYPES}
+_STRUCTS = {("lake", each.table): each for each in EVENT_TYPES} | {("reference", each.table): each for each in (*REFERENCE_TYPES, MessageSignal)}
 Rows = Mapping[str, Iterable[Any]]
 
 
