@@ -91,6 +91,10 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
     wanted = Counter(
         _Action(each.tenant, each.rule, each.kind, each.phone and lead(each.tenant, each.phone), each.detail) for each in manifest.actions
     )
+    # what costs tokens waits where the wallet is empty
+    empty = {tenant for tenant, truth in manifest.tenants.items() if truth.token_balance <= 0}
+    held = Counter({each: number for each, number in wanted.items() if each.rule == "cold_recovery" and each.tenant_id in empty})
+    waiting = _held(platform)
     return [
         _finding(
             "leads",
@@ -114,7 +118,7 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
             by_lead(lambda t: t.hot, lambda t, e: (t, lead(t, e))),
             marts.counter("select tenant_id, lead_id from marts.dim_leads where tier = 'HOT'"),
         ),
-        _finding("recovery due", by_lead(lambda t: t.recovery_due, lambda t, e: (t, lead(t, e.phone), e.attempt)), recoveries),
+        _finding("recovery due", by_lead(lambda t: t.recovery_due, lambda t, e: (t, lead(t, e.phone), e.attempt)), recoveries + waiting),
         _finding(
             "token balance",
             Counter({(t, x.token_balance): 1 for t, x in manifest.tenants.items() if t}),
@@ -179,7 +183,8 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
         _finding("duplicates", _sum(x.duplicates for x in manifest.tenants.values()), marts.duplicates()),
         _finding("rejects", manifest.rejects(), Counter(platform.ledger.refusals())),
         _finding("events accepted", manifest.accepted(), marts.accepted()),
-        _finding("actions delivered", wanted, arrived),
+        _finding("actions delivered", wanted - held, arrived),
+        _finding("recoveries held, the wallet is empty", Counter((t, e, d) for t, _, _, e, d in held.elements()), waiting),
     ]
 
 
@@ -243,6 +248,16 @@ class _Marts:
     def duplicates(self) -> Counter[str]:
         totals = self._platform.warehouse.conservation(self._platform.ledger.counts())
         return +Counter({source: counts["duplicate"] for source, counts in totals.items()})
+
+
+def _held(platform: Platform) -> Counter[Hashable]:
+    """Recoveries that wait for a top-up: tenant, lead and attempt."""
+    query = (
+        "select tenant_id, lead_id, (details ->> 'attempt')::int from ops.outbox "
+        "where rule = 'cold_recovery' and state = 'held' and release = 'the wallet is topped up'"
+    )
+    with platform.state.psycopg() as connection:
+        return Counter(connection.execute(query).fetchall())
 
 
 def _outbox(platform: Platform) -> dict[str, _Action]:

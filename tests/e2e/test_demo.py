@@ -32,7 +32,7 @@ KINDS = (
     "signs of abuse", "wallets about to run out", "money between us and the provider", "token thresholds",
     "number changes, one lead each", "opt-outs", "experiments killed", "messages", "statuses", "conversations", "messaging windows", "window violations",
     "appointments", "reschedules", "payments", "payments credited", "account news", "contact events", "duplicates", "rejects",
-    "events accepted", "actions delivered",
+    "events accepted", "actions delivered", "recoveries held, the wallet is empty",
 )  # fmt: skip
 
 

@@ -52,4 +52,9 @@ final as (
     from ranked
 )
 
-select * from final
+select
+    tenant_id,
+    action_id,
+    status,
+    told_at
+from final
