@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from orchestration.resources.settings import Settings
+from orchestration.resources.warehouse import Warehouse
+
 END_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[1]
 _FOLDER = "TESTS_SHARED_FOLDER"
@@ -65,6 +68,8 @@ def shared_demo() -> Demo:
 def copied(demo: Demo, home: Path) -> Demo:
     """A home of one's own, as it was when the demo ended."""
     _copy(demo.home.parent / "cold", home)
+    if (settings := Settings(home)).warehouse.exists():
+        Warehouse(settings.warehouse, settings.lake, settings.reference).prepare()  # its views name files by their whole path
     return Demo(home, demo.code, demo.out.replace(str(demo.home), str(home)), demo.err)
 
 

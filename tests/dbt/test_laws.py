@@ -37,7 +37,7 @@ def test_other_order_other_copies_same_marts(first) -> None:
     folder, before = first
     with build(folder, told(history(7, 12), 2), AS_OF, *MODELS_ONLY) as connection:
         assert marts(connection) == before
-    assert len(before) == 33
+    assert len(before) == 38
     assert [name for name, rows in before.items() if not rows] == ["fct_reference_findings"]  # no history lacks reference data
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from core.actions import key_of
 from tests.dbt.histories import AS_OF, History
+from tests.dbt.tiers import became_hot
 from tests.oracles import schedules
-from tests.oracles.common import Holders, Row, by_lead
+from tests.oracles.common import Holders, Row
 
 _HOUR = timedelta(hours=1)
 
@@ -92,21 +93,7 @@ def test_an_appointment_is_confirmed_and_reminded_of_unless_it_was_booked_too_la
 def test_people_are_told_of_a_lead_that_became_hot_and_of_an_assistant_that_gave_up(
     built: duckdb.DuckDBPyConnection, made: History, holders: Holders
 ) -> None:
-    scores = built.execute("select tenant_id, lead_id, scored_at, tier, trigger_event_id from marts.fct_lead_scores").fetchall()
-    decided: dict[tuple[str, str], dict[datetime, tuple[str, str]]] = {}
-    for tenant, lead, at, tier, event in scores:
-        decided.setdefault((tenant, lead), {})[at] = (tier, event)
-    for (tenant, lead), events in by_lead(sorted(made.known("lead_events", AS_OF), key=lambda row: row["event_id"]), holders).items():
-        overrides = {row["occurred_at"]: (row["tier"], row["event_id"]) for row in events if row["kind"] == "tier_overridden"}
-        computed = {at: said for at, said in decided.get((tenant, lead), {}).items() if at < min(overrides, default=at + _HOUR)}
-        decided[tenant, lead] = computed | overrides
-    hot = set()
-    for (tenant, _), said in decided.items():
-        before = None
-        for _, (tier, event) in sorted(said.items()):
-            if tier == "HOT" and before != "HOT":
-                hot.add((tenant, "hot", event))
-            before = tier
+    hot = {(tenant, "hot", event) for tenant, _, event, _ in became_hot(built, made, holders)}
     assert wanted(built, "routing").keys() == hot
     escalated = built.execute(
         "select tenant_id, 'qualification', last_turn_event_id from marts.fct_qualification where outcome = 'escalated'"

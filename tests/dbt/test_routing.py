@@ -1,10 +1,14 @@
 """Whose each matter of a lead is, against plain Python that gives leads away one by one."""
 
+import csv
 from datetime import datetime, timedelta
 
 import duckdb
 
+from assets.project import PROJECT
+from tests.dbt import engines
 from tests.dbt.histories import AS_OF, History
+from tests.dbt.tiers import became_hot
 from tests.oracles.common import Holders
 from tests.oracles.hours import Span
 from tests.oracles.routing import Office, routings
@@ -38,23 +42,20 @@ def test_a_lead_is_given_to_the_least_burdened_then_longest_idle_of_those_at_wor
         named,
         {"routing": timedelta(hours=1), "escalation": timedelta(hours=24)},
     )
-    hot = """
-        select tenant_id, lead_id, 'routing', trigger_event_id, decided_at from (
-            select *, lag(tier) over (partition by tenant_id, lead_id order by decided_at) as before from intermediate.int_lead_tiers__decided
-        ) where tier = 'HOT' and before is distinct from 'HOT'
-    """
     escalated = (
         "select tenant_id, lead_id, 'escalation', last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'escalated'"
     )
-    matters = built.execute(f"{hot} union all {escalated}").fetchall()
+    hot = [(tenant, lead, "routing", event, at) for tenant, lead, event, at in became_hot(built, made, holders)]
+    matters = hot + built.execute(escalated).fetchall()
     found = built.execute("select tenant_id, rule, trigger_event_id, assigned_to, is_in_hands, works_from_at from marts.fct_lead_routings")
     expected = routings(matters, office)
     assert {row[:3]: row[3:] for row in found.fetchall()} == expected
     assert {person for person, _, _ in expected.values()} >= {"p0", "p1", "p2", "p3", "m0", "m1"}
     assert {is_in_hands for _, is_in_hands, _ in expected.values()} == {True, False}
-    queued = built.execute("select max(waiting_before), max(need_no) from intermediate.int_lead_needs__queued").fetchone()
-    assert queued is not None
-    assert min(queued) > 2
+    if engines.chosen() is None:  # what is between marts is read on DuckDB only
+        queued = built.execute("select max(waiting_before), max(need_no) from intermediate.int_lead_needs__queued").fetchone()
+        assert queued is not None
+        assert min(queued) > 2
 
 
 def test_the_notice_names_the_person(built: duckdb.DuckDBPyConnection) -> None:
@@ -67,10 +68,12 @@ def test_the_notice_names_the_person(built: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_a_suspension_and_its_end_are_told(built: duckdb.DuckDBPyConnection, made: History) -> None:
+    with (PROJECT / "seeds" / "account_alerts.csv").open(encoding="utf-8", newline="") as file:
+        alerts = {(row["kind"], row["state"]): row["alert"] for row in csv.DictReader(file)}
     expected = {
-        (row["tenant_id"], "quality_fell", row["event_id"], row["occurred_at"])
+        (row["tenant_id"], alerts[row["kind"], row["state"]], row["event_id"], row["occurred_at"])
         for row in made.known("account_events", AS_OF)
-        if (row["kind"], row["state"]) == ("phone_number_quality_update", "RED")
+        if (row["kind"], row["state"]) in alerts
     }
     found = built.execute("select tenant_id, subject, trigger, due_at from marts.act_requests where rule = 'suspension'").fetchall()
     assert set(found) == expected

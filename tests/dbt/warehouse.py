@@ -30,7 +30,9 @@ _ARROW = {
     "date": pa.date32(),
     "binary": pa.binary(),
 }
-_STRUCTS = {("lake", each.table): each for each in EVENT_TYPES} | {("reference", each.table): each for each in (*REFERENCE_TYPES, MessageSignal)}
+_STRUCTS = {("lake", each.table): each for each in EVENT_TYPES} | {
+    ("reference", each.table): each for each in (*REFERENCE_TYPES, MessageSignal)
+}
 Rows = Mapping[str, Iterable[Any]]
 
 

@@ -32,7 +32,7 @@ NAMES = {
     "lead_leak": "lead_leakage", "token_threshold": "token_thresholds", "sla_warning": "sla_warnings", "sla_breach": "sla_breaches",
 }  # fmt: skip
 OTHERS = {
-    "inbox_segments", "gmail_polling", "ab_monitor", "delivery", "daily_digest", "run_failures", "privacy_requests_approved", "failed_runs",
+    "inbox_segments", "gmail_polling", "ab_monitor", "delivery", "daily_digest", "run_failures", "privacy_requests_approved", "failed_runs", "model_drift_answers",
 }  # fmt: skip
 WRITERS = {"warehouse", "lake", "lake_rows", "publisher", "dbt", "reference", "workers"}
 
