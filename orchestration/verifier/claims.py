@@ -34,7 +34,7 @@ _QUESTIONS = (
     ),
     (
         "serving.dim_leads", "a published lead that is not marked as erased", "serving.dim_leads",
-        "select count(*) from serving.dim_leads where tenant_id = %(tenant)s and lead_id = %(lead)s and not is_erased",
+        "select count(*) from serving.dim_leads where tenant_id = %(tenant)s and lead_id = %(lead)s and is_erased is not true",
     ),
     (
         "serving.act_requests", "a wanted action that would reach the person", "serving.act_requests",

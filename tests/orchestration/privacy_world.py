@@ -113,7 +113,7 @@ class World:
                 (f"a_{lead_id}", tenant_id, lead_id, points[0], value.value, END, END, END, END),
             )
             connection.execute("create table if not exists serving.dim_leads (tenant_id text, lead_id text, is_erased boolean)")
-            connection.execute("insert into serving.dim_leads values (%s, %s, false)", (tenant_id, lead_id))
+            connection.execute("insert into serving.dim_leads (tenant_id, lead_id, is_erased) values (%s, %s, false)", (tenant_id, lead_id))
             connection.execute("grant all on serving.dim_leads to flexoraa_service")
         for place in ("reports/page.html", "logs/run.log"):
             with (self.settings.home / place).open("a", encoding="utf-8") as file:
