@@ -151,7 +151,7 @@ def test_a_second_run_over_a_compacted_lake_changes_no_mart_and_sends_nothing(de
 
 def _effects(home: Path) -> int:
     with open_state(Settings(home)) as state, state.psycopg() as connection:
-        row = connection.execute("select count(*) from ops.delivery_attempts").fetchone()
+        row = connection.execute("select count(*) from ops.delivery_attempts where request_sha256 is not null").fetchone()
     return 0 if row is None else int(row[0])
 
 
