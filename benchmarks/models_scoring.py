@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -22,8 +21,7 @@ from ml import evaluation
 from ml.features import Contract, Feature, take
 from ml.training import Rows, Trained, train
 
-_PLACES = (ROOT.parent / "shared" / "data", Path("/work/shared/data"))
-_FILE = Path("bank_marketing") / "bank-additional-full.csv"
+_FILE = ROOT.parent / "shared" / "data" / "bank_marketing" / "bank-additional-full.csv"
 _NUMBERS = {
     "age", "campaign", "pdays", "previous", "emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed",
 }  # fmt: skip
@@ -49,10 +47,9 @@ def main() -> None:
 
 def read() -> tuple[Contract, Rows, np.ndarray] | None:
     """The contract, the rows in their order, and the year of each: the month falls back where a year begins."""
-    path = next((each / _FILE for each in _PLACES if (each / _FILE).exists()), None)
-    if path is None:
+    if not _FILE.exists():
         return None
-    with path.open(newline="") as file:
+    with _FILE.open(newline="") as file:
         table = list(csv.DictReader(file, delimiter=";"))
     names = [name for name in table[0] if name not in {"duration", "y"}]
     contract = Contract(tuple(Feature(name, "number" if name in _NUMBERS else "category", "moment") for name in names))

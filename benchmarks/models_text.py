@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks._claim import ROOT, Claim
 
-DATA = ROOT.parents[0] / "shared" / "data"
+DATA = ROOT.parent / "shared" / "data"
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _STRATEGIES = (
     "logical-appeal", "emotion-appeal", "credibility-appeal", "foot-in-the-door", "self-modeling", "personal-story", "donation-information",

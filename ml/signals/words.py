@@ -122,7 +122,7 @@ def _spelt(word: str) -> str:
         parts[-1][1] = ""
     for place in range(len(parts) - 2, 0, -1):
         (_, before, _), (_, own, letter), (consonant, after, _) = parts[place - 1 : place + 2]
-        if own == "a" and letter in _CONSONANTS and before and consonant and after and before[-1] != "n":
+        if own == "a" and letter in _CONSONANTS and before and consonant not in ("", "y") and after and before[-1] != "n":
             parts[place][1] = ""
     return "".join(consonant + vowel for consonant, vowel, _ in parts)
 

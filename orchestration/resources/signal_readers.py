@@ -191,7 +191,7 @@ class NoReader:
 
     def read(self, messages: Sequence[Spoken]) -> Sequence[Heard]:
         """Never asked for any (`FolderSignals` has nothing pending for it)."""
-        raise NotImplementedError
+        raise RuntimeError("signals are switched off (SIGNALS_READER=off): nothing is to be read")
 
     def troubles(self) -> Mapping[str, int]:
         """None."""

@@ -89,8 +89,8 @@ class EngineWarehouse(ABC):
         """Write it down there, in one transaction."""
 
     def _ask(self, statement: str) -> Sequence[tuple[Any, ...]]:
-        """Rows of a query of our own."""
-        raise NotImplementedError
+        """Rows of a query of our own; of an engine without increments none is asked for."""
+        raise TypeError(f"{type(self).__name__} has no increments, so it is not asked: {statement}")
 
     @abstractmethod
     def follow(self) -> bool:

@@ -46,9 +46,16 @@ def server(serve: Callable[[socket.socket], None], context: ssl.SSLContext | Non
         thread.join()
 
 
+def whole_request(connection: socket.socket) -> None:
+    """Read head and body: what is closed with something unread is reset, and the other side may lose the answer."""
+    seen = connection.recv(65_536)
+    while seen.startswith(b"POST") and not seen.endswith(BODY) and (more := connection.recv(65_536)):
+        seen += more
+
+
 def answering(head: str, body: bytes = b"", length: int | None = None) -> Callable[[socket.socket], None]:
     def serve(connection: socket.socket) -> None:
-        connection.recv(65_536)
+        whole_request(connection)
         said = f"HTTP/1.1 {head}\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
         connection.sendall(said.encode() + body)
 
@@ -56,19 +63,24 @@ def answering(head: str, body: bytes = b"", length: int | None = None) -> Callab
 
 
 def silent(connection: socket.socket) -> None:
-    connection.recv(65_536)
+    whole_request(connection)
     threading.Event().wait(0.6)
 
 
 def half_closed(connection: socket.socket) -> None:
-    connection.recv(65_536)
+    whole_request(connection)
     connection.shutdown(socket.SHUT_WR)
     connection.recv(65_536)
 
 
 def reset(connection: socket.socket) -> None:
-    connection.recv(65_536)
+    whole_request(connection)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def not_http(connection: socket.socket) -> None:
+    whole_request(connection)
+    connection.sendall(b"220 mail.example ESMTP\r\n")
 
 
 TABLE: dict[str, tuple[Callable[[socket.socket], None], str, str, str]] = {
@@ -87,7 +99,7 @@ TABLE: dict[str, tuple[Callable[[socket.socket], None], str, str, str]] = {
     "reset after the request": (reset, "unknown", "requested", "no answer: "),
     "half an answer": (answering("200 OK", b"{", 500), "unknown", "requested", "no answer: RemoteProtocolError"),
     "silence after the request": (silent, "unknown", "requested", "no answer: ReadTimeout"),
-    "not HTTP": (lambda each: each.sendall(b"220 mail.example ESMTP\r\n"), "unknown", "requested", "no answer: RemoteProtocolError"),
+    "not HTTP": (not_http, "unknown", "requested", "no answer: RemoteProtocolError"),
 }
 
 

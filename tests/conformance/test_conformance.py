@@ -13,11 +13,10 @@ import pytest
 
 from tests.conformance.second_reader import facts
 from tests.conformance.table import COLUMNS, rows
+from tests.outside import PAYLOADS, needs_payloads
 
 TABLE = Path(__file__).with_name("events.tsv")
-PAYLOADS = Path(__file__).parents[3] / "shared" / "payloads"
 SOURCES = ("calendly", "gmail", "instagram", "messenger", "razorpay", "whatsapp")
-needs_bodies = pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the bodies that others wrote (../shared/payloads) are not on this machine")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def kept() -> dict[str, list[dict[str, str]]]:
     return found
 
 
-@needs_bodies
+@needs_payloads
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_body_becomes_what_the_table_says(source: str, kept: dict[str, list[dict[str, str]]]) -> None:
     paths = sorted((PAYLOADS / source).glob("*.json"))
@@ -40,7 +39,7 @@ def test_every_body_becomes_what_the_table_says(source: str, kept: dict[str, lis
         assert list(rows(path)) == kept[f"{source}/{path.stem}"]
 
 
-@needs_bodies
+@needs_payloads
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_second_reader_finds_its_facts_in_the_table(source: str, kept: dict[str, list[dict[str, str]]]) -> None:
     count = 0

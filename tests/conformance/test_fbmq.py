@@ -19,10 +19,10 @@ from core.intake import Envelope, read_line
 from core.sources import sources
 from orchestration.simulator import simulate
 from tests.e2e.mixing import unpacked
+from tests.outside import PAYLOADS, needs_payloads
 
 fbmq = pytest.importorskip("fbmq", reason="fbmq is not installed: pip install fbmq")
 
-PAYLOADS = Path(__file__).parents[3] / "shared" / "payloads"
 END = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 KINDS = (
     "optin", "message", "echo", "delivery", "postback", "read", "referral", "pass_thread_control", "take_thread_control",
@@ -106,7 +106,7 @@ def compared(bodies: Iterator[tuple[str, dict[str, Any]]]) -> Counter[str]:
     return found
 
 
-@pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the bodies that others wrote (../shared/payloads) are not on this machine")
+@needs_payloads
 def test_both_read_the_bodies_of_others_the_same() -> None:
     bodies = (
         (source, json.loads(path.read_bytes())) for source in ("messenger", "instagram") for path in sorted((PAYLOADS / source).iterdir())

@@ -9,17 +9,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.events import AccountEvent, ContactEvent, Event, Message, MessageStatus
 from core.sources import sources
+from tests.outside import PAYLOADS, needs_payloads
 
-PAYLOADS = Path(__file__).parents[3] / "shared" / "payloads" / "whatsapp"
 pywa = pytest.importorskip("pywa", reason="pywa is not installed: pip install pywa")
-pytestmark = pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the bodies that others wrote (../shared/payloads) are not on this machine")
+pytestmark = needs_payloads
 
 LEAST = 110
 """Of 155 bodies pywa 4.5.0 gives 112 updates that can be compared; the others are of fields that it leaves alone, or placeholders on which it
@@ -102,7 +101,7 @@ def agrees(update: Any, ours: Event) -> bool:
 
 def test_both_read_the_same(reader: Any) -> None:
     compared: Counter[str] = Counter()
-    for path in sorted(PAYLOADS.iterdir()):
+    for path in sorted((PAYLOADS / "whatsapp").iterdir()):
         raw = completed(path.read_bytes())
         update = reader(raw)
         if update is None:

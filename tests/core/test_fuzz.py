@@ -11,7 +11,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,8 +22,8 @@ from core.rows import Origin, PointKey, TenantKeys, columns_of, points_of
 from core.sources import sources, whatsapp
 from orchestration.resources.arrow import table_of
 from tests.core.fuzz_seeds import SEEDS
+from tests.outside import PAYLOADS
 
-PAYLOADS = Path(__file__).parents[3] / "shared" / "payloads"
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 SECRET = "Zephyrine 98765 zq@canary.example"
 LONGEST_SECONDS = 1.0

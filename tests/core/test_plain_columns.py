@@ -7,7 +7,6 @@ name or words in the lake. Accounts are left out: intake takes only those that a
 import copy
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +15,10 @@ from core.columns import columns
 from core.events import Event
 from core.sources import sources
 from tests.core.fuzz_seeds import SEEDS
+from tests.outside import PAYLOADS, needs_payloads
 
 CANARY = "Asha Rao, +91 98123 45678, asha@home.example"
 _NOT_OF_THE_BODY = {"account_id", "channel_account_id"}
-BODIES = Path(__file__).parents[3] / "shared" / "payloads"
 
 
 def spoiled(node: Any, canary: str) -> Iterator[Any]:
@@ -53,10 +52,10 @@ def test_what_people_say_reaches_no_plain_column(source: str) -> None:
     assert set().union(*(leaks(source, body) for body in SEEDS[source])) == set()
 
 
-@pytest.mark.skipif(not BODIES.is_dir(), reason="the bodies that others wrote (../shared/payloads) are not on this machine")
+@needs_payloads
 @pytest.mark.parametrize("source", ["calendly", "gmail", "instagram", "messenger", "razorpay", "whatsapp"])
 def test_nor_from_any_body_that_others_wrote(source: str) -> None:
-    bodies = [json.loads(path.read_bytes()) for path in sorted((BODIES / source).glob("*.json"))]
+    bodies = [json.loads(path.read_bytes()) for path in sorted((PAYLOADS / source).glob("*.json"))]
     assert set().union(*(leaks(source, body) for body in bodies)) == set()
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,16 +61,3 @@ def demo() -> Iterator[tuple[Path, Ran]]:
         Path(folder).chmod(0o711)
         own = copied(shared_demo(), Path(folder) / "demo")
         yield own.home, Ran(own.code, own.out, own.err)
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Callable[[str], Path]:
-    """A folder of real data beside the project; the test skips where it is absent."""
-
-    def find(name: str) -> Path:
-        folder = ROOT.parent / "shared" / "data" / name
-        if not folder.is_dir():
-            pytest.skip(f"needs the real data set {name} at ../shared/data, which this machine has not")
-        return folder
-
-    return find

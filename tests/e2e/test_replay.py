@@ -1,13 +1,13 @@
 """Real dialogues as traffic: 1,017 conversations of persuasion_for_good, their donations as payments."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.conftest import WARNED, flexoraa
+from tests.outside import data
 
 
-def test_every_dialogue_message_and_donation_arrives_once(tmp_path: Path, shared_data: Callable[[str], Path]) -> None:
-    folder, home = shared_data("persuasion_for_good"), tmp_path / "home"
+def test_every_dialogue_message_and_donation_arrives_once(tmp_path: Path) -> None:
+    folder, home = data("persuasion_for_good"), tmp_path / "home"
     assert flexoraa("replay", "persuasion_for_good", folder, "--home", home).code == 0
     ran = flexoraa("run", "--home", home, "--quiet")
     assert ran.code == 3, ran.out + ran.err

@@ -1,15 +1,9 @@
 """Real data with a known drift, as columns: read from ../shared/data, skipped where that is absent."""
 
-from pathlib import Path
-
 import polars as pl
-import pytest
 
 from ml.drift.feature import Coded, Column
-
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-if not DATA.exists():
-    DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+from tests.outside import data
 
 LOAN = [
     "car_value",
@@ -38,17 +32,12 @@ def columns(frame: pl.DataFrame, names: list[str]) -> dict[str, Column]:
 
 def loan(part: str, damage: str = "") -> pl.DataFrame:
     """`reference`, or `analysis` with its outcomes; `damage` is `dq_` for the set with missing and unseen values."""
-    folder = DATA / "nannyml"
-    if not folder.exists():
-        pytest.skip("needs ../shared/data/nannyml")
+    folder = data("nannyml")
     frame = pl.read_parquet(folder / f"synthetic_car_loan_{damage}{part}.parquet")
     return frame if part == "reference" else frame.join(pl.read_parquet(folder / "synthetic_car_loan_analysis_target.parquet"), on="id")
 
 
 def bank() -> pl.DataFrame:
     """All contacts in their order, without `duration`, which is known only afterwards."""
-    path = DATA / "bank_marketing" / "bank-additional-full.csv"
-    if not path.exists():
-        pytest.skip("needs ../shared/data/bank_marketing")
-    frame = pl.read_csv(path, separator=";", infer_schema_length=None)
+    frame = pl.read_csv(data("bank_marketing", "bank-additional-full.csv"), separator=";", infer_schema_length=None)
     return frame.drop("duration").with_columns(y=pl.col("y") == "yes")

@@ -15,6 +15,7 @@ from ml.signals.dates import festival_date
 from ml.signals.language import language
 from ml.signals.timelines import timeline
 from ml.signals.words import key, latin
+from tests.outside import data
 
 HERE = Path(__file__).resolve().parent
 AT = datetime(2026, 3, 4, 4, 30, tzinfo=UTC)
@@ -208,9 +209,7 @@ def test_languages(text: str, name: str) -> None:
 
 
 def test_languages_of_other_peoples_messages() -> None:
-    path = HERE.parents[2] / "shared" / "data" / "hinglish_top" / "test.tsv"
-    if not path.exists():
-        pytest.skip("../shared/data/hinglish_top is not here")
+    path = data("hinglish_top", "test.tsv")
     with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))[:2000]
     assert sum(language(row["en_query"]).name == "en" for row in rows) >= 0.99 * len(rows)

@@ -16,6 +16,7 @@ from ml.signals.classifier import TooFewError, fit_classifier
 from ml.signals.model import Models, calibrate, fit_models
 from ml.signals.reader import Message, Reading, read_messages
 from ml.signals.tables import variants
+from tests.outside import data
 
 KEY = bytes(range(32))
 AT = datetime(2026, 3, 4, 4, 30, tzinfo=UTC)
@@ -80,9 +81,9 @@ def test_a_damaged_archive_is_refused_with_a_sentence(written: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(written)) as old, zipfile.ZipFile(out, "w") as new:
         for name in old.namelist()[:-1]:
             new.writestr(name, b"" if name == "schema.json" else old.read(name))
-    for data in (b"", b"pickle", written[: len(written) // 2], out.getvalue()):
+    for broken in (b"", b"pickle", written[: len(written) // 2], out.getvalue()):
         with pytest.raises(artefact.ArtefactError):
-            artefact.loads(data, KEY, artefact.digest(data, KEY))
+            artefact.loads(broken, KEY, artefact.digest(broken, KEY))
 
 
 RISKS = {
@@ -148,9 +149,7 @@ def test_choices_of_a_line_are_spread_over_all() -> None:
 
 @pytest.mark.parametrize(("bot", "reference"), [("curekart", 0.832), ("sofmattress", 0.740), ("powerplay11", 0.611)])
 def test_real_traffic_of_three_bots_is_told_at_least_as_well_as_by_plain_tf_idf(bot: str, reference: float) -> None:
-    folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "hint3" / "dataset" / "v1"
-    if not folder.exists():
-        pytest.skip("../shared/data/hint3 is not here")
+    folder = data("hint3", "dataset", "v1")
     rows = {}
     for part in ("train", "test"):
         with (folder / part / f"{bot}_{part}.csv").open(encoding="utf-8") as file:

@@ -1,7 +1,5 @@
 """4,873 real A/B tests (Matias and others 2021, the Upworthy Research Archive): mismatches, and winners before and after correction."""
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
@@ -9,18 +7,16 @@ from scipy import stats
 
 from ml.experiments.analysis import MomentTable, analyse
 from ml.experiments.srm import sample_ratios
+from tests.outside import data
 
-_FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "upworthy" / "upworthy_exploratory_clean.parquet"
 _BROKEN = (201326, 201402)  # weeks of broken randomisation
 
 
 @pytest.fixture(scope="module")
 def tests() -> pl.DataFrame:
-    places = [_FILE, Path("/work/shared/data/upworthy/upworthy_exploratory_clean.parquet")]
-    found = next((place for place in places if place.exists()), None)
-    if found is None:
-        pytest.skip(f"real data is not here: {_FILE}")
-    rows = pl.read_parquet(found, columns=["clickability_test_id", "impressions", "clicks", "test_week"])
+    rows = pl.read_parquet(
+        data("upworthy", "upworthy_exploratory_clean.parquet"), columns=["clickability_test_id", "impressions", "clicks", "test_week"]
+    )
     return rows.sort("clickability_test_id", maintain_order=True).with_columns(
         arm=pl.int_range(pl.len()).over("clickability_test_id"), arms=pl.len().over("clickability_test_id")
     )

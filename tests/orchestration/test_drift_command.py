@@ -99,8 +99,8 @@ def test_the_command_prints_json_and_ends_with_three_where_a_model_drifts(world:
 def test_the_weekly_schedule_asks_for_each_model_of_the_week_that_ended(world: Warehouse, state: State, tmp_path: Path) -> None:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         resources = {"baselines": PostgresDrift(state), "clock": FixedClock(NOW)}
-        context = dg.build_schedule_context(instance=instance, resources=resources)
-        asked = weekly_drift(context)
+        with dg.build_schedule_context(instance=instance, resources=resources) as context:
+            asked = weekly_drift(context)
         assert isinstance(asked, list)
         keys = [each.partition_key for each in asked]
         assert dg.MultiPartitionKey({"week": "2026-11-09", "model": partition_of("drifting", "lead_conversion")}) in keys

@@ -90,7 +90,8 @@ def test_wrong_use_of_the_command_touches_nothing(pulling: Pulling, command: Run
 
 
 def tick(pulling: Pulling, cursor: str | None) -> dg.SensorResult:
-    result = gmail_polling(dg.build_sensor_context(cursor=cursor, resources={"pull": pulling.pull(), "clock": pulling.time}))
+    with dg.build_sensor_context(cursor=cursor, resources={"pull": pulling.pull(), "clock": pulling.time}) as context:
+        result = gmail_polling(context)
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -155,16 +156,16 @@ def test_a_mailbox_that_fails_fails_the_run_after_the_others_and_names_no_addres
 
 
 def test_the_daily_schedule_renews_what_has_been_running_for_a_day(pulling: Pulling) -> None:
-    context = dg.build_schedule_context(scheduled_execution_time=NOW, resources={"pull": pulling.pull(), "clock": pulling.time})
-    assert isinstance(gmail_watch_renewal(context), dg.SkipReason)
-    pulling.connect()
-    assert isinstance(gmail_watch_renewal(context), dg.RunRequest)
-    pulling.vendors.gmail.watch_until_ms = int((NOW + timedelta(days=7)).timestamp() * 1000)
-    assert executed(renew_watches, pulling).success
-    assert len(pulling.vendors.gmail.watches) == 1
-    assert isinstance(gmail_watch_renewal(context), dg.SkipReason)
-    pulling.time.moment += timedelta(days=1, seconds=1)
-    assert isinstance(gmail_watch_renewal(context), dg.RunRequest)
+    with dg.build_schedule_context(scheduled_execution_time=NOW, resources={"pull": pulling.pull(), "clock": pulling.time}) as context:
+        assert isinstance(gmail_watch_renewal(context), dg.SkipReason)
+        pulling.connect()
+        assert isinstance(gmail_watch_renewal(context), dg.RunRequest)
+        pulling.vendors.gmail.watch_until_ms = int((NOW + timedelta(days=7)).timestamp() * 1000)
+        assert executed(renew_watches, pulling).success
+        assert len(pulling.vendors.gmail.watches) == 1
+        assert isinstance(gmail_watch_renewal(context), dg.SkipReason)
+        pulling.time.moment += timedelta(days=1, seconds=1)
+        assert isinstance(gmail_watch_renewal(context), dg.RunRequest)
 
 
 def test_a_back_fill_is_launched_with_a_source_and_a_span(pulling: Pulling) -> None:

@@ -16,8 +16,8 @@ from core.tenancy_rows import accounts
 from orchestration.replay import ReplayError, Summary, replay, replay_into
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.settings import Settings
+from tests.outside import data
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "persuasion_for_good"
 NAME = "persuasion_for_good"
 FIRST, SECOND = "20180904-045349_715_live", "BAD_20180827-042633_370_live"
 TURNS = [
@@ -136,10 +136,9 @@ def test_an_unknown_data_set_is_refused(tmp_path: Path) -> None:
         replay("casino", tmp_path, tmp_path, tmp_path)
 
 
-@pytest.mark.skipif(not DATA.exists(), reason=f"the data set is not here: {DATA}")
 def test_the_real_data_set(tmp_path: Path) -> None:
     """Counts that its authors publish: 1,017 dialogues, 20,932 messages, 424 persuaders and 545 persuadees who gave."""
-    summary = run(DATA, tmp_path)
+    summary = run(data("persuasion_for_good"), tmp_path)
     assert (summary.conversations, summary.messages, summary.payments) == (1_017, 20_932, 969)
     assert (summary.inbound, summary.outbound) == (10_332, 10_600)
     found = events(tmp_path)

@@ -72,7 +72,8 @@ SENSORS = {each.name: each for each in build_defs().sensors or [] if isinstance(
 def tick(name: str, cursor: str | None, instance: dg.DagsterInstance, **resources: Any) -> dg.SensorResult:
     """One evaluation with these adapters."""
     wanted = {key: value for key, value in resources.items() if key in SENSORS[name].required_resource_keys}
-    result = SENSORS[name](dg.build_sensor_context(instance=instance, cursor=cursor, resources=wanted))
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=wanted) as context:
+        result = SENSORS[name](context)
     assert isinstance(result, dg.SensorResult)
     return result
 
