@@ -2,7 +2,7 @@
 
 The project's own classifier is fitted on each set's train part and asked about its test part; the peer of speed is scikit-learn's tf-idf
 with one linear machine, on the same messages. Sets lie in ../shared/data; a claim whose set is not there is left out, and said.
-`python -m benchmarks.models_text [--sets hint3 persuasion speed] --json`
+`python -m benchmarks.models --only text [--sets hint3 persuasion speed] --json`
 """
 
 import argparse
@@ -31,17 +31,12 @@ _STRATEGIES = (
 Split = tuple[list[str], list[str], list[str], list[str]]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", nargs="*", default=["hint3", "hwu64", "banking77", "clinc150", "persuasion", "speed"])
-    parser.add_argument("--json", action="store_true", help="the only format there is")
-    options = parser.parse_args()
+def claims(options: argparse.Namespace) -> Iterator[Claim]:
+    """All of `options.sets`."""
     measures = {"hint3": hint3, "hwu64": hwu64, "banking77": banking77, "clinc150": clinc150, "persuasion": persuasion, "speed": speed}
-    for name in options.sets:
+    for name in options.sets or measures:
         try:
-            for claim in measures[name]():
-                print(claim.report(), flush=True)
+            yield from measures[name]()
         except FileNotFoundError as error:
             print(f"{name} is left out: {error}", file=sys.stderr)
 
@@ -173,7 +168,3 @@ def _sheet(path: Path) -> Sequence[dict[str, str]]:
             cells["".join(letter for letter in cell.get("r", "") if letter.isalpha())] = text
         rows.append(cells)
     return rows
-
-
-if __name__ == "__main__":
-    main()
