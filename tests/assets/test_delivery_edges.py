@@ -79,6 +79,15 @@ def test_what_only_the_operating_system_can_do_goes_to_its_callback_and_else_to_
     assert Counter(each.path for each in scene.receiver.requests[1:]) == {"/callback/system": 1, f"/hook/{scene.tenant}": 1}
 
 
+def test_an_assignment_is_the_operating_systems_to_make_and_peoples_to_hear_of(scene: Scene) -> None:
+    scene.go(scene.alert(1, kind="assign", rule="routing"))
+    assert Counter(each.path for each in scene.receiver.requests) == {f"/hook/{scene.tenant}": 1}  # without a callback, people alone
+    configure(scene, destinations=SYSTEM)
+    scene.go(scene.alert(2, kind="assign", rule="routing"))
+    assert Counter(each.path for each in scene.receiver.requests[1:]) == {"/callback/system": 1, f"/hook/{scene.tenant}": 1}
+    assert len({each.headers["idempotency-key"] for each in scene.receiver.requests}) == 3
+
+
 def test_a_callback_in_doubt_is_asked_for_again_with_the_same_key(scene: Scene) -> None:
     configure(scene, destinations=SYSTEM)
     with scene.receiver.misbehaving(is_hanging_up=True):

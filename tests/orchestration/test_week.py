@@ -62,7 +62,9 @@ class Week:
 
     def start(self) -> None:
         """Begin or begin again: what is known is read from the outbox."""
-        self.known = {rule: self.scene.outbox.known(rule) for rule in (*RULES, DIGEST)}
+        with self.scene.state.psycopg() as connection:
+            rows = connection.execute("select rule, action_id from ops.outbox").fetchall()
+        self.known = {rule: {action_id for own, action_id in rows if own == rule} for rule in (*RULES, DIGEST)}
         self.waiting = True
 
     def put(self, rule: str, actions: list[Action], now: datetime) -> None:
