@@ -22,7 +22,7 @@ from core.model_ports import Registry
 from core.models import champions
 from core.notices import Notices
 from core.plans import plan_delivery, plan_ingest, plan_polls
-from core.ports import Clock, Inbox, Outbox
+from core.ports import BRIEF, Clock, Inbox, Outbox
 from core.privacy_ports import Privacy
 from core.pulling import Pull
 from core.reading import Readings
@@ -52,7 +52,7 @@ def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[
     if asked is None:
         return dg.SensorResult(skip_reason="no new segment is closed", cursor=cursor)
     # without a run key: Dagster remembers a key for ever, and the same set of names may come again
-    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/inbox": asked})], cursor=cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/inbox": asked, BRIEF: "true"})], cursor=cursor)
 
 
 @dg.sensor(

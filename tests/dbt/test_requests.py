@@ -133,7 +133,12 @@ def test_a_quick_booking_is_offered_once_a_day_where_the_assistant_wants_it_unti
     messages = sorted(made.known("messages", AS_OF), key=lambda row: (row["occurred_at"], row["event_id"]))
     for turn in sorted(made.known("ai_turns", AS_OF), key=lambda row: (row["occurred_at"], row["event_id"])):
         tenant, at, lead = turn["tenant_id"], turn["occurred_at"], holders.lead(turn)
-        if lead is None or turn["next_action"] != "offer_booking" or turn["risk"] != "none" or turn["verdict"] in ("disqualified", "escalate"):
+        if (
+            lead is None
+            or turn["next_action"] != "offer_booking"
+            or turn["risk"] != "none"
+            or turn["verdict"] in ("disqualified", "escalate")
+        ):
             continue
         before = last.get((tenant, lead))
         last[tenant, lead] = at

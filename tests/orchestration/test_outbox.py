@@ -55,7 +55,9 @@ def test_an_action_is_put_in_once(scene: Scene) -> None:
     assert scene.outbox.add([first, scene.alert(2)], NOW) == 2
     assert scene.outbox.add([first._replace(details='{"other": 1}'), scene.alert(3), scene.alert(3)], NOW) == 1
     assert scene.outbox.add([], NOW) == 0
-    assert scene.outbox.known([scene.alert(number).action_id for number in (0, 1, 3)]) == {scene.alert(number).action_id for number in (1, 3)}
+    assert scene.outbox.known([scene.alert(number).action_id for number in (0, 1, 3)]) == {
+        scene.alert(number).action_id for number in (1, 3)
+    }
     assert scene.outbox.known([]) == set()
     assert scene.rows("details->>'attempt'") == [("1",)] * 3
 
