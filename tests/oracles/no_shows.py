@@ -35,12 +35,7 @@ def no_show_leaks(
         if not marks or lead is None or any(row["kind"] == "cancelled" for row in rows):
             continue
         mark = min(marks, key=lambda row: (row["occurred_at"], row["event_id"]))
-        times = opening(rows)
-        missed = mark["occurred_at"]
-        if times and times["ends_at"] and times["ends_at"] < missed:
-            missed = times["ends_at"]
-        if times and times["starts_at"] and times["starts_at"] > missed:
-            missed = times["starts_at"]
+        missed = _missed_at(mark, opening(rows))
         policy = valid(reference["policies"], tenant, missed)
         if policy is None:
             continue
@@ -53,6 +48,16 @@ def no_show_leaks(
         if since <= as_of and (end is None or end[0] > since):
             found.append((tenant, lead, "no_show", mark["event_id"], since, *(end or (None, None))))
     return found
+
+
+def _missed_at(mark: Row, times: Row | None) -> datetime:
+    """When it was told or when it had ended, whichever was first; never before it began."""
+    missed: datetime = mark["occurred_at"]
+    if times and times["ends_at"] and times["ends_at"] < missed:
+        missed = times["ends_at"]
+    if times and times["starts_at"] and times["starts_at"] > missed:
+        missed = times["starts_at"]
+    return missed
 
 
 def _lead(rows: list[Row], holders: Holders) -> str | None:

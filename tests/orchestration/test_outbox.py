@@ -1,36 +1,19 @@
 """The outbox: every action once, one worker at a time, and no doubt hidden."""
 
 import threading
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import httpx
 import pytest
 import sqlalchemy
 
 from assets.delivery import decide
 from core.actions import Delivery, Outcome
-from orchestration.receiver import Receiver
 from orchestration.resources.outbox import PostgresOutbox
-from orchestration.resources.settings import Settings
-from orchestration.resources.state import State
-from orchestration.resources.vault import Vault
 from tests.orchestration.effects import NOW, FixedClock, Scene
 
 SENT = Outcome("sent", "accepted", 200, "wamid.very-plain-id", "aa", "bb")
 AT_ONCE = timedelta(0)
-
-
-@pytest.fixture
-def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
-    """A fresh tenant over an empty outbox."""
-    with state.begin() as connection:
-        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
-    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
-        yield Scene(f"t{uuid.uuid4().hex[:10]}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
 
 
 def in_threads(count: int, work) -> list:  # type: ignore[no-untyped-def,type-arg]

@@ -24,7 +24,7 @@ class Channel:
         self._tools = tools
 
     def ways(self, delivery: Delivery) -> Sequence[Way]:
-        """Every destination for it: of kind `callback` for a command; of kind `alerts` for all else, where there is none, and to tell people."""
+        """Every destination for it: of kind `callback` for a command; `alerts` for all else, where there is none, and to tell people."""
         action = delivery.action
         if delivery.target is not None:
             return []
