@@ -19,6 +19,7 @@ from tests.orchestration.effects import NOW, Scene
 from tests.orchestration.ticking import SENSORS, asked, known, tick, wanted
 
 SECOND, MICRO = timedelta(seconds=1), timedelta(microseconds=1)
+CLOCK = FixedClock(NOW)
 NAMES = {
     "lead_leak": "lead_leakage", "token_threshold": "token_thresholds", "sla_warning": "sla_warnings", "sla_breach": "sla_breaches",
 }  # fmt: skip
@@ -133,26 +134,62 @@ def test_a_delivery_run_that_the_sensor_asked_for_leaves_nothing_that_is_due(
 
 def test_the_inbox_sensor_asks_once_for_each_set_of_segments(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     inbox = FolderInbox(tmp_path / "inbox")
-    first = tick("inbox_segments", None, instance, inbox=inbox)
+    first = tick("inbox_segments", None, instance, inbox=inbox, clock=CLOCK)
     assert asked(first) == 0  # not even a folder
     inbox.folder.mkdir()
     (inbox.folder / ".open.ndjson").touch()
     (inbox.folder / "still.ndjson.part").touch()
-    assert asked(tick("inbox_segments", None, instance, inbox=inbox)) == 0
+    assert asked(tick("inbox_segments", None, instance, inbox=inbox, clock=CLOCK)) == 0
     (inbox.folder / "export of +919876543210.ndjson").touch()
-    second = tick("inbox_segments", first.cursor, instance, inbox=inbox)
+    second = tick("inbox_segments", first.cursor, instance, inbox=inbox, clock=CLOCK)
     assert asked(second) == 1
-    assert asked(tick("inbox_segments", second.cursor, instance, inbox=inbox)) == 0
+    assert asked(tick("inbox_segments", second.cursor, instance, inbox=inbox, clock=CLOCK)) == 0
     (inbox.folder / "a.ndjson.gz").touch()
-    third = tick("inbox_segments", second.cursor, instance, inbox=inbox)
+    third = tick("inbox_segments", second.cursor, instance, inbox=inbox, clock=CLOCK)
     assert asked(third) == 1
     for path in inbox.folder.iterdir():
         path.unlink()
-    fourth = tick("inbox_segments", third.cursor, instance, inbox=inbox)
+    fourth = tick("inbox_segments", third.cursor, instance, inbox=inbox, clock=CLOCK)
     assert asked(fourth) == 0
     (inbox.folder / "a.ndjson.gz").touch()
-    assert asked(tick("inbox_segments", fourth.cursor, instance, inbox=inbox)) == 1
+    assert asked(tick("inbox_segments", fourth.cursor, instance, inbox=inbox, clock=CLOCK)) == 1
     assert "98765" not in str([second, third])  # Dagster keeps cursors and tags in the clear
+
+
+def test_the_inbox_sensor_asks_for_no_run_while_one_waits_that_will_find_what_is_there(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    inbox = FolderInbox(tmp_path / "inbox")
+    inbox.folder.mkdir()
+
+    def look(name: str, at: datetime) -> int:
+        (inbox.folder / name).touch()
+        return asked(tick("inbox_segments", None, instance, inbox=inbox, clock=FixedClock(at)))
+
+    queued, now = _run("everything", dg.DagsterRunStatus.NOT_STARTED), datetime.now(UTC)
+    assert look("a.ndjson", now) == 1
+    instance.run_storage.add_run(queued)
+    assert [look("b.ndjson", now), look("c.ndjson", now + timedelta(minutes=11))] == [0, 1], "what hangs is not waited for"
+    instance.delete_run(queued.run_id)
+    instance.run_storage.add_run(_run("deliver", dg.DagsterRunStatus.NOT_STARTED))
+    assert look("d.ndjson", now) == 1
+
+    looks = []
+
+    @dg.op(required_resource_keys={"run_lock"})
+    def lake() -> None:
+        looks.append(look("f.ndjson", now))  # its intake has begun: what comes now it may not find
+
+    @dg.resource
+    def run_lock(_: dg.InitResourceContext) -> None:
+        looks.append(look("e.ndjson", now))  # started, and waiting for the run before it
+
+    @dg.job(resource_defs={"run_lock": run_lock})
+    def everything() -> None:
+        lake()
+
+    everything.execute_in_process(instance=instance)
+    assert looks == [0, 1]
 
 
 def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform, instance: dg.DagsterInstance) -> None:
