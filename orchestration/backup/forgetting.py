@@ -53,7 +53,7 @@ def forget(settings: Settings, state: State, vault: Vault, erased: Collection[Er
     with state.psycopg() as connection:
         gone = tables.forget_points(connection, [(each.tenant_id, [each.point_id]) for each in erased])
     if told:
-        bury.bury(state, _CHANGED)
+        bury.bury(state.libpq_url, _CHANGED)
     return gone
 
 

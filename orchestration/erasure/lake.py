@@ -144,7 +144,7 @@ def _unnamed(
             for name in names:
                 for tenant, event_id, place, value in zip(tenants, ids, places, rows[name].filter(alone).to_pylist(), strict=True):
                     if value and tenant in keys:
-                        yield (table, file.path, place), _opened(keys[tenant], value, f"{event_id}:{name}")
+                        yield (table, file.path, place), opened(keys[tenant], value, f"{event_id}:{name}")
 
 
 def _is_at(rows: Sequence[int], table: pa.Table) -> Any:
@@ -155,7 +155,8 @@ def _positions(table: pa.Table) -> Any:
     return pa.chunked_array([pa.array(range(table.num_rows), pa.int64())])
 
 
-def _opened(key: bytes, sealed: bytes, place: str) -> bytes:
+def opened(key: bytes, sealed: bytes, place: str) -> bytes:
+    """What was sealed under a key at a place; nothing where it does not open."""
     try:
         return unseal(key, sealed, place.encode())
     except SealError:  # what does not open holds nothing that anybody can read
