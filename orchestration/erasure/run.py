@@ -6,12 +6,14 @@ requests may run (`orchestration.privacy_run`), verification.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from core.ports import Clock
 from core.privacy import Request
 from orchestration.backup.erasures import keep_log
 from orchestration.erasure import bury, files, lake, segments, tables, warehouse
+from orchestration.erasure.places import Place, note
 from orchestration.erasure.subjects import Subject, SubjectKeys, collect, finder, merged
 from orchestration.erasure.words import Finder
 from orchestration.resources.inbox import FolderInbox
@@ -124,7 +126,7 @@ def _outbox(stores: Stores, job: Job) -> dict[str, Any]:
 
 
 def _quarantine(stores: Stores, job: Job) -> dict[str, Any]:
-    return {"bodies_removed": tables.clear_quarantine(stores.state, stores.vault, job.tenants, job.finder, stores.clock.now())}
+    return {"bodies_removed": tables.clear_quarantine(stores.state, stores.vault, job.tenants, job.finder, job.owner, stores.clock.now())}
 
 
 def _inbox(stores: Stores, job: Job) -> dict[str, Any]:
@@ -138,12 +140,17 @@ def _fragments(stores: Stores, job: Job) -> dict[str, Any]:
     stores.lake.files.sweep()  # what a merge replaced is still a file
     with stores.lake.files.alone():
         handed_on = sum(lake.wipe_handed_on(stores.lake.files, each.tenant_id, dict(each.handed_on)) for each in job.subjects)
-        wiped = lake.wipe_unnamed(stores.lake.files, keys, job.finder)
+        wiped = lake.wipe_unnamed(stores.lake.files, keys, job.finder, partial(_noted, stores, job.owner))
     found: dict[str, Any] = {"rows_wiped": wiped, "rows_wiped_of_numbers_handed_on": handed_on}
     if stores.warehouse_url is not None:
         until = {(each.tenant_id, point_id): end for each in job.subjects for point_id, end in each.handed_on}
         found["copies_changed"] = warehouse.empty(stores.warehouse_url, keys, job.finder, until)
     return found
+
+
+def _noted(stores: Stores, owner: tuple[str, str], gone: Sequence[Place]) -> None:
+    with stores.state.psycopg() as connection:
+        note(connection, owner, gone)
 
 
 def _texts(stores: Stores, job: Job) -> dict[str, Any]:

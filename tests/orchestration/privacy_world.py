@@ -6,6 +6,7 @@ Not here: what must be true.
 import contextlib
 import dataclasses
 import tempfile
+import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,12 +123,13 @@ class World:
             connection.execute("create table if not exists serving.dim_leads (tenant_id text, lead_id text, is_erased boolean)")
             connection.execute("insert into serving.dim_leads (tenant_id, lead_id, is_erased) values (%s, %s, false)", (tenant_id, lead_id))
             connection.execute("grant all on serving.dim_leads to flexoraa_service")
-        self._plant_fragment(tenant_id, value)
+        self.plant_fragment(tenant_id, value)
+        self.hold_in_quarantine(tenant_id, value)
         for place in ("reports/page.html", "logs/run.log"):
             with (self.settings.home / place).open("a", encoding="utf-8") as file:
                 file.write(f"<p>{value.value.upper()}</p>\n")
 
-    def _plant_fragment(self, tenant_id: str, value: Point) -> None:
+    def plant_fragment(self, tenant_id: str, value: Point) -> None:
         """In the lake, in an event that names nobody, under the tenant's own key."""
         self.planted += 1
         event_id = f"planted_{self.planted}"
@@ -138,6 +140,19 @@ class World:
         rows = pq.read_table(path, partitioning=None).to_pylist()
         rows.append(rows[0] | {"tenant_id": tenant_id, "event_id": event_id, "contact_point_id": None, "fragment_enc": sealed})
         pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(path)), path)
+
+    def hold_in_quarantine(self, tenant_id: str, value: Point) -> str:
+        """A body that was turned away; its entry's id."""
+        segment = uuid.uuid4().hex
+        key = self.vault.tenant_key(tenant_id, "fragment")
+        sealed = seal(key, f'{{"body": "{value.value}"}}'.encode(), f"{segment}:1:1".encode())
+        with self.state.psycopg() as connection:
+            connection.execute(
+                "insert into ops.quarantine (quarantine_id, segment_id, line, item, tenant_id, source, reason, place, detail, body_enc, "
+                "key_id) values (%s, %s, 1, 1, %s, 'whatsapp', 'bad_shape', 'line 1', '', %s, 'k')",
+                (f"{segment}-1-1", segment, tenant_id, sealed),
+            )
+        return f"{segment}-1-1"
 
     def hand_on(self, lead_id: str, until: datetime) -> str:
         """As if a number of somebody else's had been this lead's until then; whose it is."""

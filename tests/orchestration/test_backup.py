@@ -294,16 +294,3 @@ def test_a_raw_segment_comes_back_and_a_part_that_is_changed_moved_or_missing_do
                 b"".join(unsealed(io.BytesIO(b"".join(attack)), bytes(32), "inbox/a"))
     with pytest.raises(NotOursError):
         b"".join(unsealed(io.BytesIO(b"".join(parts)), bytes(32), "inbox/b"))
-
-
-def test_an_older_backup_opens_with_newer_keys_which_no_longer_have_whoever_was_erased(home: Path, backup: Sources) -> None:
-    with opened(home) as (state, vault):
-        gone = vault.points("kept", PEOPLE[-1:])[PEOPLE[-1]].point_id
-        with state.psycopg() as connection:
-            connection.execute("update vault.points set lookup = null, value_enc = null, key_wrapped = null where point_id = %s", (gone,))
-    make(Settings.load(home, {}), home.parent / "newer", None, QUIET)
-    fresh = restored(home, "by-newer-keys", backup._replace(keys=home.parent / "newer.keys"))
-    with opened(fresh) as (state, vault):
-        assert found(vault, state) == {point.value for point in PEOPLE[:-1]}
-    with pytest.raises(BackupError, match="it lacks keys"):
-        restored(home, "too-old", Sources(home.parent / "newer", backup.keys, None))

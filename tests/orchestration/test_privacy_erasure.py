@@ -8,7 +8,6 @@ import polars as pl
 import psycopg
 import pytest
 
-from core.events import Point
 from orchestration.erasure.run import STEPS
 from orchestration.resources.warehouse_postgres import PostgresWarehouse, warehouse_url
 from orchestration.verifier.certificate import is_signed
@@ -62,7 +61,6 @@ def test_with_any_step_broken_the_verifier_says_where_and_a_second_run_closes(pe
         lead = people.somebody() if step != "a name" else next(each for each in people.pool if _name(people, each))
         value = people.values(lead)[0]
         people.plant(lead, value)
-        _hold_in_quarantine(people, lead, value)
         if step == "a name":
             (people.settings.home / "reports" / "names.html").write_text(f"<td>{_name(people, lead).upper()}</td>")
         if step == "a number handed on":
@@ -124,17 +122,3 @@ def _words(made: World, lead_id: str) -> set[str]:
     points = made.leads[lead_id][1]
     rows = pl.read_parquet(made.settings.lake / "messages" / "*" / "*.parquet", hive_partitioning=False)
     return set(rows.filter(pl.col("contact_point_id").is_in(points) & (pl.col("text_enc").bin.size() > 0))["message_id"])
-
-
-def _hold_in_quarantine(made: World, lead_id: str, value: Point) -> None:
-    from core.sealing import seal
-
-    tenant_id = made.leads[lead_id][0]
-    segment = f"{abs(hash(lead_id)):032x}"
-    sealed = seal(made.vault.tenant_key(tenant_id, "fragment"), f'{{"body": "{value.value}"}}'.encode(), f"{segment}:1:1".encode())
-    with made.state.psycopg() as connection:
-        connection.execute(
-            "insert into ops.quarantine (quarantine_id, segment_id, line, item, tenant_id, source, reason, place, detail, body_enc, key_id) "
-            "values (%s, %s, 1, 1, %s, 'whatsapp', 'bad_shape', 'line 1', '', %s, 'k')",
-            (f"{segment}-1-1", segment, tenant_id, sealed),
-        )
