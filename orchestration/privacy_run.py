@@ -4,7 +4,8 @@ Here belongs the one place that knows both. What waits in the inbox is taken in 
 known as its; what comes later is of somebody new. Not here: who may ask for it (`privacy_office`), steps (`erasure`), search (`verifier`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -77,14 +78,25 @@ class Execution:
                     done.append(Ran(request.request_id, request.tenant_id, request.state, code=error.code, message=str(error)))
             if not begun:
                 return done
-            self._tell([(request, "started", {"fence": request.fence}) for request, _ in begun.values()], by)
             running = [request for request, _ in begun.values()]
-            seen = self._witnessed(running)
-            names = {key: [value for kind, value in each.values if kind == "name"] for key, each in seen.items()}
-            subjects = erase(stores, begun, self.watch, names)
-            checked = [stores.requests.change(request, {"state": "verifying"}) for request in running]
-            self.watch("verify", "begun")
-            return done + self._verified(checked, subjects, seen, by)
+            self._tell([(request, "started", {"fence": request.fence}) for request in running], by)
+            with self._told_if_broken_off(running, by):
+                seen = self._witnessed(running)
+                names = {key: [value for kind, value in each.values if kind == "name"] for key, each in seen.items()}
+                subjects = erase(stores, begun, self.watch, names)
+                checked = [stores.requests.change(request, {"state": "verifying"}) for request in running]
+                self.watch("verify", "begun")
+                return done + self._verified(checked, subjects, seen, by)
+
+    @contextmanager
+    def _told_if_broken_off(self, requests: Sequence[Request], by: str) -> Iterator[None]:
+        """A full disk, say: the requests stay open, the next run goes on. The log names the kind of error alone: words may name people."""
+        try:
+            yield
+        except Exception as error:
+            with suppress(Exception):  # where even that cannot be written, the first error is the one to be told
+                self._tell([(each, "broken_off", {"error": type(error).__name__}) for each in requests], by)
+            raise
 
     def _forget_closed(self) -> None:
         """A process that died right after the end left the key of its search."""
@@ -112,7 +124,8 @@ class Execution:
     def _is_decided_since(self) -> bool:
         with self.stores.state.psycopg() as connection:
             row = connection.execute(
-                "select exists (select from ops.identity_decisions where recorded_at > (select max(published_at) from ops.publications))"
+                "select exists (select from ops.identity_decisions where recorded_at > "
+                "coalesce((select max(published_at) from ops.publications), '-infinity'))"
             ).fetchone()
         return row == (True,)
 

@@ -48,6 +48,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.planted = 0
+        self.had: set[str] = set()
         self.settings, self.state, self.vault = self.platform.settings, self.platform.state, self.platform.vault
 
     @property
@@ -76,11 +77,13 @@ class World:
             self.leads.setdefault(each.lead_id, (each.tenant_id, []))[1].append(each.point_id)
         now_held = {each.point_id: each.lead_id for each in sorted(found.points, key=lambda one: one.valid_from)}
         self.plain = [lead for lead, (_, points) in sorted(self.leads.items()) if all(now_held[each] == lead for each in points)]
-        self.pool = iter(self.plain)
+        self.pool = (each for each in self.plain if each not in self.had)
 
     def somebody(self, kind: str = "phone") -> str:
         """A lead that no test has had yet, with a point of a kind that is its own."""
-        return next(lead for lead in self.pool if self.values(lead) and self.values(lead)[0].kind == kind)
+        found = next(lead for lead in self.pool if self.values(lead) and self.values(lead)[0].kind == kind)
+        self.had.add(found)
+        return found
 
     def values(self, lead_id: str) -> list[Point]:
         tenant_id, points = self.leads[lead_id]
