@@ -135,15 +135,19 @@ def test_a_restore_that_is_killed_at_any_step_serves_nobody_and_is_ended_by_the_
     log = home.parent / "killed.ndjson"
     log.write_bytes(log_line(erased))
     fresh, sources = home.parent / "killed", backup._replace(erasures=log)
-    for step in STEPS:
-        command = [PYTHON, "-m", "tests.orchestration.dying_keeper", step, str(fresh), str(backup.backup), str(backup.keys), str(log)]
-        died = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
-        assert died.returncode == -signal.SIGKILL, died.stderr
-        if step == "begin":  # nothing was touched yet
-            assert not fresh.exists()
-            continue
-        with pytest.raises(SettingsError, match="has not ended: run the same flexoraa restore again"):
-            Settings.load(fresh, {})
+    command = [PYTHON, "-m", "tests.orchestration.dying_keeper"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as keeper:
+        assert keeper.stdin is not None and keeper.stdout is not None
+        for step in STEPS:
+            print(step, fresh, backup.backup, backup.keys, log, file=keeper.stdin, flush=True)
+            status = int(keeper.stdout.readline())
+            assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, step
+            if step == "begin":  # nothing was touched yet
+                assert not fresh.exists()
+                continue
+            with pytest.raises(SettingsError, match="has not ended: run the same flexoraa restore again"):
+                Settings.load(fresh, {})
+        keeper.stdin.close()
     with pytest.raises(BackupError, match="a restore of .* was begun"):
         restore(Settings.load(fresh, {}, is_restoring=True), sources._replace(backup=copied(backup)), QUIET)
     restore(Settings.load(fresh, {}, is_restoring=True), sources, QUIET)
