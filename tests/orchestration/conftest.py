@@ -96,5 +96,5 @@ def pulling(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> I
 @pytest.fixture(scope="session")
 def people() -> Iterator[World]:
     """An installation with some people; each test asks for somebody of its own."""
-    with world(leads=24, others=1, tenants=1) as made:
+    with world(leads=30, others=1, tenants=1) as made:
         yield made
