@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from assets.dbt_docs import PAGE as DBT_DOCS
 from assets.pages.menu import TOPICS
 from core.reading import Readings
 from ml.reports.site import frame
@@ -17,6 +18,15 @@ from ml.reports.site.values import moment
 
 STATE = "static/state.js"
 """The script by which every page knows whether the last run failed."""
+
+
+_NO_DOCS = Topic(
+    name="platform--models_of_the_warehouse",
+    title="Models of the warehouse",
+    says="dbt's documentation of every model is made once a day, at 04:11 UTC, or now by the job “document” in Dagster; it then lies here.",
+    panels=(),
+    assets=("reports/dbt_docs",),
+)
 
 
 class Made(NamedTuple):
@@ -41,7 +51,7 @@ def build(readings: Readings, there: Collection[str], topics: Collection[str]) -
     answers = {**found, **readings.state({name: panel.sql for name, panel in asked.items() if panel.store == "state"})}
     as_of = next((row["as_of"] for row in found["run"].rows), None)
     zones = {row["tenant_id"]: row["timezone"] for row in found["tenants"].rows}
-    site = Site(TOPICS, zones, as_of, readings.dagster_url(), beside(there))
+    site = Site(TOPICS, zones, as_of, readings.dagster_url(), beside({*there, DBT_DOCS}))
     pages: dict[str, str] = {}
     by_topic: dict[str, list[str]] = {topic.name: [] for topic in chosen}
     for topic in chosen:
@@ -56,6 +66,8 @@ def build(readings: Readings, there: Collection[str], topics: Collection[str]) -
             made = frame.page(site, topic, scope, own)
             pages |= made
             by_topic[topic.name] += [name for name in made if name.endswith(".html")]
+    if DBT_DOCS not in there:
+        pages |= frame.page(site, _NO_DOCS, Scope("", "UTC"), {}, DBT_DOCS)
     unexpected = {name: answers[name].missing for name, panel in asked.items() if answers[name].missing and not panel.later}
     rows = {topic.name: sum(len(answers[f"{topic.name}/{panel.name}"].rows) for panel in topic.panels) for topic in chosen}
     told = {
@@ -78,7 +90,7 @@ def beside(there: Collection[str]) -> Mapping[str, Sequence[Link]]:
         title = file.removesuffix(".html").replace("--", " · ").replace("_", " ")
         if folder.split("/")[0] in {"drift", "models"}:
             own["models"].append(Link(f"{folder.split('/')[0]}: {title}", name))
-        if name == "dbt_docs.html" or (folder == "dbt_docs" and file == "index.html"):
+        if name == DBT_DOCS:
             own["platform"].append(Link("every model of the warehouse, with columns, tests and lineage", name))
     return own
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
+from assets.check_words import demands, found
 from assets.days import opened
 from assets.project import MANIFEST
 from core.ports import REBUILD, Dbt, Progress, Warehouse
@@ -39,6 +40,14 @@ class _Translator(DagsterDbtTranslator):
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         """Who is asked."""
         return ["team:data"]
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """With what the test demands, in words."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        test = manifest["nodes"][unique_id]
+        return spec and spec._replace(description=test.get("description") or demands(test))
 
 
 _TRANSLATOR = _Translator()
@@ -75,9 +84,18 @@ def warehouse_assets(
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         if event["info"]["level"] in {"warn", "error"}:
             context.log.warning(event["info"]["msg"])
-        yield from message.to_default_asset_events(manifest, _TRANSLATOR, context)
+        for each in message.to_default_asset_events(manifest, _TRANSLATOR, context):
+            yield _in_words(each, event, manifest)
     if not context.is_subset:
         warehouse.end(begun)
     for mart, rows in warehouse.row_counts().items():
         if (key := dg.AssetKey(["marts", mart])) in context.selected_asset_keys:
             context.log_event(dg.AssetObservation(key, metadata={"dagster/row_count": rows}))
+
+
+def _in_words(told: Any, event: Mapping[str, Any], manifest: Mapping[str, Any]) -> Any:
+    """A result of a test says what it found; everything else stays as it is."""
+    if not isinstance(told, dg.AssetCheckResult):
+        return told
+    test = manifest["nodes"][event["data"]["node_info"]["unique_id"]]
+    return told._replace(description=found(test, int(event["data"].get("num_failures") or 0)))
