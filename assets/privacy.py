@@ -60,7 +60,7 @@ def execute_requests(context: dg.OpExecutionContext, config: Requests, privacy: 
 @dg.job(
     name="execute_privacy_requests",
     tags=OWNED,
-    description="Approved erasures: executed, verified, certified. Launch it with the requests to execute, or with none for every one that waits.",
+    description="Approved erasures: executed, verified, certified. Launch it with requests, or with none for all that wait.",
     config={"ops": {"execute_requests": {"config": {"request_ids": []}}}},
 )
 def execute_privacy_requests() -> None:

@@ -13,7 +13,7 @@ from assets.pages.menu import TOPICS
 from core.reading import Readings
 from ml.reports.site import frame
 from ml.reports.site.markdown import as_markdown
-from ml.reports.site.parts import Answer, Link, Row, Scope, Site, Topic
+from ml.reports.site.parts import Answer, Link, Panel, Row, Scope, Site, Topic
 from ml.reports.site.values import moment
 
 STATE = "static/state.js"
@@ -29,6 +29,23 @@ _NO_DOCS = Topic(
 )
 
 
+PLOTS: Mapping[str, Sequence[str]] = {
+    "marts/fct_lead_scores": ("leads/score_and_outcome", "leads/tiers"),
+    "marts/fct_predictions": ("models/calibration",),
+    "marts/fct_model_performance": ("models/performance",),
+    "marts/fct_model_drift": ("models/drift",),
+    "marts/exp_results": ("experiments/effects",),
+}
+"""Panels that Dagster shows with the asset that they draw."""
+
+
+class Drawn(NamedTuple):
+    """Panels as Markdown by their titles, and the rows of the table that they draw."""
+
+    panels: Mapping[str, str]
+    rows: int
+
+
 class Made(NamedTuple):
     """Pages by their names in the reports' folder, those of each topic by its name, and questions without an answer, by `topic/panel`."""
 
@@ -38,6 +55,8 @@ class Made(NamedTuple):
     rows: Mapping[str, int]
     told: Mapping[str, str]
     """The first panel of each topic, and its first chart, as Markdown."""
+    plots: Mapping[str, Drawn]
+    """By asset, those of `PLOTS` that have any row."""
 
 
 def build(readings: Readings, there: Collection[str], topics: Collection[str]) -> Made:
@@ -45,8 +64,9 @@ def build(readings: Readings, there: Collection[str], topics: Collection[str]) -
     chosen = [topic for topic in TOPICS if topic.name in topics]
     asked = {f"{topic.name}/{panel.name}": panel for topic in chosen for panel in topic.panels}
     marts = {name: panel.sql for name, panel in asked.items() if panel.store == "marts"}
+    counts = {asset: f"select count(*) as n from {asset.replace('/', '.')}" for asset in PLOTS}
     found = readings.marts(
-        marts | {"tenants": "select tenant_id, timezone from reference.tenants", "run": "select as_of from reference.run"}
+        marts | counts | {"tenants": "select tenant_id, timezone from reference.tenants", "run": "select as_of from reference.run"}
     )
     answers = {**found, **readings.state({name: panel.sql for name, panel in asked.items() if panel.store == "state"})}
     as_of = next((row["as_of"] for row in found["run"].rows), None)
@@ -73,7 +93,14 @@ def build(readings: Readings, there: Collection[str], topics: Collection[str]) -
     told = {
         topic.name: _told(topic, {panel.name: answers[f"{topic.name}/{panel.name}"].rows for panel in topic.panels}) for topic in chosen
     }
-    return Made(pages | frame.shared() | {STATE: frame.run_state("ok")}, by_topic, unexpected, rows, told)
+    plots = {
+        asset: Drawn(
+            {asked[name].title: _drawn(asked[name], answers[name].rows) for name in names if name in asked and answers[name].rows},
+            sum(row["n"] for row in found[asset].rows),
+        )
+        for asset, names in PLOTS.items()
+    }
+    return Made(pages | frame.shared() | {STATE: frame.run_state("ok")}, by_topic, unexpected, rows, told, plots)
 
 
 def failed_run(steps: Sequence[str], run_id: str, at: datetime, dagster: str) -> str:
@@ -98,11 +125,11 @@ def beside(there: Collection[str]) -> Mapping[str, Sequence[Link]]:
 def _told(topic: Topic, rows: Mapping[str, Sequence[Row]]) -> str:
     charted = next((panel for panel in topic.panels if panel.chart and rows[panel.name]), topic.panels[0])
     panels = dict.fromkeys([topic.panels[0].name, charted.name])
-    return "\n\n".join(
-        as_markdown(panel, frame.rows_of(panel, rows[panel.name], Scope("", "UTC")), ZoneInfo("UTC"))
-        for panel in topic.panels
-        if panel.name in panels
-    )
+    return "\n\n".join(_drawn(panel, rows[panel.name]) for panel in topic.panels if panel.name in panels)
+
+
+def _drawn(panel: Panel, rows: Sequence[Row]) -> str:
+    return as_markdown(panel, frame.rows_of(panel, rows, Scope("", "UTC")), ZoneInfo("UTC"))
 
 
 def _why(later: str, missing: str) -> str:
