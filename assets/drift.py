@@ -154,6 +154,7 @@ def look_at_models(  # noqa: PLR0913 — one parameter a port
 @dg.job(
     tags=BY_PRODUCT,
     description="Drift on demand: launch it with a day, a tenant and a model, or with none for all models in this week.",
+    config={"ops": {"look_at_models": {"config": {"day": "", "tenant_id": "", "model": ""}}}},
 )
 def drift_on_demand() -> None:
     """One look."""

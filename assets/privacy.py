@@ -57,7 +57,12 @@ def execute_requests(context: dg.OpExecutionContext, config: Requests, privacy: 
         )
 
 
-@dg.job(name="execute_privacy_requests", tags=OWNED, description="Approved erasures: executed, verified, certified.")
+@dg.job(
+    name="execute_privacy_requests",
+    tags=OWNED,
+    description="Approved erasures: executed, verified, certified. Launch it with requests, or with none for all that wait.",
+    config={"ops": {"execute_requests": {"config": {"request_ids": []}}}},
+)
 def execute_privacy_requests() -> None:
     """One step."""
     execute_requests()

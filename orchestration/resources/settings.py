@@ -1,7 +1,8 @@
 """What an installation is told from outside: where its home is, which database, which key.
 
-Here belongs every environment variable of the project (dbt's own profile aside, whose variables begin with `FLEXORAA_DBT_`) and
-every path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenancy`), nor opening any of it.
+Here belongs reading every environment variable of the project (dbt's own profile aside, whose variables begin with `FLEXORAA_DBT_`) and
+every path below `FLEXORAA_HOME`. Not here: what a variable means in words (`variables`), what tenants configure (`core.tenancy`), nor
+opening any of it.
 """
 
 import difflib
@@ -12,50 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.resources.master_key import MasterKeyError, begin_rotation, decode_key, file_key, old_of
+from orchestration.resources.variables import VARIABLES
 
 ENGINES = ("duckdb", "postgres", "spark")
 """Where the warehouse may be; the same models give the same rows on each."""
-
-VARIABLES = (
-    "FLEXORAA_HOME",
-    "FLEXORAA_ENGINE",
-    "FLEXORAA_MASTER_KEY",
-    "FLEXORAA_OLD_MASTER_KEY",
-    "FLEXORAA_WHATSAPP_URL",
-    "FLEXORAA_MESSENGER_URL",
-    "FLEXORAA_INSTAGRAM_URL",
-    "FLEXORAA_SMTP_URL",
-    "FLEXORAA_MAIL_FROM",
-    "FLEXORAA_DELIVERY_HANDS",
-    "FLEXORAA_GOOGLE_KEYS_URL",
-    "FLEXORAA_GOOGLE_TOKEN_URL",
-    "FLEXORAA_GMAIL_URL",
-    "FLEXORAA_GMAIL_POLL_SECONDS",
-    "FLEXORAA_GMAIL_SYNC_DAYS",
-    "FLEXORAA_RAZORPAY_URL",
-    "FLEXORAA_CALENDLY_URL",
-    "FLEXORAA_PULL_PER_SECOND",
-    "FLEXORAA_PULL_SECONDS",
-    "FLEXORAA_HTTP_CONNECT_SECONDS",
-    "FLEXORAA_HTTP_READ_SECONDS",
-    "FLEXORAA_SPARK_MASTER",
-    "FLEXORAA_SPARK_MEMORY",
-    "FLEXORAA_DUCKDB_MEMORY",
-    "FLEXORAA_DUCKDB_THREADS",
-    "FLEXORAA_LAKE_FILE_MB",
-    "FLEXORAA_DONE_DAYS",
-    "FLEXORAA_SIGNALS",
-    "FLEXORAA_SIGNALS_URL",
-    "FLEXORAA_SIGNALS_TENANTS",
-    "FLEXORAA_SIGNALS_TOKEN",
-    "FLEXORAA_DAGSTER_URL",
-    "FLEXORAA_REPORTS_URL",
-    "FLEXORAA_AUDIT_WITNESS",
-    "FLEXORAA_ERASURE_LOG",
-    "FLEXORAA_OPERATIONS_TENANT",
-    "FLEXORAA_DRY_RUN",
-)
-"""Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
 SETTINGS_FILE = "settings.env"
 """In the home: variables that hold for this installation, where the environment does not say otherwise."""
