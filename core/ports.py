@@ -303,13 +303,16 @@ class Reference(Protocol):
 REBUILD = "flexoraa/rebuild"
 """The tag of a run that makes every model anew."""
 
+BRIEF = "flexoraa/brief"
+"""The tag of a run that somebody waits for: of what it makes, only what is acted on is tested; the next run without it tests the rest."""
+
 
 class Begun(NamedTuple):
     """A build of the warehouse that begins.
 
     `why` is empty where it continues the last one, and says why not where it makes everything anew. `touched` counts the keys, by scope,
     whose rows are made anew. `days` are the event dates, in UTC, of which files came since the last build: late events open earlier
-    ones again.
+    ones again. `is_brief`: the tests of what is not acted on may wait for the next build.
     """
 
     build_id: str
@@ -317,15 +320,17 @@ class Begun(NamedTuple):
     why: str
     touched: Mapping[str, int]
     days: Sequence[date]
+    is_brief: bool = False
 
 
 class Warehouse(Protocol):
     """Where models are built and marts are read."""
 
-    def begin(self, *, rebuild: bool = False, days: Collection[date] = ()) -> Begun:
+    def begin(self, *, rebuild: bool = False, brief: bool = False, days: Collection[date] = ()) -> Begun:
         """Show it lake and reference, and decide how much the build that follows makes anew.
 
-        All of it where `rebuild` asks for it; else what is touched, and what has an event on one of `days`.
+        All of it where `rebuild` asks for it; else what is touched, and what has an event on one of `days`. What `brief` builds touched is
+        touched again by the next that is not, whose tests look at it.
         """
         ...
 
