@@ -20,7 +20,8 @@ from assets.dbt_library import (
     get_subset_selection_for_context,
 )
 from assets.project import MANIFEST
-from core.ports import BRIEF, REBUILD, Dbt, Progress, Warehouse
+from core.ports import Progress
+from core.warehouse_ports import BRIEF, REBUILD, Dbt, Warehouse
 
 MART_GROUPS = ("leads", "messaging", "sla", "billing", "experiments", "ml", "ops", "actions")
 
