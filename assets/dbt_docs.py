@@ -7,8 +7,8 @@ here: what models say of themselves (`dbt_project/models`).
 import dagster as dg
 
 from assets.project import MANIFEST
-from core.ports import Dbt, Warehouse
 from core.reading import Readings
+from core.warehouse_ports import Dbt, Warehouse
 
 PAGE = "dbt_docs.html"
 """Where it lies among the reports."""

@@ -12,7 +12,8 @@ import dagster as dg
 from assets.owners import BY_PRODUCT
 from core.drift_ports import Baselines, DriftJournal, DriftVerdict, ScoredRows, Week
 from core.experiments import Pages
-from core.ports import Clock, Warehouse
+from core.ports import Clock
+from core.warehouse_ports import Warehouse
 
 _OWNERS = ["team:data"]
 _PERFORMANCE, _DRIFT = dg.AssetKey(["marts", "fct_model_performance"]), dg.AssetKey(["marts", "fct_model_drift"])

@@ -8,7 +8,8 @@ import dagster as dg
 from pydantic import Field
 
 from assets.owners import OWNED
-from core.ports import Clock, Lake, Outbox
+from core.action_ports import Outbox
+from core.ports import Clock, Lake
 from core.privacy_ports import Privacy
 
 _OWNERS = ["team:operations"]

@@ -75,15 +75,13 @@ def build(readings: Readings, there: Collection[str], topics: Collection[str]) -
     pages: dict[str, str] = {}
     by_topic: dict[str, list[str]] = {topic.name: [] for topic in chosen}
     for topic in chosen:
-        own = {
-            panel.name: Answer(
-                answers[f"{topic.name}/{panel.name}"].rows,
-                _why(panel.later, answers[f"{topic.name}/{panel.name}"].missing),
-            )
-            for panel in topic.panels
-        }
+        own = {panel.name: answers[f"{topic.name}/{panel.name}"] for panel in topic.panels}
+        why = {panel.name: _why(panel.later, own[panel.name].missing) for panel in topic.panels}
+        # apart once: to look for a tenant's rows among all, for each of 20 tenants, took as long as half of the queries
+        apart = {name: _by_tenant(answer.rows) for name, answer in own.items()}
         for scope in (Scope("", "UTC"), *(Scope(tenant, zone) for tenant, zone in sorted(zones.items()))):
-            made = frame.page(site, topic, scope, own)
+            rows_of = {name: apart[name].get(scope.tenant, ()) if scope.tenant else answer.rows for name, answer in own.items()}
+            made = frame.page(site, topic, scope, {name: Answer(rows, why[name]) for name, rows in rows_of.items()})
             pages |= made
             by_topic[topic.name] += [name for name in made if name.endswith(".html")]
     if DBT_DOCS not in there:
@@ -130,6 +128,13 @@ def _told(topic: Topic, rows: Mapping[str, Sequence[Row]]) -> str:
 
 def _drawn(panel: Panel, rows: Sequence[Row]) -> str:
     return as_markdown(panel, frame.rows_of(panel, rows, Scope("", "UTC")), ZoneInfo("UTC"))
+
+
+def _by_tenant(rows: Sequence[Row]) -> Mapping[str, Sequence[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.get("tenant_id") or "", []).append(row)
+    return found
 
 
 def _why(later: str, missing: str) -> str:

@@ -21,7 +21,8 @@ from assets.dbt_library import (
     get_subset_selection_for_context,
 )
 from assets.project import MANIFEST
-from core.ports import BRIEF, REBUILD, Dbt, Progress, Warehouse
+from core.ports import Progress
+from core.warehouse_ports import BRIEF, REBUILD, Dbt, Warehouse
 
 MART_GROUPS = ("leads", "messaging", "sla", "billing", "experiments", "ml", "ops", "actions")
 
@@ -48,7 +49,7 @@ class _Translator(DagsterDbtTranslator):
         return ["team:data"]
 
     def get_asset_check_spec(
-        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
     ) -> dg.AssetCheckSpec | None:
         """With what the test demands, in words."""
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)

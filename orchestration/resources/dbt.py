@@ -29,7 +29,7 @@ class DbtError(Exception):
 
 
 class DbtRunner:
-    """The port `core.ports.Dbt`: one invocation at a time, events as they happen, all in one worker process."""
+    """The port `core.warehouse_ports.Dbt`: one invocation at a time, events as they happen, all in one worker process."""
 
     def __init__(self, target: Path, logs: Path, environment: Mapping[str, str], reports: Path | None = None) -> None:
         """`target` keeps dbt's parsed project and compiled SQL, `logs` its log, `environment` is what its profile reads.

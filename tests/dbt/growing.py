@@ -22,8 +22,8 @@ import msgspec
 import pyarrow.parquet as pq
 
 from core.events import EVENT_TYPES
-from core.ports import Begun
 from core.reference import REFERENCE_TYPES
+from core.warehouse_ports import Begun
 from orchestration.resources.dbt import DbtRunner, ensure_manifest
 from orchestration.resources.dbt_profile import dbt_environment
 from orchestration.resources.engines import warehouse_of
