@@ -13,8 +13,9 @@ import msgspec
 
 from assets.leads import resolve_leads
 from assets.pending import take_in_all
-from core.ports import Ledger, Progress, Warehouse, Workers
+from core.ports import Ledger, Progress, Workers
 from core.privacy import PrivacyError, Request, check_executor, check_person, moved
+from core.warehouse_ports import Warehouse
 from orchestration.erasure.run import Stores, Watch, erase
 from orchestration.erasure.subjects import Subject
 from orchestration.resources.audit import PostgresAudit

@@ -1,15 +1,21 @@
 """One installation with a started embedded PostgreSQL, shared by the session: tests keep apart by tenant."""
 
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import httpx
 import pytest
 
+from orchestration.receiver import Receiver
+from orchestration.resources.clock import FixedClock
+from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
+from tests.orchestration.effects import NOW, Scene
 from tests.orchestration.privacy_world import World, world
 from tests.orchestration.pulling import Pulling
 from tests.orchestration.vendors import serving
@@ -39,6 +45,37 @@ def state(settings: Settings) -> Iterator[State]:
 def vault(settings: Settings, state: State) -> Vault:
     """Its vault."""
     return Vault(state, settings.master_key())
+
+
+@pytest.fixture
+def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
+    """A fresh tenant over an empty outbox and an inbox of its own."""
+    with state.begin() as connection:
+        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
+    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
+        yield Scene(f"t{uuid.uuid4().hex[:10]}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """The installation at the scene's moment."""
+    with open_platform(settings, FixedClock(NOW)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def dagster_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """A real one, with its storage on disk."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
+        yield made
+
+
+@pytest.fixture
+def instance(dagster_storage: dg.DagsterInstance) -> dg.DagsterInstance:
+    """The same, where nobody's runs are on their way."""
+    for each in dagster_storage.get_runs():
+        dagster_storage.delete_run(each.run_id)
+    return dagster_storage
 
 
 @pytest.fixture

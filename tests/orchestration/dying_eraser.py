@@ -15,7 +15,7 @@ from pathlib import Path
 import polars  # noqa: F401 — once, and not in each child
 import pyarrow.dataset  # noqa: F401 — with it pandas: half of what a child costs
 
-import orchestration.verifier.verify  # noqa: F401
+import orchestration.verifier.verify
 import orchestration.verifier.witness  # noqa: F401
 from orchestration.errors import exit_code
 from orchestration.gdpr_command import open_execution

@@ -3,14 +3,12 @@
 import json
 import threading
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
 import msgspec
 import psycopg
 import pyarrow as pa
@@ -24,12 +22,10 @@ from assets.model_training import Made, train_all
 from assets.models import predictions, train_models
 from core.models import Change, GovernanceError, ModelPolicy, ModelVersion, champions, change_id, earlier_champions
 from orchestration.cli import app
-from orchestration.receiver import Receiver
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.drift import PostgresDrift
 from orchestration.resources.registry import MlflowRegistry, registered
-from orchestration.resources.settings import Settings
 from orchestration.resources.state import State
 from orchestration.resources.vault import Vault
 from orchestration.resources.warehouse import Warehouse
@@ -76,14 +72,6 @@ class World:
 @pytest.fixture(scope="module")
 def registry(state: State, vault: Vault, tmp_path_factory: pytest.TempPathFactory) -> MlflowRegistry:
     return MlflowRegistry(state, vault, tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture
-def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
-    with state.begin() as connection:
-        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
-    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
-        yield Scene(f"t{uuid.uuid4().hex[:10]}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
 
 
 @pytest.fixture
