@@ -31,6 +31,7 @@ RULES = (
     "appointment_confirmation",
     "appointment_reminder",
     "no_show_follow_up",
+    "quick_booking",
     "routing",
     "escalation",
     "service_burn",
@@ -55,7 +56,8 @@ class Delivered(NamedTuple):
 def decide(outbox: Outbox, rule: str, cursor: str, clock: Clock) -> tuple[int, str]:
     """Put the due requests of a rule in the outbox; returns how many were new, and the next cursor."""
     now = clock.now()
-    plan = plan_requests(cursor, outbox.published(rule, now), outbox.known(rule), now)
+    observed = outbox.published(rule, now)
+    plan = plan_requests(cursor, observed, outbox.known([each.action_id for each in observed]), now)
     return outbox.add(plan.actions, now), plan.cursor
 
 

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from core.drift_ports import Baselines, DriftJournal, DriftVerdict, ModelDrift, ModelPerformance, ScoredRows, Served, StoredBaseline, Week
-from core.ports import Warehouse
+from core.warehouse_ports import Warehouse
 from ml.columns import Coded, Column
 from ml.drift.baseline import PREDICTION, Baseline, freeze, take
 from ml.drift.decision import ColumnVerdict, Verdict, decide, tallies

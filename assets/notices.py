@@ -6,14 +6,16 @@ Here belongs the order: what is known, what is due, put in. Not here: what a not
 from collections.abc import Sequence
 from datetime import datetime
 
-from core.notices import DIGEST, RUN_FAILURE, Notices, digest_action, failure_action, plan_digests
-from core.ports import Clock, Outbox
+from core.action_ports import Outbox
+from core.notices import DIGEST, RUN_FAILURE, Notices, digest_action, digest_days, digest_id, failure_action, plan_digests
+from core.ports import Clock
 
 
 def digest(outbox: Outbox, notices: Notices, clock: Clock) -> int:
     """Put every digest that is due in the outbox; returns how many were new."""
     now = clock.now()
-    days = plan_digests(notices.zones(now), outbox.known(DIGEST), now)
+    zones = notices.zones(now)
+    days = plan_digests(zones, outbox.known([digest_id(each) for each in digest_days(zones, now)]), now)
     return outbox.add([digest_action(each, notices.tally(each), notices.lifetime(DIGEST, each.due_at)) for each in days], now)
 
 

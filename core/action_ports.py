@@ -4,7 +4,7 @@ Here belong those seams. Not here: the values that pass through them (`core.acti
 names these too).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -21,11 +21,11 @@ class Outbox(Protocol):
         ...
 
     def published(self, rule: str, as_of: datetime) -> Sequence[Action]:
-        """Published requests of a rule that are due."""
+        """Published requests of a rule that are due; what the outbox holds already may be left out."""
         ...
 
-    def known(self, rule: str) -> set[str]:
-        """Ids of the rule's actions that are in the outbox, whatever became of them."""
+    def known(self, action_ids: Collection[str]) -> set[str]:
+        """Those of these actions that are in the outbox, whatever became of them."""
         ...
 
     def add(self, actions: Sequence[Action], now: datetime) -> int:

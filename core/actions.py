@@ -145,8 +145,11 @@ PERSONAL_KINDS = frozenset(
 )  # fmt: skip
 """Actions that reach a lead, by ourselves or by the operating system for us; all others reach the tenant's own people or systems."""
 
-COMMANDS = frozenset({"pause", "send_scheduled", "send_confirmation", "send_reminder", "send_follow_up"})
+COMMANDS = frozenset({"pause", "assign", "send_scheduled", "send_confirmation", "send_reminder", "send_follow_up"})
 """What only the operating system can do: it goes to destinations of kind `callback`, though a rule may say `webhook`."""
+
+ANNOUNCED = frozenset({"assign"})
+"""Commands of which people hear as well, at the destinations of kind `alerts`."""
 
 
 def retry_at(attempt: int, now: datetime, key: str = "") -> datetime:

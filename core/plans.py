@@ -32,10 +32,12 @@ def plan_requests(cursor: str, observed: Sequence[Action], known: Collection[str
     return Plan(wanted, max([cursor, *(each.due_at.isoformat() for each in due)]))
 
 
-def plan_ingest(cursor: str, pending: Sequence[str]) -> tuple[str | None, str]:
+def plan_ingest(cursor: str, pending: Sequence[str], *, is_awaited: bool = False) -> tuple[str | None, str]:
     """Whether closed segments wait: the run key of a run that takes in all of them, and the next cursor.
 
-    One run works on everything pending, so what a tick saw names the run but does not limit it. The cursor is the last set asked for:
+    One run works on everything pending, so what a tick saw names the run but does not limit it, and none is asked for where one is on its
+    way that has not begun (`is_awaited`, looked for after `pending`): with a webhook every ten seconds and runs of a minute the queue would
+    grow without end, of runs that find nothing. The cursor is the last set asked for:
     the same unfinished set asks once, any other set asks again, and so does the same after a tick that saw none. A key tells how many
     names there are and their hash, not the names: whoever drops a file chooses its name, and it may hold a person's number.
 
@@ -45,12 +47,17 @@ def plan_ingest(cursor: str, pending: Sequence[str]) -> tuple[str | None, str]:
     if not pending:
         return None, ""
     key = f"{len(pending)}:{key_of(*sorted(pending))[:12]}"
-    return (None if key == cursor else key), key
+    return (None if key == cursor or is_awaited else key), key
 
 
-DELIVERY_PATIENCE = timedelta(minutes=10)
-"""How long a delivery run on its way is taken for the one that will find what is due. One that hangs, or whose process died unseen, is not
-waited for any longer; two that deliver at once share the work, so asking too soon costs a process and nothing else."""
+PATIENCE = timedelta(minutes=10)
+"""How long a run on its way is taken for the one that will find what waits. One that hangs, or whose process died unseen, is not waited for
+any longer; two that deliver at once share the work, so asking too soon costs a process and nothing else."""
+
+
+def is_on_its_way(asked_at: Sequence[datetime], as_of: datetime) -> bool:
+    """Whether any of the runs that were asked for at these moments may still be believed to come."""
+    return any(as_of - PATIENCE < each for each in asked_at)
 
 
 def plan_delivery(backlog: Backlog, asked_at: Sequence[datetime], as_of: datetime) -> bool:
@@ -64,7 +71,7 @@ def plan_delivery(backlog: Backlog, asked_at: Sequence[datetime], as_of: datetim
         asked_at: when the delivery runs that have not ended were asked for.
         as_of: now.
     """
-    return any(backlog) and not any(as_of - DELIVERY_PATIENCE < each for each in asked_at)
+    return any(backlog) and not is_on_its_way(asked_at, as_of)
 
 
 def plan_kills(

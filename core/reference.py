@@ -125,6 +125,7 @@ class Policy(DatedRow, kw_only=True, frozen=True):
     recovery_template: str
     recovery_expires_seconds: int
     quarantine_retention_days: int = 90
+    no_show_seconds: int = 86400
 
 
 class RecoveryStep(DatedRow, kw_only=True, frozen=True):

@@ -160,6 +160,7 @@ class Policy(Dated, frozen=True, kw_only=True):
     assigned_idle_business_seconds: Seconds = 4 * HOUR
     next_step_seconds: Seconds = DAY
     window_closing_seconds: Seconds = 2 * HOUR
+    no_show_seconds: Seconds = DAY
     max_ai_turns: Annotated[int, Meta(gt=0)] = 6
     low_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.5
     quarantine_retention_days: Annotated[int, Meta(gt=0, le=3650, description="Then what could not be taken in loses its body.")] = 90

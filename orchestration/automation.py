@@ -19,18 +19,22 @@ from assets.reports import SITE
 from assets.retention import Retention, remove_old
 from core.drift_ports import Baselines, Week
 from core.plans import WATCH_DAILY, is_watch_due
-from core.ports import REBUILD, Clock, Inbox, Lake, Ledger, Progress, Warehouse
+from core.ports import Clock, Inbox, Lake, Ledger, Progress
 from core.pulling import Pull
 from core.quarantine import Quarantine
+from core.warehouse_ports import REBUILD, Warehouse
+from orchestration.resources.dagster_home import LOCKED
 
 _DRIFT = dg.AssetSelection.assets(*model_drift.keys, ["reports", "drift"])
 
 BY_HAND = dg.AssetSelection.assets(["warehouse", "days"], ["reports", "dbt_docs"]) | _DRIFT
 """What no run makes by itself: days, by a backfill; the documentation, once a day; drift, once a week."""
 
+_LOCKED = {**OWNED, LOCKED: "true"}
+
 EVERYTHING = dg.define_asset_job(
     "everything",
-    tags=OWNED,
+    tags=_LOCKED,
     selection=dg.AssetSelection.all() - BY_HAND - dg.AssetSelection.checks(*lake_quality.check_keys),
     description="Everything pending, once: inbox to lake, reference, warehouse, serving, outbox, deliveries.",
 )
@@ -38,13 +42,13 @@ EVERYTHING = dg.define_asset_job(
 REMAKE = dg.define_asset_job(
     "everything_anew",
     selection=EVERYTHING.selection,
-    tags={**OWNED, REBUILD: "true"},
+    tags={**_LOCKED, REBUILD: "true"},
     description="As everything, with every model made anew from the lake: for a mart that looks wrong (docs/runbook.md).",
 )
 
 BUILD = dg.define_asset_job(
     "build",
-    tags=OWNED,
+    tags=_LOCKED,
     selection=EVERYTHING.selection
     - dg.AssetSelection.assets(
         ["marts", "fct_predictions"],

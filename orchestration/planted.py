@@ -65,7 +65,7 @@ class _Action(NamedTuple):
 def compare(manifest: Manifest, platform: Platform, received: Iterable[Request]) -> list[Finding]:
     """Every planted kind, over all tenants."""
     marts = _Marts(platform)
-    leads = marts.lead_of_phone()
+    leads = marts.lead_of_contact()
     actions = _outbox(platform)
     delivered = [actions[action_id] for action_id in map(_action_id, received) if action_id in actions]
     arrived = Counter(each for each in delivered if each.rule in _RULES)
@@ -145,7 +145,7 @@ def compare(manifest: Manifest, platform: Platform, received: Iterable[Request])
         _finding(
             "number changes, one lead each",
             by_lead(lambda t: t.number_changes, lambda t, e: (t, lead(t, e.new))),
-            by_lead(lambda t: t.number_changes, lambda t, e: (t, marts.first_lead_of_phone().get((t, e.old), "nobody"))),
+            by_lead(lambda t: t.number_changes, lambda t, e: (t, marts.first_lead_of_contact().get((t, e.old), "nobody"))),
         ),
         _finding(
             "opt-outs",
@@ -223,15 +223,15 @@ class _Marts:
         last += "select (tenant_id, currency, max(reconciled_date)) from marts.fct_billing_reconciliation group by tenant_id, currency)"
         return self.sums(f"with last_days as ({last}) {each}")
 
-    def lead_of_phone(self) -> dict[tuple[str, str], str]:
-        return self._phones("order by valid_from_at")
+    def lead_of_contact(self) -> dict[tuple[str, str], str]:
+        return self._contacts("order by valid_from_at")
 
-    def first_lead_of_phone(self) -> dict[tuple[str, str], str]:
-        return self._phones("order by valid_from_at desc")
+    def first_lead_of_contact(self) -> dict[tuple[str, str], str]:
+        return self._contacts("order by valid_from_at desc")
 
-    def _phones(self, order: str) -> dict[tuple[str, str], str]:
+    def _contacts(self, order: str) -> dict[tuple[str, str], str]:
         """The last in this order wins."""
-        query = f"select tenant_id, contact_point_id, lead_id from marts.dim_contact_points where kind = 'phone' {order}"
+        query = f"select tenant_id, contact_point_id, lead_id from marts.dim_contact_points where kind in ('phone', 'email') {order}"
         rows = [tuple(row.values()) for row in self._platform.warehouse.query(query).to_pylist()]
         persons: dict[str, Point] = {}
         for tenant_id in {row[0] for row in rows}:

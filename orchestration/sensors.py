@@ -16,16 +16,18 @@ from assets.notices import digest, tell_of_failure
 from assets.owners import OWNED
 from assets.privacy import execute_privacy_requests
 from assets.pull import poll_gmail
+from core.action_ports import Outbox
 from core.drift_ports import DriftJournal
 from core.experiments import Experiments, Pages
 from core.model_ports import Registry
 from core.models import champions
 from core.notices import Notices
-from core.plans import plan_delivery, plan_ingest, plan_polls
-from core.ports import Clock, Inbox, Outbox
+from core.plans import is_on_its_way, plan_delivery, plan_ingest, plan_polls
+from core.ports import Clock, Inbox
 from core.privacy_ports import Privacy
 from core.pulling import Pull
 from core.reading import Readings
+from core.warehouse_ports import BRIEF
 from orchestration.automation import DELIVER, EVERYTHING
 
 _SENSOR_NAMES = {
@@ -46,13 +48,16 @@ _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
     tags=OWNED,
     description="Closed segments in the inbox: one run takes in all of them.",
 )
-def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox]) -> dg.SensorResult:
-    """Ask for a run when segments wait that were not asked for yet."""
-    asked, cursor = plan_ingest(context.cursor or "", inbox.names())
+def inbox_segments(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
+    """Ask for a run when segments wait that were not asked for yet, unless one is on its way that has not looked yet."""
+    names = inbox.names()
+    is_awaited = bool(names) and is_on_its_way(_on_the_way(context.instance, EVERYTHING.name, is_begun=False), clock.now())
+    asked, cursor = plan_ingest(context.cursor or "", names, is_awaited=is_awaited)
     if asked is None:
-        return dg.SensorResult(skip_reason="no new segment is closed", cursor=cursor)
+        why = "a run is on its way that will take in what is closed" if is_awaited else "no new segment is closed"
+        return dg.SensorResult(skip_reason=why, cursor=cursor)
     # without a run key: Dagster remembers a key for ever, and the same set of names may come again
-    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/inbox": asked})], cursor=cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags={"flexoraa/inbox": asked, BRIEF: "true"})], cursor=cursor)
 
 
 @dg.sensor(
@@ -80,17 +85,20 @@ def gmail_polling(context: dg.SensorEvaluationContext, pull: dg.ResourceParam[Pu
 def delivery(context: dg.SensorEvaluationContext, notices: dg.ResourceParam[Notices], clock: dg.ResourceParam[Clock]) -> dg.SensorResult:
     """Ask for a delivery run while anything is due and none is on its way."""
     backlog = notices.backlog(clock.now())
-    if not plan_delivery(backlog, _on_the_way(context.instance) if any(backlog) else [], clock.now()):
+    if not plan_delivery(backlog, _on_the_way(context.instance, DELIVER.name) if any(backlog) else [], clock.now()):
         why = "a delivery run is on its way" if any(backlog) else "nothing is due in the outbox"
         return dg.SensorResult(skip_reason=why)
     tags = {f"flexoraa/{name}_actions": str(count) for name, count in backlog._asdict().items()}
     return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)])
 
 
-def _on_the_way(instance: dg.DagsterInstance) -> list[datetime]:
-    """When the delivery runs that have not ended were asked for."""
+def _on_the_way(instance: dg.DagsterInstance, job: str, *, is_begun: bool = True) -> list[datetime]:
+    """When the runs of a job that have not ended were asked for; without those that have begun a step, unless `is_begun`."""
     statuses = [each for each in dg.DagsterRunStatus if each not in _ENDED]
-    records = instance.get_run_records(dg.RunsFilter(job_name=DELIVER.name, statuses=statuses), limit=10)
+    records = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=statuses), limit=10)
+    if not is_begun:  # one that waits for the run lock has started too, and no step of it
+        begun = dg.DagsterEventType.STEP_START
+        records = [each for each in records if not instance.all_logs(each.dagster_run.run_id, of_type=begun)]
     return [each.create_timestamp.replace(tzinfo=each.create_timestamp.tzinfo or UTC) for each in records]
 
 

@@ -4,6 +4,7 @@ Here belongs who wrote to whom and when; the words lie in `core.sources._gmail_t
 Gmail's own. Not here: pushes and history pages (`gmail`).
 """
 
+import re
 from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -20,6 +21,11 @@ _NO_MAIL = {"DRAFT": "mail.draft", "SPAM": "mail.spam", "CHAT": "mail.chat"}
 """What is in the mailbox and is no mail between us and a lead; kept, for somebody may fetch it out of the spam."""
 
 _LONGEST_HEADER = 10_000
+
+ACTION_HEADER = "x-flexoraa-action"
+"""Brings an action's id back with the copy among the sent mails, and so settles whether a mail of ours went out."""
+
+_ACTION_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class _Mail(Struct, rename="camel"):
@@ -66,7 +72,10 @@ def _told(mailbox: str, item: _Mail, payload: Part, at: object, place: str) -> I
     except BrokenPartError:
         yield Reject("bad_shape", f"{place}.payload", "a part's body.data is not base64url", mailbox)
         return
-    own = _id(mailbox, payload.header("message-id")) or f"gmail:{mailbox}:{item.id}"
+    # only what lies among the sent can be ours: anybody can write anything in a mail to us
+    action_id = _action(payload) if "SENT" in item.label_ids else None
+    message_id = payload.header("message-id") if action_id is None else message_id_of(action_id, mailbox)
+    own = _id(mailbox, message_id) or f"gmail:{mailbox}:{item.id}"
     common = {"source": "gmail", "account_id": mailbox, "occurred_at": at, "contact": Point("email", person[1])}
     is_automatic = (payload.header("auto-submitted") or "no").strip().lower() != "no"
     yield Message(
@@ -76,13 +85,29 @@ def _told(mailbox: str, item: _Mail, payload: Part, at: object, place: str) -> I
         channel="gmail",
         channel_account_id=mailbox,
         direction="outbound" if is_ours else "inbound",
-        author_type="human" if is_ours else "lead",
+        author_type="lead" if not is_ours else "human" if action_id is None else "automation",
+        action_id=action_id,
         message_type="auto_reply" if is_automatic else "email",
         text=text or item.snippet or _read(payload.header("subject") or "") or None,
         reply_to_message_id=_id(mailbox, payload.header("in-reply-to")),
     )
     if person[0]:
         yield ContactEvent(**common, event_id=f"{own}:named", kind="profile_named", name=person[0])  # type: ignore[arg-type]
+
+
+def message_id_of(action_id: str, mailbox: str) -> str:
+    """The Message-ID of the mail that an action sends: the same whether Gmail kept it or gave another, and in our own receipt of it.
+
+    >>> message_id_of("ab12", "Sales@Tenant.example")
+    '<ab12@tenant.example>'
+    """
+    return f"<{action_id}@{mailbox.rpartition('@')[2].lower()}>"
+
+
+def _action(payload: Part) -> str | None:
+    """The action that says of itself that it sent the mail."""
+    told = (payload.header(ACTION_HEADER) or "").strip()
+    return told if _ACTION_ID.fullmatch(told) else None
 
 
 def _unmodelled(mailbox: str, mail_id: str, kind: str, raw: Raw | bytes, at: object) -> Unmodelled:

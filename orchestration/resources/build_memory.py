@@ -25,6 +25,8 @@ _SEEN = "seen.json"
 _PARTS = ("models", "macros", "seeds")
 TWINS = "twins.parquet"
 TOUCHED = "touched.parquet"
+UNTESTED = "untested.parquet"
+"""Keys that brief builds made anew since the last whose tests looked at everything."""
 
 
 class Seen(Struct, frozen=True):

@@ -14,6 +14,9 @@ URL_VARIABLE = "DAGSTER_POSTGRES_URL"
 # Dagster commits every event by itself; losing the last ones to a power cut costs a log line, waiting for the disk at each costs seconds.
 _OPTIONS = "-csearch_path=dagster -csynchronous_commit=off"
 
+LOCKED = "flexoraa/locked"
+"""The tag of jobs that hold the run lock."""
+
 CONFIGURATION = {
     "storage": {"postgres": {"postgres_url": {"env": URL_VARIABLE}}},
     "telemetry": {"enabled": False},
@@ -26,7 +29,8 @@ CONFIGURATION = {
         "class": "QueuedRunCoordinator",
         "config": {"dequeue_interval_seconds": 1},
     },
-    "concurrency": {"runs": {"max_concurrent_runs": 2}},  # two cores; the run lock makes writers wait for each other besides
+    # of those that hold the run lock one works and one waits for it with its libraries loaded; so a delivery never waits for either
+    "concurrency": {"runs": {"max_concurrent_runs": 3, "tag_concurrency_limits": [{"key": LOCKED, "limit": 2}]}},
     # one after the other, twenty sensors wait for whichever is launching a run (2 s, and 30 s on a busy machine)
     "sensors": {"use_threads": True, "num_workers": 4},
     "retention": {"sensor": {"purge_after_days": {"skipped": 7, "success": 30}}},

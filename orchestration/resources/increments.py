@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.project import MANIFEST
-from core.ports import Begun
 from core.reference import Build, TouchedKey
+from core.warehouse_ports import Begun
 from orchestration.resources.arrow import schema_of, table_of
-from orchestration.resources.build_memory import TOUCHED, TWINS, BuildMemory, Seen, code_of_models, live_files, looks, stem_of
+from orchestration.resources.build_memory import TOUCHED, TWINS, UNTESTED, BuildMemory, Seen, code_of_models, live_files, looks, stem_of
 from orchestration.resources.lake_files import LakeFile, LakeFiles
 from orchestration.resources.signal_files import fingerprint_of_signals
 from orchestration.resources.touched import Touched, is_plain_growth, literal
@@ -40,13 +41,14 @@ class Increments:
         self._lake, self._reference = lake, reference
         self._memory = BuildMemory(reference / "builds")
 
-    def begin(self, last: str | None, ask: Ask, *, rebuild: bool, days: Collection[date] = ()) -> Begun:
+    def begin(self, last: str | None, ask: Ask, *, rebuild: bool, brief: bool = False, days: Collection[date] = ()) -> Begun:
         """Decide, and write `reference.build` and `reference.touched`.
 
         Args:
             last: the build that the warehouse's tables are of.
             ask: reads the warehouse as it is; asked only if the build continues the last one.
             rebuild: whether everything is to be made anew, whatever was seen.
+            brief: whether tests may wait; what they did not look at is touched once more by the next build that is not brief.
             days: event dates, in UTC, whose events count as new.
         """
         run = pq.read_table(self._reference / "run.parquet").to_pylist()[0]
@@ -62,6 +64,8 @@ class Increments:
         if why or before is None:
             now = msgspec.structs.replace(now, base=None)
         place = self._memory.begin(now, self._reference)
+        untested = [] if why or before is None else _there(self._memory.place(before.build_id) / UNTESTED)
+        is_brief = brief and not why
         touched = Touched(files, place / "tmp")
         try:
             if why or before is None:
@@ -72,14 +76,16 @@ class Increments:
                 for scope, statement in _due(before.as_of, as_of):
                     touched.add(scope, [(row[0], row[1]) for row in ask(statement)])
                 others = [self._memory.place(other.build_id) for other in begun_since if other is not None]
-                for folder in others:
-                    touched.add_file(folder / TOUCHED)
+                for path in [folder / TOUCHED for folder in others] + ([] if is_brief else untested):
+                    touched.add_file(path)
                 touched.close_over([folder / "lead_points.parquet" for folder in (memory, self._reference, *others)])
             counts = touched.write(place / TOUCHED, place / TWINS)
         finally:
             touched.close()
+        if is_brief:
+            _unite([place / TOUCHED, *untested], place / UNTESTED)
         self._tell(now, before)
-        return Begun(now.build_id, as_of, why, counts, _new_days(before, files))
+        return Begun(now.build_id, as_of, why, counts, _new_days(before, files), is_brief)
 
     def end(self, begun: Begun) -> None:
         """Forget the builds before it; the warehouse says by now that it is of this one."""
@@ -109,6 +115,16 @@ def _why_anew(before: Seen | None, begun_since: Sequence[Seen | None], now: Seen
     if any(other is None or other.base != before.build_id for other in begun_since):
         return "a build that made everything anew did not end"
     return is_plain_growth(before, files)
+
+
+def _there(path: Path) -> list[Path]:
+    return [path] if path.exists() else []
+
+
+def _unite(paths: Sequence[Path], path: Path) -> None:
+    """Rows of all of them, each once."""
+    whole = pa.concat_tables([pq.read_table(each) for each in paths])
+    pq.write_table(whole.group_by(whole.column_names).aggregate([]), path)
 
 
 def scopes() -> dict[str, dict[str, Any]]:

@@ -46,7 +46,10 @@ def _platform() -> "Platform":
 def _port(name: str) -> dg.ResourceDefinition:
     def opened(_context: dg.InitResourceContext) -> Any:
         with _ONE:
-            return _platform().ports()[name]
+            port = _platform().ports()[name]
+        if name == "dbt":
+            port.warm()  # 4 s of imports, while the run waits for the lock and takes in
+        return port
 
     return dg.ResourceDefinition(resource_fn=opened, description=f"The port {name} of this installation.")
 

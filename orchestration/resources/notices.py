@@ -6,9 +6,9 @@ Here belong those queries, and that a notice stands by itself where the gate ask
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from core.actions import Delivery
+from core.gate import Standing
 from core.notices import NOTICE_RULES, Backlog, DigestDay
 from orchestration.resources.lifetimes import lifetime
 from orchestration.resources.outbox import PostgresOutbox
@@ -39,9 +39,9 @@ group by 1, 2 order by 1, 2
 class NoticeOutbox(PostgresOutbox):
     """The outbox, in which a notice of the platform is wanted because it is there."""
 
-    def standing(self, delivery: Delivery, *moment: datetime) -> Any:
+    def standing(self, delivery: Delivery, now: datetime) -> Standing:
         """As the marts say; a notice is in none of them."""
-        found = super().standing(delivery, *moment)
+        found = super().standing(delivery, now)
         return found._replace(is_wanted=True) if delivery.action.rule in NOTICE_RULES else found
 
 

@@ -4,7 +4,7 @@ Here belong the state changes of `ops.outbox` and its attempts. Not here: whethe
 (`standing`), whose turn it is (`core.lanes`, `lanes`), sending it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -102,17 +102,23 @@ class PostgresOutbox:
         self._lease = lease
 
     def published(self, rule: str, as_of: datetime) -> Sequence[Action]:
-        """Published requests of a rule that are due."""
-        query = text(f"select {_ACTION} from serving.act_requests where rule = :rule and due_at <= :as_of")
+        """Published requests of a rule that are due, without what the outbox holds: the marts keep every leak that ever was."""
+        query = text(
+            f"select {_ACTION} from serving.act_requests as asked where rule = :rule and due_at <= :as_of "
+            "and not exists (select from ops.outbox where action_id = asked.action_id)"
+        )
         with self._state.begin() as connection:
             if connection.execute(text("select to_regclass('serving.act_requests')")).scalar() is None:
                 return []
             return [Action._make(row) for row in connection.execute(query, {"rule": rule, "as_of": as_of})]
 
-    def known(self, rule: str) -> set[str]:
-        """Ids of the rule's actions that are in the outbox, whatever became of them."""
+    def known(self, action_ids: Collection[str]) -> set[str]:
+        """Those of these actions that are in the outbox, whatever became of them."""
+        if not action_ids:
+            return set()
+        query = text("select action_id from ops.outbox where action_id = any(:ids)")
         with self._state.begin() as connection:
-            return set(connection.execute(text("select action_id from ops.outbox where rule = :rule"), {"rule": rule}).scalars())
+            return set(connection.execute(query, {"ids": list(action_ids)}).scalars())
 
     def add(self, actions: Sequence[Action], now: datetime) -> int:
         """Put them in once each, by their id; returns how many were new."""

@@ -18,9 +18,10 @@ from msgspec import Struct
 
 from core.columns import columns
 from core.events import EVENT_TYPES, Unmodelled
-from core.ports import Begun, Count
+from core.ports import Count
 from core.reference import BUILD_TYPES, REFERENCE_TYPES
 from core.signals import MessageSignal
+from core.warehouse_ports import Begun
 from orchestration.resources.arrow import table_of
 from orchestration.resources.fingerprint import Mart, fingerprint
 from orchestration.resources.increments import Increments
@@ -58,16 +59,17 @@ class EngineWarehouse(ABC):
             LakeError: a file of the lake cannot be read by this version, or is gone.
         """
 
-    def begin(self, *, rebuild: bool = False, days: Collection[date] = ()) -> Begun:
+    def begin(self, *, rebuild: bool = False, brief: bool = False, days: Collection[date] = ()) -> Begun:
         """As `prepare`, and decide whether the build that follows continues the last one; `rebuild` makes everything anew.
 
-        Whatever has an event on one of `days` counts as touched.
+        Whatever has an event on one of `days` counts as touched, and what `brief` builds left untested unless this is one too.
 
         Raises:
             LakeError: as `prepare`.
         """
         with self._lake.reading():
-            begun = self._increments.begin(self._last_build(), self._ask, rebuild=rebuild or not self.has_increments, days=days)
+            is_anew = rebuild or not self.has_increments
+            begun = self._increments.begin(self._last_build(), self._ask, rebuild=is_anew, brief=brief, days=days)
         if begun.why:
             self._keep_build(None)  # from here on its tables are of two builds, until this one ends
         self.prepare()

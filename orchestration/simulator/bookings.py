@@ -127,10 +127,11 @@ def cancelled(desk: Desk) -> None:
 
 
 def missed(desk: Desk) -> None:
-    """Nobody came, and somebody of ours marked it."""
-    at = desk.earlier(3)
+    """Nobody came, somebody of ours marked it, and for more than a day nobody has asked why."""
+    at = (desk.end - timedelta(hours=desk.rng.uniform(57, 74))).replace(microsecond=0)
     booking = desk.booking(at, at + 30 * _H)
     desk.tell(booking.no_show(at + 31 * _H, uuid(desk.rng)), at + 31 * _H)
+    desk.truth.leak(desk.email, "no_show", is_open=True)
     desk.note("no_show")
 
 
@@ -151,5 +152,6 @@ def only_asked(desk: Desk) -> None:
     desk.note("completed")
 
 
-STORIES: tuple[Callable[[Desk], None], ...] = (kept, ahead, moved_once, moved_twice, cancelled, missed, mistaken, only_asked)
-"""Told in turn, so that eight invitees hold every story."""
+STORIES: tuple[Callable[[Desk], None], ...] = (kept, ahead, moved_once, moved_twice, missed, cancelled, mistaken, only_asked)
+"""Told in turn, so that eight invitees hold every story. `missed` has an even place, of those who are no lead of WhatsApp: nobody writes to
+them."""

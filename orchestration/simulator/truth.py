@@ -12,11 +12,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
-LeakKind = Literal["no_reply", "hot_unassigned", "assigned_idle", "no_next_step", "window_closing"]
+LeakKind = Literal["no_reply", "hot_unassigned", "assigned_idle", "no_next_step", "window_closing", "no_show"]
 
 
 class Leak(Struct, frozen=True, order=True):
-    """A leak of the lead who holds `phone` (E.164)."""
+    """A leak of the lead who holds `phone` (E.164), or that mail address, where the story knows no number."""
 
     phone: str
     kind: LeakKind

@@ -14,7 +14,8 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from core.actions import Action, Delivery, Outcome
-from core.events import Point
+from core.events import Message, Point
+from core.sources import gmail
 from orchestration.receiver import Receiver, Request
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
@@ -144,7 +145,18 @@ def test_a_mail_goes_out_of_the_tenants_own_mailbox(world: Scene) -> None:
     assert [each.path for each in requests] == ["/token", "/gmail/v1/users/me/messages/send"]
     mail = email.message_from_bytes(base64.urlsafe_b64decode(requests[1].json()["raw"]))
     assert (mail["From"], mail["To"], mail["Subject"]) == (f"{world.tenant}@example.com", "lead@example.org", "About the flat")
-    assert mail["Message-ID"] == f"<{action.action_id}@example.com>"
+    assert outcome.provider_id == mail["Message-ID"] == f"<{action.action_id}@example.com>"
+    headers = [{"name": name, "value": value} for name, value in mail.items()]
+    polled = {
+        "id": "g1",
+        "labelIds": ["SENT"],
+        "internalDate": "1795000000000",
+        "payload": {"mimeType": "text/plain", "headers": headers, "body": {}},
+    }
+    copy, *_ = gmail.decode(json.dumps(polled | {"emailAddress": f"{world.tenant}@example.com"}).encode(), {})
+    assert isinstance(copy, Message)
+    # what settles a doubt, and what the receipt is called by: `message.sent` of a channel is `channel:message_id`
+    assert (copy.action_id, copy.event_id) == (action.action_id, f"gmail:{outcome.provider_id}")
     assert mail.get_payload(decode=True).decode().strip() == "Good to hear from you, the flat. $5 off."  # type: ignore[union-attr]
 
 

@@ -90,6 +90,22 @@ def test_a_mail_of_ours_is_to_the_first_who_is_not_us(changes: dict[str, Any], t
     assert found.reply_to_message_id == "gmail:<m0@example.com>"
 
 
+def test_a_mail_that_an_action_sent_brings_its_id_back_whatever_gmail_called_it_and_nobody_else_can() -> None:
+    action = "ab" * 32
+    sent: dict[str, Any] = {"labels": ["SENT"], "sender": BOX, "to": "ravi@example.com"}
+    told = {"X-Flexoraa-Action": action}
+    kept, renamed = (
+        one(mail(part("text/plain", "x"), headers=told | {"Message-ID": name}, **sent)) for name in (f"<{action}@x>", "<CA1@mail>")
+    )
+    assert (kept.action_id, kept.author_type, kept.direction) == (action, "automation", "outbound")
+    assert kept == renamed
+    assert kept.event_id == f"gmail:<{action}@{BOX.partition('@')[2]}>"
+    for changes in ({}, {"labels": [], "sender": BOX, "to": "ravi@example.com"}):  # a lead's mail, and one that only claims to be ours
+        forged = one(mail(part("text/plain", "x"), headers=told, **changes))
+        assert (forged.action_id, forged.event_id) == (None, "gmail:<m1@example.com>")
+    assert one(mail(part("text/plain", "x"), headers={"X-Flexoraa-Action": "x"}, **sent)).action_id is None
+
+
 QUOTED = "Yes please\n\nOn Mon, 2 Mar 2026 at 10:00 Sales <sales@tenant.example> wrote:\n> Shall we?\n"
 HTML = '<html><style>p{}</style><p>Yes&nbsp;please</p><div class="gmail_quote">On Monday: <div>old</div></div><blockquote>older</blockquote>!</html>'
 

@@ -175,4 +175,5 @@ def _turn(
         confidence=rng.choice((0.3, 0.5, 0.7, 0.9)),
         verdict=rng.choices(("continue", "qualified", "disqualified", "escalate"), (9, 3, 1, 1))[0],
         asked_for_human=rng.random() < 0.03,
+        next_action="offer_booking" if sum(map(ord, event_id)) % 3 == 0 else "ask",
     )  # fmt: skip

@@ -102,6 +102,14 @@ def scenarios() -> dict[str, list[Any]]:
     new("resolved").message("2026-03-02 10:00").did("2026-03-02 10:10", "resolved").message("2026-03-02 12:00")
     new("hot_taken").message("2026-03-02 09:59").turn("2026-03-02 10:00", **READY).did("2026-03-02 10:15", "assigned")
     new("hot_late").message("2026-03-02 09:59").turn("2026-03-02 10:00", **READY).did("2026-03-02 10:15:01", "assigned")
+    for tenant, moment in (("missed", None), ("missed_answered", "2026-03-03 11:30"), ("missed_late", "2026-03-03 11:30:00.000001")):
+        missed = new(tenant)
+        for when, kind in (("2026-03-01 10:00", "booked"), ("2026-03-02 18:00", "no_show_marked")):
+            times = {"starts_at": at("2026-03-02 11:00"), "ends_at": at("2026-03-02 11:30")}
+            missed.event("appointments", when, kind=kind, appointment_id="b", no_show_id="n" if kind != "booked" else None, **times)
+        missed.message("2026-03-02 11:29:59.999999", "human")
+        if moment is not None:
+            missed.message(moment, "ai")
     new("renewed").message("2026-03-02 10:00").message("2026-03-03 09:00")
     new("first_attempt").message("2026-03-02 10:00").message("2026-03-02 10:05", "ai")
     new("second_attempt").message("2026-03-02 10:00").message("2026-03-02 10:05", "ai").attempt("2026-03-03 10:06")
@@ -173,6 +181,13 @@ def test_a_resolve_event_ends_the_waiting(scenes) -> None:
 def test_hot_and_in_nobodys_hands(scenes) -> None:
     assert leaks(scenes, "hot_taken", "hot_unassigned") == []
     assert leaks(scenes, "hot_late", "hot_unassigned") == [(at("2026-03-02 10:15"), at("2026-03-02 10:15:01"), "assigned")]
+
+
+def test_a_no_show_that_nobody_followed_up_for_a_day(scenes) -> None:
+    since = at("2026-03-03 11:30")
+    assert leaks(scenes, "missed", "no_show") == [(since, None, None)]
+    assert leaks(scenes, "missed_answered", "no_show") == []
+    assert leaks(scenes, "missed_late", "no_show") == [(since, since + timedelta(microseconds=1), "followed_up")]
 
 
 def test_a_window_about_to_close(scenes) -> None:

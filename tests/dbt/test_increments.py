@@ -14,10 +14,13 @@ from typing import Any
 import dagster as dg
 import duckdb
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
+from assets.actions import PUBLISHED
 from assets.days import days, opened
 from assets.project import MANIFEST
+from assets.warehouse import names_of_tests_that_may_wait
 from orchestration.resources.progress import TerminalProgress
 from tests.dbt.growing import Growing, arrivals, growing, merged
 from tests.dbt.histories import history
@@ -154,7 +157,8 @@ def test_a_build_that_is_killed_leaves_the_last_whole_one_to_continue(home: Grow
 def test_a_model_that_is_continued_reads_nothing_that_may_change_beside_its_keys() -> None:
     """The promise of `scope`, told by the graph: what an incremental model reads says `scope` too, or changes only with a tenant."""
     nodes = json.loads(MANIFEST.read_bytes())["nodes"]
-    allowed = {"stg_reference__policies", "stg_reference__tenants"}  # of one tenant, all of whose keys are touched where they change
+    # of one tenant, all of whose keys are touched where they change
+    allowed = {"stg_reference__policies", "stg_reference__sla_policies", "stg_reference__tenants"}
     wrong = []
     for node in nodes.values():
         if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental":
@@ -171,3 +175,31 @@ def test_a_model_that_is_continued_reads_nothing_that_may_change_beside_its_keys
             ]
             assert node["config"]["meta"]["scope"] in {"point", "lead", "message", "event"}, node["name"]
     assert wrong == []
+
+
+def test_what_brief_builds_made_is_looked_at_by_the_next_that_is_not(home: Growing) -> None:
+    """Two builds whose tests wait, one whose tests look: at its own keys and at those of both. (No tables are made: it is about the keys.)"""
+    moments = [EARLY + timedelta(hours=hours) for hours in (15, 20, 25, 30)]
+    touched = []
+    for number, (since, until) in enumerate(pairwise(moments)):
+        home.tell(came(since, until))
+        home.refer(until)
+        begun = home.warehouse.begin(brief=number < 2)
+        assert (begun.why, begun.is_brief) == ("", number < 2)
+        home.warehouse.end(begun)
+        touched.append({tuple(row.values()) for row in pq.read_table(home.settings.reference / "touched.parquet").to_pylist()})
+    assert not touched[0] <= touched[1], "what one made is not made by the next by itself"
+    assert touched[0] | touched[1] <= touched[2]
+    home.refer(moments[-1])
+    home.warehouse.end(home.warehouse.begin())
+    assert not touched[0] <= {tuple(row.values()) for row in pq.read_table(home.settings.reference / "touched.parquet").to_pylist()}
+    assert not home.warehouse.begin(rebuild=True, brief=True).is_brief, "what is made anew is tested"
+
+
+def test_a_brief_run_tests_all_that_is_acted_on() -> None:
+    nodes = json.loads(MANIFEST.read_bytes())["nodes"].values()
+    waiting = set(names_of_tests_that_may_wait(json.loads(MANIFEST.read_bytes())))
+    kept = {each["attached_node"].rpartition(".")[2] for each in nodes if each["resource_type"] == "test" and each["name"] not in waiting}
+    made = {each["name"] for each in nodes if each["resource_type"] == "model"}
+    assert kept == set(PUBLISHED) & made
+    assert len(waiting) > 100

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from tests.dbt.histories import AS_OF, History
-from tests.oracles import appointments, conversations, leads, recovery, scores, sla, tokens
+from tests.oracles import appointments, conversations, leads, no_shows, recovery, scores, sla, tokens
 from tests.oracles.common import Holders, valid
 from tests.oracles.hours import Span
 
@@ -61,8 +61,12 @@ def test_windows_and_violations(built, known, holders) -> None:
     assert {row[:2]: row[2:] for row in violated} == expected
 
 
+def bookings(known: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Steps of appointments, with every column that an oracle may ask for."""
+    return [dict.fromkeys(("no_show_id", "starts_at", "ends_at")) | row for row in known["appointments"]]
+
+
 def test_appointments(built, known) -> None:
-    steps = [dict.fromkeys(("no_show_id", "starts_at", "ends_at")) | row for row in known["appointments"]]
     found = rows(
         built,
         """
@@ -70,7 +74,7 @@ def test_appointments(built, known) -> None:
         from marts.fct_appointments
         """,
     )
-    expected = appointments.appointments(steps, AS_OF)
+    expected = appointments.appointments(bookings(known), AS_OF)
     assert {row[:2]: row[2:] for row in found} == expected
     assert {row[3] for row in found} == {"booked", "completed", "no_show", "cancelled", "rescheduled"}
     assert max(row[4] for row in found) == 8
@@ -118,6 +122,7 @@ def test_leaks(built, made, known, holders) -> None:
     expected = [
         *leads.waiting_leaks(known["messages"], closing, holders, made.reference, AS_OF),
         *leads.working_leaks(closing, qualified, made.reference, AS_OF),
+        *no_shows.no_show_leaks(bookings(known), closing, holders, made.reference, AS_OF),
         *leads.hot_leaks(
             tiers,
             known["lead_events"],
@@ -137,6 +142,7 @@ def test_leaks(built, made, known, holders) -> None:
         "assigned_idle",
         "no_next_step",
         "hot_unassigned",
+        "no_show",
     ):
         assert {row for row in found if row[2] == kind} == {row for row in expected if row[2] == kind}, kind
         assert any(row[2] == kind for row in found)

@@ -103,6 +103,59 @@ def test_people_are_told_of_a_lead_that_became_hot_and_of_an_assistant_that_gave
     assert min(len(hot), len(turns)) > 10
 
 
+def test_the_operating_system_is_to_assign_what_nobody_has_in_hand_until_somebody_has(built: duckdb.DuckDBPyConnection) -> None:
+    rows = built.execute(
+        "select tenant_id, rule, trigger_event_id, assigned_to, is_in_hands, raised_at, answered_at from marts.fct_lead_routings"
+    ).fetchall()
+    asked = {rule: wanted(built, rule) for rule in ("routing", "escalation")}
+    kinds = set()
+    for tenant, rule, event, person, is_in_hands, raised_at, answered_at in rows:
+        [(kind, due_at, until)] = [each for key, each in asked[rule].items() if (key[0], key[2]) == (tenant, event)]
+        lapses_at = raised_at + {"routing": 1, "escalation": 24}[rule] * _HOUR
+        assert kind == ("notify" if is_in_hands or person is None else "assign")
+        assert (due_at, until) == (raised_at, lapses_at if is_in_hands else min(lapses_at, answered_at or lapses_at))
+        kinds.add((kind, until < lapses_at))
+    assert kinds >= {("notify", False), ("assign", False), ("assign", True)}
+
+
+def test_a_quick_booking_is_offered_once_a_day_where_the_assistant_wants_it_until_the_lead_books(
+    built: duckdb.DuckDBPyConnection, made: History, holders: Holders
+) -> None:
+    ended: dict[tuple[str, str | None], list[datetime]] = {}
+    first: dict[tuple[str, str], Row] = {}
+    for step in sorted(made.known("appointments", AS_OF), key=lambda row: row["occurred_at"], reverse=True):
+        if step["kind"] in ("booked", "rescheduled_from"):
+            first[step["tenant_id"], step["appointment_id"]] = step
+    for row in [*first.values(), *(row for row in made.known("lead_events", AS_OF) if row["kind"] in ("won", "lost"))]:
+        ended.setdefault((row["tenant_id"], holders.lead(row)), []).append(row["occurred_at"])
+    expected: dict[tuple[str, str, str], tuple[str, datetime, datetime]] = {}
+    accounts, last = {}, dict[tuple[str, str], datetime]()
+    messages = sorted(made.known("messages", AS_OF), key=lambda row: (row["occurred_at"], row["event_id"]))
+    for turn in sorted(made.known("ai_turns", AS_OF), key=lambda row: (row["occurred_at"], row["event_id"])):
+        tenant, at, lead = turn["tenant_id"], turn["occurred_at"], holders.lead(turn)
+        if (
+            lead is None
+            or turn["next_action"] != "offer_booking"
+            or turn["risk"] != "none"
+            or turn["verdict"] in ("disqualified", "escalate")
+        ):
+            continue
+        before = last.get((tenant, lead))
+        last[tenant, lead] = at
+        with_whom = (tenant, turn["contact_point_id"], turn["channel"])
+        talk = [each for each in messages if (each["tenant_id"], each["contact_point_id"], each["channel"]) == with_whom]
+        talk = [each for each in talk if each["occurred_at"] <= at]
+        if talk and (before is None or at - before >= 24 * _HOUR):
+            accounts[turn["event_id"]] = (turn["channel"], turn["contact_point_id"], talk[-1]["channel_account_id"])
+            later = [each for each in ended.get((tenant, lead), []) if each > at]
+            expected[tenant, "three_slots", turn["event_id"]] = ("send_booking", at, min([at + 24 * _HOUR, *later]))
+    assert wanted(built, "quick_booking") == expected
+    rows = built.execute("select trigger, channel, point_id, account_id from marts.act_requests where rule = 'quick_booking'").fetchall()
+    assert {row[0]: row[1:] for row in rows} == accounts
+    assert len({channel for channel, _, _ in accounts.values()}) > 1
+    assert {until - at < 24 * _HOUR for _, at, until in expected.values()} == {True, False}
+
+
 def test_a_budget_alerts_on_the_day_that_spends_much_and_on_the_day_that_passes_a_part(built: duckdb.DuckDBPyConnection) -> None:
     spent: dict[tuple[str, str], int] = {}
     expected = set()

@@ -31,27 +31,29 @@ def appointments(steps: list[Row], as_of: datetime) -> dict[Key, tuple[Any, ...]
             chain.append(follows[tenant, chain[-1]])
         rows = told[tenant, chain[-1]]
         booked = [row["occurred_at"] for each in chain for row in told[tenant, each] if row["kind"] in ("booked", "rescheduled_from")]
-        no_show = _is_no_show(rows)
-        at = _opening(rows)
+        no_show = bool(standing_marks(rows))
+        at = opening(rows)
         status = _status(rows, as_of, at, is_no_show=no_show)
         found[tenant, first] = (chain[-1], status, len(chain) - 1, no_show, min(booked, default=None), at["starts_at"] if at else None)
     return found
 
 
-def _opening(rows: list[Row]) -> Row | None:
+def opening(rows: list[Row]) -> Row | None:
+    """What says a booking's times: the booking itself where it was told, else the first other step."""
     ranked = sorted(rows, key=lambda row: (row["kind"] not in ("booked", "rescheduled_from"), row["occurred_at"], row["event_id"]))
     return ranked[0] if ranked else None
 
 
-def _is_no_show(rows: list[Row]) -> bool:
-    marks = [row for row in rows if row["kind"] == "no_show_marked"]
+def standing_marks(rows: list[Row]) -> list[Row]:
+    """Marks of a no-show that nobody cleared."""
     clears = [row for row in rows if row["kind"] == "no_show_cleared"]
-    for mark in marks:
+    found = []
+    for mark in (row for row in rows if row["kind"] == "no_show_marked"):
         ids = [clear for clear in clears if clear["no_show_id"] is not None and clear["no_show_id"] == mark["no_show_id"]]
         later = [clear for clear in clears if clear["no_show_id"] is None and clear["occurred_at"] >= mark["occurred_at"]]
         if not ids and not later:
-            return True
-    return False
+            found.append(mark)
+    return found
 
 
 def _status(rows: list[Row], as_of: datetime, opening: Row | None, *, is_no_show: bool) -> str:

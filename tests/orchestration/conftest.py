@@ -7,12 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import httpx
 import pytest
 
+from orchestration.receiver import Receiver
+from orchestration.resources.clock import FixedClock
+from orchestration.resources.platform import Platform, open_platform
 from orchestration.resources.settings import Settings
 from orchestration.resources.state import State, open_state
 from orchestration.resources.vault import Vault
+from tests.orchestration.effects import NOW, Scene
 from tests.orchestration.privacy_world import World, world
 from tests.orchestration.pulling import Pulling
 from tests.orchestration.vendors import serving
@@ -50,6 +55,37 @@ def vault(settings: Settings, state: State) -> Vault:
 
 
 @pytest.fixture
+def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
+    """A fresh tenant over an empty outbox and an inbox of its own."""
+    with state.begin() as connection:
+        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
+    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
+        yield Scene(f"t{uuid.uuid4().hex[:10]}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """The installation at the scene's moment."""
+    with open_platform(settings, FixedClock(NOW)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def dagster_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """A real one, with its storage on disk."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
+        yield made
+
+
+@pytest.fixture
+def instance(dagster_storage: dg.DagsterInstance) -> dg.DagsterInstance:
+    """The same, where nobody's runs are on their way."""
+    for each in dagster_storage.get_runs():
+        dagster_storage.delete_run(each.run_id)
+    return dagster_storage
+
+
+@pytest.fixture
 def pulling(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Pulling]:
     """A fresh tenant with vendors of its own over an empty inbox; as long as it lasts, nobody else's account may be asked."""
     with state.psycopg() as connection:
@@ -67,7 +103,7 @@ def pulling(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> I
 @pytest.fixture(scope="session")
 def people() -> Iterator[World]:
     """An installation with some people; each test asks for somebody of its own."""
-    with world(leads=24, others=1, tenants=1) as made:
+    with world(leads=30, others=1, tenants=1) as made:
         yield made
 
 

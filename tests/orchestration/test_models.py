@@ -2,12 +2,8 @@
 
 import json
 import threading
-import uuid
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import httpx
 import msgspec
 import psycopg
 import pytest
@@ -18,22 +14,10 @@ from assets.model_rows import MODEL, snapshot
 from assets.model_training import Made
 from core.models import Change, GovernanceError, champions, change_id, earlier_champions
 from orchestration.cli import app
-from orchestration.receiver import Receiver
 from orchestration.resources.audit import PostgresAudit
 from orchestration.resources.registry import MlflowRegistry, registered
-from orchestration.resources.settings import Settings
-from orchestration.resources.state import State
-from orchestration.resources.vault import Vault
 from tests.orchestration.effects import Scene
 from tests.orchestration.model_world import HORIZON, ModelWorld
-
-
-@pytest.fixture
-def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
-    with state.begin() as connection:
-        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
-    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
-        yield Scene(f"t{uuid.uuid4().hex[:10]}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
 
 
 def test_the_first_champion_is_better_than_the_share_of_positives_and_its_card_and_alias_say_so(

@@ -1,34 +1,19 @@
 """The outbox: every action once, one worker at a time, and no doubt hidden."""
 
 import threading
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import httpx
 import pytest
+import sqlalchemy
 
+from assets.delivery import decide
 from core.actions import Delivery, Outcome
-from orchestration.receiver import Receiver
 from orchestration.resources.outbox import PostgresOutbox
-from orchestration.resources.settings import Settings
-from orchestration.resources.state import State
-from orchestration.resources.vault import Vault
-from tests.orchestration.effects import NOW, Scene
+from tests.orchestration.effects import NOW, FixedClock, Scene
 
 SENT = Outcome("sent", "accepted", 200, "wamid.very-plain-id", "aa", "bb")
 AT_ONCE = timedelta(0)
-
-
-@pytest.fixture
-def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
-    """A fresh tenant over an empty outbox."""
-    with state.begin() as connection:
-        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
-    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
-        yield Scene(f"t{uuid.uuid4().hex[:10]}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
 
 
 def in_threads(count: int, work) -> list:  # type: ignore[no-untyped-def,type-arg]
@@ -53,8 +38,32 @@ def test_an_action_is_put_in_once(scene: Scene) -> None:
     assert scene.outbox.add([first, scene.alert(2)], NOW) == 2
     assert scene.outbox.add([first._replace(details='{"other": 1}'), scene.alert(3), scene.alert(3)], NOW) == 1
     assert scene.outbox.add([], NOW) == 0
-    assert scene.outbox.known("lead_leak") == {scene.alert(number).action_id for number in (1, 2, 3)}
+    assert scene.outbox.known([scene.alert(number).action_id for number in (0, 1, 3)]) == {
+        scene.alert(number).action_id for number in (1, 3)
+    }
+    assert scene.outbox.known([]) == set()
     assert scene.rows("details->>'attempt'") == [("1",)] * 3
+
+
+def test_a_tick_reads_what_is_new_and_not_all_that_ever_was(scene: Scene) -> None:
+    old, new = [scene.alert(number) for number in range(200)], [scene.alert(number) for number in range(200, 203)]
+    scene.publish([*old, *new])
+    scene.outbox.add(old, NOW)
+    read: list[int] = []
+
+    def count(*told: object) -> None:
+        cursor, statement = told[1], str(told[2])
+        if statement.startswith("select"):
+            read.append(cursor.rowcount)  # type: ignore[attr-defined]
+
+    sqlalchemy.event.listen(scene.state.engine, "after_cursor_execute", count)
+    try:
+        ticks = [decide(scene.outbox, "lead_leak", "", FixedClock(NOW))[0] for _ in range(2)]
+    finally:
+        sqlalchemy.event.remove(scene.state.engine, "after_cursor_execute", count)
+    assert ticks == [3, 0]
+    # of the first tick: whether there is a mart, the three, and which of them are known; of the second: whether there is a mart
+    assert read == [1, 3, 0, 1, 0]
 
 
 def test_of_many_who_put_the_same_in_at_once_each_counts_only_its_own(scene: Scene) -> None:

@@ -1,33 +1,25 @@
 """Every sensor: first tick, tie at the cursor, late row, crash before the cursor moves, replay; and none of them opens the warehouse."""
 
-import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import httpx
 import pytest
 
 from assets.actions import RULES
-from assets.delivery import deliver
-from core.actions import Action, key_of
 from orchestration.definitions import build_defs
-from orchestration.receiver import Receiver
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.notices import PostgresNotices
-from orchestration.resources.platform import Platform, open_platform
-from orchestration.resources.settings import Settings
-from orchestration.resources.state import State
-from orchestration.resources.vault import Vault
+from orchestration.resources.platform import Platform
 from tests.orchestration.effects import NOW, Scene
+from tests.orchestration.ticking import SENSORS, asked, known, tick, wanted
 
 SECOND, MICRO = timedelta(seconds=1), timedelta(microseconds=1)
+CLOCK = FixedClock(NOW)
 NAMES = {
     "lead_leak": "lead_leakage", "token_threshold": "token_thresholds", "sla_warning": "sla_warnings", "sla_breach": "sla_breaches",
 }  # fmt: skip
@@ -35,64 +27,6 @@ OTHERS = {
     "inbox_segments", "gmail_polling", "ab_monitor", "delivery", "daily_digest", "run_failures", "privacy_requests_approved", "failed_runs", "model_drift_answers",
 }  # fmt: skip
 WRITERS = {"warehouse", "lake", "lake_rows", "publisher", "dbt", "reference", "workers"}
-
-
-@pytest.fixture
-def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
-    """A fresh tenant over an empty outbox and an empty inbox."""
-    with state.begin() as connection:
-        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
-    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
-        yield Scene(f"t{tmp_path.name[-1]}{os.getpid()}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
-
-
-@pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
-    with open_platform(settings, FixedClock(NOW)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """A real one, with its storage on disk."""
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def no_runs(instance: dg.DagsterInstance) -> None:
-    """Nobody's runs are on their way."""
-    for each in instance.get_runs():
-        instance.delete_run(each.run_id)
-
-
-SENSORS = {each.name: each for each in build_defs().sensors or [] if isinstance(each, dg.SensorDefinition)}
-
-
-def tick(name: str, cursor: str | None, instance: dg.DagsterInstance, **resources: Any) -> dg.SensorResult:
-    """One evaluation with these adapters."""
-    wanted = {key: value for key, value in resources.items() if key in SENSORS[name].required_resource_keys}
-    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=wanted) as context:
-        result = SENSORS[name](context)
-    assert isinstance(result, dg.SensorResult)
-    return result
-
-
-def asked(result: dg.SensorResult) -> int:
-    requests = result.run_requests or []
-    assert (not requests) == bool(result.skip_reason)
-    assert all(each.run_key is None for each in requests)  # a key is remembered for ever
-    return len(requests)
-
-
-def wanted(scene: Scene, rule: str, number: int, due_at: datetime) -> Action:
-    action_id = key_of(scene.tenant, rule, str(number))
-    return scene.alert(number, rule=rule, action_id=action_id, due_at=due_at, expires_at=due_at + timedelta(days=1))
-
-
-def known(scene: Scene, rule: str) -> list[str]:
-    """Triggers in the outbox."""
-    return sorted(trigger for of, trigger in scene.rows("rule, trigger") if of == rule)
 
 
 def test_every_rule_has_its_sensor_and_no_sensor_can_ask_for_the_warehouse() -> None:
@@ -119,7 +53,7 @@ def test_each_rules_sensor_takes_what_is_due_once_whatever_tick_row_or_cursor_is
         assert result.cursor == NOW.isoformat()
     for rule in RULES:  # replayed; and with a cursor that was lost because the tick died before it moved
         for cursor in (cursors[rule], None, ""):
-            assert tick(NAMES.get(rule, rule), cursor, instance, **ports).cursor == cursors[rule], rule
+            assert tick(NAMES.get(rule, rule), cursor, instance, **ports).cursor == (cursor or ""), rule
         assert known(scene, rule) == ["e1", "e2"], rule
     late = [wanted(scene, rule, number, due) for rule in RULES for number, due in ((4, NOW), (5, NOW - timedelta(hours=3)))]
     scene.publish(first + late)
@@ -198,91 +132,64 @@ def test_a_delivery_run_that_the_sensor_asked_for_leaves_nothing_that_is_due(
     assert asked(tick("delivery", None, instance, **ports)) == 0
 
 
-def test_the_digest_comes_once_a_day_at_eight_by_the_tenants_clock(scene: Scene, platform: Platform, instance: dg.DagsterInstance) -> None:
-    eight = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)  # Asia/Kolkata
-
-    def look(at: datetime) -> list[tuple[str, datetime]]:
-        ports = platform.ports() | {"clock": FixedClock(at)}
-        tick("daily_digest", None, instance, **ports)
-        return [(trigger, due) for rule, trigger, due in scene.rows("rule, trigger, due_at") if rule == "daily_digest"]
-
-    before = [("2026-11-20", eight - timedelta(days=1))]
-    assert look(eight - MICRO) == before
-    both = [*before, ("2026-11-21", eight)]
-    assert [look(eight), look(eight), look(eight + timedelta(hours=23))] == [both] * 3
-    assert look(eight + timedelta(days=4)) == [*both, ("2026-11-25", eight + timedelta(days=4))], "after a standstill only the newest"
-
-
-def test_the_digest_counts_what_ended_that_day_and_what_waits_and_reaches_the_hook(
-    scene: Scene, platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    scene.now = datetime(2026, 11, 21, 9, tzinfo=UTC)
-    scene.go(scene.alert(1), scene.alert(2), scene.template(1), opted_out=["l1"])
-    scene.now = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
-    tick("daily_digest", None, instance, **(platform.ports() | {"clock": FixedClock(scene.now)}))
-    # the marts know of no digest, and it is wanted all the same
-    done = deliver(platform.outbox, platform.ports()["senders"], scene.receipts(), FixedClock(scene.now), "w")
-    assert done.outcomes["daily_digest", "sent"] == 1
-    told = [each.json() for each in scene.receiver.alerts(scene.tenant) if each.json()["rule"] == "daily_digest"]
-    assert len(told) == 1
-    assert {name: count for name, count in told[0]["details"].items() if count} == {
-        "date": "2026-11-21", "sent": 2, "sent_lead_leak": 2, "cancelled": 1, "cancelled_cold_recovery": 1,
-    }  # fmt: skip
-
-
-def test_a_failed_run_is_told_once_an_hour_to_whoever_runs_the_platform(
-    scene: Scene, platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    @dg.op
-    def breaks() -> None:
-        raise ValueError("asha@example.com said no")
-
-    @dg.job
-    def everything() -> None:
-        breaks()
-
-    def fail() -> dg.RunFailureSensorContext:
-        result = everything.execute_in_process(instance=instance, raise_on_error=False)
-        [event] = [each for each in result.all_events if each.event_type_value == "PIPELINE_FAILURE"]
-        return dg.build_run_status_sensor_context(
-            "run_failures", event, instance, result.dagster_run, resources={"outbox": platform.outbox, "notices": notices}
-        ).for_run_failure()
-
-    notices = PostgresNotices(scene.state, None)
-    sensor: Any = SENSORS["run_failures"]
-    assert "names nobody" in sensor(fail()).skip_message
-    assert scene.rows("state") == []
-    notices = PostgresNotices(scene.state, scene.tenant)
-    context = fail()
-    messages = [sensor(context).skip_message, sensor(context).skip_message]
-    assert messages == ["everything failed: told", "everything failed: told already in this hour"]
-    [(rule, subject, details)] = scene.rows("rule, subject, details")
-    assert (rule, subject, details["failed_steps"]) == ("run_failure", "everything", ["breaks"])
-    assert "asha" not in str(details)
-
-
 def test_the_inbox_sensor_asks_once_for_each_set_of_segments(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     inbox = FolderInbox(tmp_path / "inbox")
-    first = tick("inbox_segments", None, instance, inbox=inbox)
+    first = tick("inbox_segments", None, instance, inbox=inbox, clock=CLOCK)
     assert asked(first) == 0  # not even a folder
     inbox.folder.mkdir()
     (inbox.folder / ".open.ndjson").touch()
     (inbox.folder / "still.ndjson.part").touch()
-    assert asked(tick("inbox_segments", None, instance, inbox=inbox)) == 0
+    assert asked(tick("inbox_segments", None, instance, inbox=inbox, clock=CLOCK)) == 0
     (inbox.folder / "export of +919876543210.ndjson").touch()
-    second = tick("inbox_segments", first.cursor, instance, inbox=inbox)
+    second = tick("inbox_segments", first.cursor, instance, inbox=inbox, clock=CLOCK)
     assert asked(second) == 1
-    assert asked(tick("inbox_segments", second.cursor, instance, inbox=inbox)) == 0
+    assert asked(tick("inbox_segments", second.cursor, instance, inbox=inbox, clock=CLOCK)) == 0
     (inbox.folder / "a.ndjson.gz").touch()
-    third = tick("inbox_segments", second.cursor, instance, inbox=inbox)
+    third = tick("inbox_segments", second.cursor, instance, inbox=inbox, clock=CLOCK)
     assert asked(third) == 1
     for path in inbox.folder.iterdir():
         path.unlink()
-    fourth = tick("inbox_segments", third.cursor, instance, inbox=inbox)
+    fourth = tick("inbox_segments", third.cursor, instance, inbox=inbox, clock=CLOCK)
     assert asked(fourth) == 0
     (inbox.folder / "a.ndjson.gz").touch()
-    assert asked(tick("inbox_segments", fourth.cursor, instance, inbox=inbox)) == 1
+    assert asked(tick("inbox_segments", fourth.cursor, instance, inbox=inbox, clock=CLOCK)) == 1
     assert "98765" not in str([second, third])  # Dagster keeps cursors and tags in the clear
+
+
+def test_the_inbox_sensor_asks_for_no_run_while_one_waits_that_will_find_what_is_there(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    inbox = FolderInbox(tmp_path / "inbox")
+    inbox.folder.mkdir()
+
+    def look(name: str, at: datetime) -> int:
+        (inbox.folder / name).touch()
+        return asked(tick("inbox_segments", None, instance, inbox=inbox, clock=FixedClock(at)))
+
+    queued, now = _run("everything", dg.DagsterRunStatus.NOT_STARTED), datetime.now(UTC)
+    assert look("a.ndjson", now) == 1
+    instance.run_storage.add_run(queued)
+    assert [look("b.ndjson", now), look("c.ndjson", now + timedelta(minutes=11))] == [0, 1], "what hangs is not waited for"
+    instance.delete_run(queued.run_id)
+    instance.run_storage.add_run(_run("deliver", dg.DagsterRunStatus.NOT_STARTED))
+    assert look("d.ndjson", now) == 1
+
+    looks = []
+
+    @dg.op(required_resource_keys={"run_lock"})
+    def lake() -> None:
+        looks.append(look("f.ndjson", now))  # its intake has begun: what comes now it may not find
+
+    @dg.resource
+    def run_lock(_: dg.InitResourceContext) -> None:
+        looks.append(look("e.ndjson", now))  # started, and waiting for the run before it
+
+    @dg.job(resource_defs={"run_lock": run_lock})
+    def everything() -> None:
+        lake()
+
+    everything.execute_in_process(instance=instance)
+    assert looks == [0, 1]
 
 
 def test_no_sensor_opens_the_warehouse(scene: Scene, platform: Platform, instance: dg.DagsterInstance) -> None:

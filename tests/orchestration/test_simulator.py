@@ -46,7 +46,7 @@ from orchestration.simulator.stories import STORIES, choose
 from orchestration.simulator.wire import meta_json
 
 END = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-KINDS = {"no_reply", "hot_unassigned", "assigned_idle", "no_next_step", "window_closing"}
+KINDS = {"no_reply", "hot_unassigned", "assigned_idle", "no_next_step", "window_closing", "no_show"}
 METRICS = {"first_response", "next_response", "resolution", "hand_over"}
 
 

@@ -4,27 +4,17 @@ The plans are the sensors' own (`core.plans`), the outbox is the real one; the c
 """
 
 import random
-import uuid
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import httpx
-import pytest
 
 from assets.actions import RULES
 from core.actions import Action, Outcome, key_of
 from core.notices import DIGEST, digest_action, digest_id, plan_digests
 from core.plans import plan_delivery, plan_polls, plan_requests, poll_due_at
 from core.pulling import Mailbox
-from orchestration.receiver import Receiver
 from orchestration.resources.notices import PostgresNotices
-from orchestration.resources.settings import Settings
-from orchestration.resources.state import State
-from orchestration.resources.vault import Vault
 from tests.orchestration.effects import Scene
 
 START = datetime(2026, 10, 21, tzinfo=UTC)  # with the end of summer time in Europe on the 25th
@@ -32,14 +22,6 @@ TICK, DAY = timedelta(minutes=1), timedelta(days=1)
 WEEK = 7 * DAY
 ZONES = {"berlin": "Europe/Berlin", "kolkata": "Asia/Kolkata", "new_york": "America/New_York"}
 EVERY = timedelta(minutes=5)
-
-
-@pytest.fixture
-def scene(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> Iterator[Scene]:
-    with state.begin() as connection:
-        connection.exec_driver_sql("delete from ops.delivery_attempts; delete from ops.outbox")
-    with Receiver(tmp_path / "record.ndjson") as receiver, httpx.Client() as client:
-        yield Scene(f"t{uuid.uuid4().hex[:10]}", tmp_path, tmp_path / "inbox", state, vault, receiver, client)
 
 
 @dataclass
@@ -62,7 +44,9 @@ class Week:
 
     def start(self) -> None:
         """Begin or begin again: what is known is read from the outbox."""
-        self.known = {rule: self.scene.outbox.known(rule) for rule in (*RULES, DIGEST)}
+        with self.scene.state.psycopg() as connection:
+            rows = connection.execute("select rule, action_id from ops.outbox").fetchall()
+        self.known = {rule: {action_id for own, action_id in rows if own == rule} for rule in (*RULES, DIGEST)}
         self.waiting = True
 
     def put(self, rule: str, actions: list[Action], now: datetime) -> None:

@@ -17,6 +17,7 @@ final as (
         turns.objection,
         turns.buying_signal,
         turns.risk,
+        turns.next_action,
         turns.verdict,
 
         turns.budget_minor,

@@ -62,7 +62,8 @@ marks as (
     select
         marked.tenant_id,
         marked.appointment_id,
-        marked.event_id
+        marked.event_id,
+        marked.occurred_at
     from steps as marked
     left join steps as cleared
         on
@@ -77,9 +78,12 @@ marks as (
 ),
 
 no_shows as (
-    select distinct
+    select
         tenant_id,
-        appointment_id
+        appointment_id,
+        event_id,
+        occurred_at,
+        row_number() over (partition by tenant_id, appointment_id order by occurred_at, event_id) as mark_no
     from marks
 ),
 
@@ -110,6 +114,7 @@ said as (
         min(case when kind in ('booked', 'rescheduled_from') then occurred_at end) as booked_at,
         min(case when kind = 'cancelled' then occurred_at end) as cancelled_at,
         max(case when kind = 'cancelled' then cancelled_by end) as cancelled_by,
+        min(case when kind = 'rescheduled_to' then occurred_at end) as moved_at,
         max(case when kind = 'rescheduled_to' then 1 else 0 end) as has_moved
     from ordered
     group by tenant_id, appointment_id
@@ -121,6 +126,7 @@ final as (
         nodes.appointment_id,
         nodes.root_id as chain_id,
         said.event_id,
+        no_shows.event_id as no_show_event_id,
         said.account_id,
         lead_points.lead_id,
         said.contact_point_id,
@@ -143,6 +149,8 @@ final as (
         said.starts_at,
         said.ends_at,
         said.booked_at,
+        said.moved_at,
+        no_shows.occurred_at as no_show_at,
         said.cancelled_at
     from reached_6 as nodes
     left join said
@@ -153,6 +161,7 @@ final as (
         on
             nodes.tenant_id = no_shows.tenant_id
             and nodes.appointment_id = no_shows.appointment_id
+            and no_shows.mark_no = 1
     left join {{ ref('stg_reference__lead_points') }} as lead_points
         on
             said.tenant_id = lead_points.tenant_id

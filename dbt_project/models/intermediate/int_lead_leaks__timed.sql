@@ -75,6 +75,8 @@ final as (
             when clocks.is_business_time then due.since_at
             when clocks.kind = 'window_closing'
                 then greatest(clocks.triggered_at, {{ add_seconds('clocks.expires_at', '-clocks.limit_seconds') }})
+            when clocks.kind = 'no_show'
+                then greatest({{ add_seconds('clocks.triggered_at', 'clocks.limit_seconds') }}, clocks.told_at)
             else {{ add_seconds('clocks.triggered_at', 'clocks.limit_seconds') }}
         end as since_at
     from clocks

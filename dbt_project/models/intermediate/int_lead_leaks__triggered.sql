@@ -4,6 +4,10 @@ with events as (
     select * from {{ ref('int_lead_events__sequenced') }}
 ),
 
+bookings as (
+    select * from {{ ref('int_appointments__chained') }}
+),
+
 -- A run of unanswered inbound messages begins after anything that ended the lead's waiting.
 waiting as (
     select
@@ -24,21 +28,35 @@ triggers as (
         event_id as trigger_event_id,
         occurred_at as triggered_at,
         cast(null as {{ moment_type() }}) as renewed_at,
-        cast(null as {{ moment_type() }}) as expires_at
+        cast(null as {{ moment_type() }}) as expires_at,
+        cast(null as {{ moment_type() }}) as told_at
     from waiting
     where event_kind = 'inbound' and (previous_kind is null or previous_kind <> 'inbound')
     union all
-    select tenant_id, lead_id, 'assigned_idle' as kind, event_id, occurred_at, null, null
+    select tenant_id, lead_id, 'assigned_idle' as kind, event_id, occurred_at, null, null, null
     from events
     where event_kind = 'assigned'
     union all
-    select tenant_id, lead_id, 'no_next_step' as kind, last_turn_event_id, ended_at, null, null
+    select tenant_id, lead_id, 'no_next_step' as kind, last_turn_event_id, ended_at, null, null, null
     from {{ ref('fct_qualification') }}
     where outcome = 'qualified'
     union all
-    select tenant_id, lead_id, 'window_closing' as kind, event_id, occurred_at, next_inbound_at, expires_at
+    select tenant_id, lead_id, 'window_closing' as kind, event_id, occurred_at, next_inbound_at, expires_at, null
     from {{ ref('int_inbound_messages__windowed') }}
     where kind = 'service' and lead_id is not null
+    union all
+    -- Nobody misses what has not begun; whoever says so before the end need not wait for the end.
+    select
+        tenant_id,
+        lead_id,
+        'no_show' as kind,
+        no_show_event_id,
+        greatest(starts_at, least(ends_at, no_show_at)),
+        null,
+        null,
+        no_show_at
+    from bookings
+    where is_no_show and cancelled_at is null and lead_id is not null
 ),
 
 closers as (
@@ -60,6 +78,22 @@ closers as (
         event_kind in (
             'outbound', 'resolved', 'assigned', 'unassigned', 'human_action', 'next_step_set', 'won', 'lost', 'opted_out'
         )
+    union all
+    select
+        tenant_id,
+        lead_id,
+        appointment_id as event_id,
+        'rebooked' as event_kind,
+        booked_at as occurred_at,
+        false as ends_waiting,
+        false as is_human_work,
+        'rebooked' as reason
+    from bookings
+    where booked_at is not null and lead_id is not null
+    union all
+    select tenant_id, lead_id, appointment_id, 'rebooked', moved_at, false, false, 'rebooked'
+    from bookings
+    where moved_at is not null and lead_id is not null
 ),
 
 matched as (
@@ -71,6 +105,7 @@ matched as (
         closers.occurred_at,
         case
             when closers.reason = 'human_replied' and triggers.kind in ('no_reply', 'window_closing') then 'replied'
+            when closers.event_kind = 'outbound' and triggers.kind = 'no_show' then 'followed_up'
             when closers.reason = 'assigned' and triggers.kind = 'assigned_idle' then 'reassigned'
             else closers.reason
         end as reason
@@ -91,6 +126,9 @@ matched as (
             and (triggers.triggered_at < closers.occurred_at or triggers.trigger_event_id < closers.event_id)
         )
         or (triggers.kind = 'no_next_step' and closers.event_kind in ('next_step_set', 'assigned'))
+        or (triggers.kind = 'no_show' and closers.event_kind in ('outbound', 'human_action', 'next_step_set'))
+        -- later: what a booking without times was marked by is not its own end
+        or (triggers.kind = 'no_show' and closers.event_kind = 'rebooked' and triggers.triggered_at < closers.occurred_at)
 ),
 
 closings as (
@@ -115,6 +153,7 @@ closed as (
         triggers.trigger_event_id,
         triggers.triggered_at,
         triggers.expires_at,
+        triggers.told_at,
         case
             when triggers.renewed_at <= coalesce(closings.closing_at, triggers.renewed_at) then triggers.renewed_at
             else closings.closing_at
@@ -138,6 +177,7 @@ closed as (
         trigger_event_id,
         started_at,
         null,
+        null,
         ended_at,
         end_reason
     from {{ ref('int_lead_hot_spells__found') }}
@@ -160,11 +200,13 @@ final as (
             when 'no_next_step' then policies.next_step_seconds
             when 'hot_unassigned' then policies.hot_unassigned_seconds
             when 'window_closing' then policies.window_closing_seconds
+            when 'no_show' then policies.no_show_seconds
         end as limit_seconds,
 
         closed.triggered_at,
         closed.closing_at,
-        closed.expires_at
+        closed.expires_at,
+        closed.told_at
     from closed
     inner join {{ ref('stg_reference__policies') }} as policies
         on

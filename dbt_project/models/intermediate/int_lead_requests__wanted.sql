@@ -1,9 +1,10 @@
--- One row per notice to the tenant's people about a lead: it became HOT, or the assistant needs a person; and whose it is.
+-- One row per lead that became HOT or whose assistant needs a person, and whose it is: the operating system is to assign it, or, where
+-- somebody has it in hand or nobody can take it, people are told.
 with final as (
     select
         matters.tenant_id,
         matters.rule,
-        'notify' as kind,
+        case when routings.is_in_hands or routings.assigned_to is null then 'notify' else 'assign' end as kind,
         'webhook' as channel,
         matters.lead_id,
         cast(null as {{ text_type() }}) as point_id,
@@ -27,7 +28,8 @@ with final as (
         end as details,
         matters.raised_at as due_at,
         matters.lapses_at,
-        cast(null as {{ moment_type() }}) as settled_at
+        -- who was given the lead meanwhile keeps it
+        case when not routings.is_in_hands then routings.answered_at end as settled_at
     from {{ ref('int_lead_matters__raised') }} as matters
     inner join {{ ref('fct_lead_routings') }} as routings
         on

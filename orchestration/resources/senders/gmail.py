@@ -1,7 +1,7 @@
 """Gmail: one mail from the tenant's mailbox, `users.messages.send`.
 
-Here belong the mail and the request. Its Message-ID is made of the action's id, so a repeat can be told. Not here: reading mail
-(`orchestration.resources.pull`).
+Here belong the mail and the request. A header of its own brings the action's id back with the copy that polling finds among the sent mails,
+which settles a doubt. Not here: reading mail (`orchestration.resources.pull`).
 """
 
 import base64
@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from core.actions import Delivery, Outcome
+from core.sources._gmail_mail import ACTION_HEADER, message_id_of
 from orchestration.resources.pull.google_token import GoogleToken
 from orchestration.resources.pull.http import Api, ApiError, Bucket, Fixed, Passage, PullError, PullUsageError, Tries
 from orchestration.resources.senders._http import try_once
@@ -54,7 +55,10 @@ class Channel(OneWay):
             return Outcome("requested", f"no access token was had: {type(error).__name__}")
         mail = _mail(delivery, way.account_id, way.contact.value, said)
         body = json.dumps({"raw": base64.urlsafe_b64encode(mail.as_bytes()).decode()}).encode()
-        outcome = try_once(self._tools.client, f"{self._tools.gmail_url}/gmail/v1/users/me/messages/send", body, headers, _id)
+        # by the Message-ID, not Gmail's own: our receipt and the copy among the sent are one event
+        named = mail["Message-ID"]
+        url = f"{self._tools.gmail_url}/gmail/v1/users/me/messages/send"
+        outcome = try_once(self._tools.client, url, body, headers, lambda answer: named if _is_taken(answer) else None)
         if outcome.status_code == 401:
             token.renew()
             return outcome._replace(state="requested", reason="the access token had ended")
@@ -76,13 +80,14 @@ def _mail(delivery: Delivery, sender: str, to: str, said: Words) -> EmailMessage
     mail = EmailMessage()
     mail["From"], mail["To"] = sender, to
     mail["Subject"] = said.subject or delivery.action.rule.replace("_", " ")
-    mail["Message-ID"] = f"<{delivery.action.action_id}@{sender.rpartition('@')[2]}>"
+    mail["Message-ID"] = message_id_of(delivery.action.action_id, sender)
+    mail[ACTION_HEADER] = delivery.action.action_id
     mail.set_content(said.text)
     return mail
 
 
-def _id(answer: bytes) -> str | None:
+def _is_taken(answer: bytes) -> bool:
     try:
-        return msgspec.json.decode(answer, type=_Sent).id or None
+        return bool(msgspec.json.decode(answer, type=_Sent).id)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        return False

@@ -6,7 +6,7 @@ one. Not here: whom to alert.
 
 from collections.abc import Sequence
 
-from core.actions import COMMANDS, Delivery, Outcome, Way
+from core.actions import ANNOUNCED, COMMANDS, Delivery, Outcome, Way
 from orchestration.resources.senders import callback
 from orchestration.resources.senders._hook import post
 from orchestration.resources.senders._links import payment_link
@@ -24,14 +24,13 @@ class Channel:
         self._tools = tools
 
     def ways(self, delivery: Delivery) -> Sequence[Way]:
-        """Every destination for it: of kind `callback` for a command, else, or where there is none, of kind `alerts`."""
+        """Every destination for it: of kind `callback` for a command; `alerts` for all else, where there is none, and to tell people."""
         action = delivery.action
         if delivery.target is not None:
             return []
         called = self._tools.lookup.destinations(action.tenant_id, callback.CHANNEL) if action.kind in COMMANDS else []
-        if called:
-            return [Way(callback.CHANNEL, each.destination_id) for each in called]
-        return [Way(CHANNEL, each.destination_id) for each in self._tools.lookup.destinations(action.tenant_id, _ALERTS)]
+        told = [] if called and action.kind not in ANNOUNCED else self._tools.lookup.destinations(action.tenant_id, _ALERTS)
+        return [Way(callback.CHANNEL, each.destination_id) for each in called] + [Way(CHANNEL, each.destination_id) for each in told]
 
     def send(self, delivery: Delivery) -> Outcome:
         """Try once; a wish for a top-up brings its payment link, where the tenant's Razorpay account can make one."""

@@ -62,6 +62,8 @@ requests as (
     union all
     select * from {{ ref('int_appointment_requests__wanted') }}
     union all
+    select * from {{ ref('int_booking_requests__wanted') }}
+    union all
     select * from {{ ref('int_lead_requests__wanted') }}
     union all
     select * from {{ ref('int_service_requests__wanted') }}

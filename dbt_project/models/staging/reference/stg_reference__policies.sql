@@ -16,6 +16,7 @@ renamed as (
         assigned_idle_business_seconds,
         next_step_seconds,
         window_closing_seconds,
+        no_show_seconds,
         max_ai_turns,
         low_confidence,
         recovery_expires_seconds,
