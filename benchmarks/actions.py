@@ -3,11 +3,12 @@
 Against this machine's own limits of the same run: what PostgreSQL inserts and commits one by one, what the bare HTTP client sends to the
 same server, and the rate that the provider allows. `--size small` is a smoke test; `--backlog 50000` is the claim.
 
-    python -m benchmarks.actions --json
+    python -m benchmarks.actions --per-second 6 --seconds 60 --json
 """
 
 import argparse
 import contextlib
+import os
 import statistics
 import subprocess
 import sys
@@ -170,43 +171,67 @@ def latencies(count: int) -> list[Claim]:
     ]
 
 
-def backlog(count: int, tenants: int = 10) -> list[Claim]:
-    """Half of a backlog is the first tenant's; all of it drains at the rate that each provider account allows, with two workers."""
-    with place(tenants, PER_SECOND) as (settings, state, receiver, _):
-        actions = made(count, tenants, "backlog", share_of_first=0.1)
+def backlog(count: int, per_second: float, seconds: float | None, tenants: int = 10) -> list[Claim]:
+    """What a backlog comes to at the rate that each provider account allows, drained by two workers, or begun for so many seconds.
+
+    A tenth of it is the first tenant's, besides an even share. Raises SystemExit where an action came twice, or never.
+    """
+    actions = made(count, tenants, "backlog", share_of_first=0.1)
+    with place(tenants, per_second) as (settings, state, receiver, _):
         publish(state, actions)
         decide(PostgresOutbox(state), "lead_leak", "", SystemClock())
         command = [sys.executable, "-m", "benchmarks.actions", "--work", str(settings.home), state.libpq_url, receiver.url]
-        begun = time.perf_counter()
-        both = [subprocess.Popen(command) for _ in range(2)]
-        for each in both:
-            if each.wait() != 0:
-                raise SystemExit("a worker of the backlog failed")
-        took = time.perf_counter() - begun
+        begun_at = datetime.now(UTC)
+        _wait([subprocess.Popen(command) for _ in range(2)], seconds)
         arrived: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
         for request in receiver.requests:
             arrived[request.json()["tenant_id"]].append((request.received_at, request.headers["idempotency-key"]))
-        due = {each.action_id: each.due_at for each in actions}
-        if sorted(key for each in arrived.values() for _, key in each) != sorted(due):
-            raise SystemExit("an action was lost, or sent twice")
-        late = max(_disorder([due[key] for _, key in each]) for each in arrived.values())
-        longest = max(len(each) for each in arrived.values())
-        ideal = longest / PER_SECOND
-        paces = [(each[-1][0] - each[0][0]).total_seconds() for each in arrived.values()]
-        waits = [each[0][0] for each in arrived.values()]
-    first = (max(waits) - min(waits)).total_seconds()
-    size = f"{count:,} of {tenants} tenants, {PER_SECOND}/s each, 2 workers × {HANDS} hands"
+    keys = [key for each in arrived.values() for _, key in each]
+    if len(set(keys)) < len(keys) or (seconds is None and len(keys) < count):
+        raise SystemExit("an action was lost, or sent twice")
+    dues: dict[str, list[datetime]] = defaultdict(list)
+    for action in actions:
+        dues[action.tenant_id].append(action.due_at)
+    due = {each.action_id: each.due_at for each in actions}
+    late = max(_disorder([due[key] for _, key in each], dues[tenant]) for tenant, each in arrived.items())
+    waits = [each[0][0] for each in arrived.values()]
+    for tenant, each in sorted(arrived.items()):
+        waited, last = ((moment - begun_at).total_seconds() for moment in (each[0][0], each[-1][0]))
+        print(f"{tenant}: {len(each):6,} actions, the first after {waited:6.1f} s, the last after {last:6.1f} s", file=sys.stderr)
+    whole = (max(each[-1][0] for each in arrived.values()) - min(waits)).total_seconds()
+    size = f"{count:,} of {tenants} tenants, {per_second:g}/s each, 2 workers × {HANDS} hands; load {os.getloadavg()[0]:.1f}"
+    if seconds is None:
+        longest = max(map(len, dues.values()))
+        pace = Claim("a backlog drains in", whole, "s", "what the providers' rates allow", longest / per_second, 1.25, size)
+    else:
+        size += f"; the first {whole:.0f} s of it"
+        allowed = tenants * per_second
+        pace = Claim("a backlog's pace", len(keys) / whole, "1/s", "what the providers' rates allow", allowed, 0.8, size, is_floor=True)
     return [
-        Claim("a backlog drains in", took, "s", "what the providers' rates allow", ideal, 1.25, size),
-        Claim("the last tenant's first action after the first's", first, "s", "the whole drain", max(paces), 0.05, size),
+        pace,
+        Claim("the last tenant's first action after the first's", (max(waits) - min(waits)).total_seconds(), "s", "all", whole, 0.05, size),
         Claim("places that an action comes too late within its tenant", late, "", "hands at work", 2 * HANDS, 2.0, size),
     ]
 
 
-def _disorder(dues: list[datetime]) -> int:
-    """By how many places an action is behind where it belongs by age, at most."""
+def _wait(workers: Sequence["subprocess.Popen[bytes]"], seconds: float | None) -> None:
+    """Until all have ended well, or for so long from their start; then they are stopped."""
+    until = None if seconds is None else time.monotonic() + seconds
+    for each in workers:
+        try:
+            code = each.wait(None if until is None else max(until - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            each.terminate()
+            each.wait()
+            continue
+        if code != 0:
+            raise SystemExit("a worker of the backlog failed")
+
+
+def _disorder(came: Sequence[datetime], dues: Sequence[datetime]) -> int:
+    """By how many places an action is behind where it belongs by age among all of its tenant, at most."""
     place_of = {due: place for place, due in enumerate(sorted(dues))}
-    return max(here - place_of[due] for here, due in enumerate(dues))
+    return max(here - place_of[due] for here, due in enumerate(came))
 
 
 def main() -> None:
@@ -214,6 +239,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="default")
     parser.add_argument("--backlog", type=int, help="another size of the backlog")
+    parser.add_argument("--per-second", type=float, default=PER_SECOND, help="what each tenant's provider allows")
+    parser.add_argument("--seconds", type=float, help="how long the backlog is worked on, where there is no time for all of it")
     parser.add_argument("--json", action="store_true", help="one object a claim (there is no other form)")
     parser.add_argument("--work", nargs=3, metavar=("HOME", "STATE", "RECEIVER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -221,7 +248,7 @@ def main() -> None:
         work(Settings.load(Path(options.work[0]), {}), State(options.work[1]), options.work[2], HANDS)
         return
     decided, sent, waiting = SIZES[options.size]
-    for claim in (decisions(decided), *latencies(sent), *backlog(options.backlog or waiting)):
+    for claim in (decisions(decided), *latencies(sent), *backlog(options.backlog or waiting, options.per_second, options.seconds)):
         print(claim.report(), flush=True)
 
 

@@ -1,12 +1,15 @@
 """Death at every boundary: whatever is broken off there, the server's own record and the outbox agree after a restart."""
 
+import os
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -172,21 +175,22 @@ def stage(tmp_path_factory: pytest.TempPathFactory, settings: Settings, state: S
     own.dispose()
 
 
-def die_everywhere(stage: Stage, kind: str, mood: str, before: int = 0) -> int:
+def die_everywhere(stage: Stage, kinds: Sequence[str], mood: str) -> int:
     """Each life dies one boundary later than the last one; the next is its restart. Returns how many boundaries there were.
 
-    Every life finds an action that was never tried, or what the last one left; `before` of them go well first.
+    Every life finds actions of these kinds that were never tried, or what the last one left. It dies where one more action makes a
+    difference: as many boundaries as the kinds but the last one have go by unharmed.
     """
-    actions = iter(stage.publish(kind, mood, 120 * (before + 1)))
+    waiting = [iter(stage.publish(kind, mood, 120)) for kind in kinds]
     skipped = 0
-    if before:
-        stage.scene.outbox.add([next(actions) for _ in range(before)], NOW)
+    if len(kinds) > 1:
+        stage.scene.outbox.add([next(each) for each in waiting[:-1]], NOW)
         skipped = len(stage.live(mood, None))
-    stage.scene.outbox.add([next(actions) for _ in range(before + 1)], NOW)
+    stage.scene.outbox.add([next(each) for each in waiting], NOW)
     enumerated = len(stage.live(mood, None))
     for number in range(skipped + 1, enumerated + 1):
-        if before or not stage.is_waiting():
-            stage.scene.outbox.add([next(actions) for _ in range(before + 1)], NOW)
+        if len(kinds) > 1 or not stage.is_waiting():
+            stage.scene.outbox.add([next(each) for each in waiting], NOW)
         crossed = len(stage.live(mood, number))
         assert crossed <= number  # less where what was left was cut short already
     stage.live("well", None)
@@ -233,7 +237,7 @@ def settle(stage: Stage) -> None:
 
 
 def test_death_at_each_of_a_thousand_boundaries_repeats_nothing_and_loses_nothing(stage: Stage) -> None:
-    assert sum(die_everywhere(stage, kind, mood) for kind in KINDS for mood in MOODS) >= 1_000
+    assert sum(die_everywhere(stage, [kind], mood) for kind in KINDS for mood in MOODS) >= 1_000
     states = judge(stage)
     assert min(states[each] for each in ("sent", "unknown", "rejected", "cancelled")) >= 10
     settle(stage)
@@ -242,12 +246,16 @@ def test_death_at_each_of_a_thousand_boundaries_repeats_nothing_and_loses_nothin
 @pytest.mark.large
 @pytest.mark.timeout(14_400)
 def test_death_at_each_of_a_hundred_thousand_boundaries(stage: Stage) -> None:
-    """The same after so many actions of the same life."""
-    seen, before = 0, 0
-    while seen < 100_000:
-        before += 1
-        seen += sum(die_everywhere(stage, kind, mood, before) for kind in KINDS for mood in MOODS)
-        judge(stage)
+    """Lives of two, three, four actions in every order of their kinds. FLEXORAA_CRASH_POINTS stops earlier, to see how fast it goes."""
+    wanted, seen, begun = int(os.environ.get("FLEXORAA_CRASH_POINTS", "100000")), 0, time.monotonic()
+    for world, (kinds, mood) in enumerate(product(chain.from_iterable(product(KINDS, repeat=n) for n in range(2, 7)), MOODS)):
+        seen += die_everywhere(stage, kinds, mood)
+        if world % 100 == 0 or seen >= wanted:
+            judge(stage)
+            print(f"{seen:,} boundaries of {world + 1} worlds, {seen / (time.monotonic() - begun):.0f} a second")
+        if seen >= wanted:
+            return
+    raise AssertionError(f"there are only {seen:,} boundaries")
 
 
 def test_fifty_workers_killed_with_signal_nine_repeat_nothing_and_lose_nothing(stage: Stage, settings: Settings) -> None:
