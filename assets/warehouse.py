@@ -49,7 +49,7 @@ class _Translator(DagsterDbtTranslator):
         return ["team:data"]
 
     def get_asset_check_spec(
-        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
     ) -> dg.AssetCheckSpec | None:
         """With what the test demands, in words."""
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
