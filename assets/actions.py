@@ -9,7 +9,9 @@ import dagster as dg
 
 from assets import delivery
 from assets.delivery import decide, deliver
-from core.ports import Clock, Outbox, Publisher, Receipts, Senders
+from core.action_ports import Outbox, Receipts, Senders
+from core.ports import Clock
+from core.warehouse_ports import Publisher
 
 _OWNERS = ["team:operations"]
 _FIRST = {"dagster/priority": "10"}

@@ -1,4 +1,4 @@
-"""What the Dagster UI says of every asset besides: columns of tables that are no dbt model, the report page, the layer, docs.
+"""What the Dagster UI says of every asset besides: columns of tables that are no dbt model, lineage of columns, layer, where to read on.
 
 Here belongs one function over all specs, so that no asset says it for itself. Not here: freshness (`orchestration.automation`).
 """
@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 import dagster as dg
 from msgspec import Struct
 
+from assets.dbt_docs import PAGE as DBT_DOCS
+from assets.lineage import column_lineage
 from assets.pages.menu import TOPICS
 from core.columns import columns
 from core.drift_ports import ModelDrift, ModelPerformance
@@ -57,16 +59,18 @@ def _schema(struct: type[Struct]) -> dg.TableSchema:
 
 def with_catalogue(reports_url: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
     """What adds it to a spec; pages are at that address."""
-    structs = _structs()
+    structs, lineage = _structs(), column_lineage()
     pages = {asset: topic.name for topic in reversed(TOPICS) for asset in topic.assets}
 
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
-        metadata: dict[str, object] = {}
+        metadata: dict[str, object] = dict(lineage.get(spec.key, {}))
         layer, name = spec.key.path[0], spec.key.path[-1]
         if struct := structs.get(name):
             metadata["dagster/column_schema"] = _schema(struct)
         if topic := pages.get(f"{layer}/{name}"):
             metadata["report page"] = dg.MetadataValue.url(f"{reports_url}/{address(topic, '')}")
+        if model := spec.metadata.get("dagster_dbt/unique_id"):
+            metadata["dbt docs"] = dg.MetadataValue.url(f"{reports_url}/{DBT_DOCS}#!/{str(model).partition('.')[0]}/{model}")
         return spec.merge_attributes(metadata=metadata, tags={"layer": layer}, kinds=set() if spec.kinds else {"python"})
 
     return add

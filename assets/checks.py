@@ -6,7 +6,8 @@ Here belong checks that are not dbt tests. Not here: what a check protects.
 import dagster as dg
 
 from assets.breaker import shown
-from core.ports import Ledger, Warehouse
+from core.ports import Ledger
+from core.warehouse_ports import Warehouse
 
 _SHOWN = 20
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.project import MANIFEST
-from core.ports import Warehouse
+from core.warehouse_ports import Warehouse
 
 
 def _contracts() -> dict[str, dict[str, str]]:

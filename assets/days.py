@@ -1,7 +1,7 @@
 """Days of events: which were opened again by late data, and how one is built again by hand.
 
 Here belongs the partitioned asset. A partition is a UTC date: it is materialized by every run to which files of that date came, with what
-was touched, and a backfill from the UI makes the keys of its events anew from the lake. Not here: what is touched (`core.ports.Warehouse`).
+was touched, and a backfill from the UI makes the keys of its events anew from the lake. Not here: what is touched (`Warehouse`).
 """
 
 import warnings
@@ -12,7 +12,8 @@ from typing import Any
 import dagster as dg
 from dagster_shared.utils.warnings import BetaWarning
 
-from core.ports import Begun, Dbt, Progress, Warehouse
+from core.ports import Progress
+from core.warehouse_ports import Begun, Dbt, Warehouse
 
 KEY = dg.AssetKey(["warehouse", "days"])
 DAYS = dg.DailyPartitionsDefinition("2015-01-01", timezone="UTC", end_offset=1)

@@ -7,7 +7,11 @@ here: what models say of themselves (`dbt_project/models`).
 import dagster as dg
 
 from assets.project import MANIFEST
-from core.ports import Dbt, Warehouse
+from core.reading import Readings
+from core.warehouse_ports import Dbt, Warehouse
+
+PAGE = "dbt_docs.html"
+"""Where it lies among the reports."""
 
 
 @dg.asset(
@@ -18,10 +22,17 @@ from core.ports import Dbt, Warehouse
     description="Every model, its columns and tests, what it is made of and what is made of it.",
 )
 def dbt_docs(
-    dbt: dg.ResourceParam[Dbt], warehouse: dg.ResourceParam[Warehouse], run_lock: dg.ResourceParam[None]
+    dbt: dg.ResourceParam[Dbt],
+    warehouse: dg.ResourceParam[Warehouse],
+    readings: dg.ResourceParam[Readings],
+    run_lock: dg.ResourceParam[None],
 ) -> dg.MaterializeResult[None]:
     """Write the page, and link to it."""
     page = dbt.document()
     return dg.MaterializeResult(
-        metadata={"page": dg.MetadataValue.url(page.as_uri()), "bytes": page.stat().st_size, "manifest": dg.MetadataValue.path(MANIFEST)}
+        metadata={
+            "page": dg.MetadataValue.url(f"{readings.reports_url()}/{PAGE}"),
+            "bytes": page.stat().st_size,
+            "manifest": dg.MetadataValue.path(MANIFEST),
+        }
     )

@@ -12,7 +12,8 @@ import dagster as dg
 from assets.owners import BY_PRODUCT
 from core.drift_ports import Baselines, DriftJournal, DriftVerdict, ScoredRows, Week
 from core.experiments import Pages
-from core.ports import Clock, Warehouse
+from core.ports import Clock
+from core.warehouse_ports import Warehouse
 
 _OWNERS = ["team:data"]
 _PERFORMANCE, _DRIFT = dg.AssetKey(["marts", "fct_model_performance"]), dg.AssetKey(["marts", "fct_model_drift"])
@@ -154,6 +155,7 @@ def look_at_models(  # noqa: PLR0913 — one parameter a port
 @dg.job(
     tags=BY_PRODUCT,
     description="Drift on demand: launch it with a day, a tenant and a model, or with none for all models in this week.",
+    config={"ops": {"look_at_models": {"config": {"day": "", "tenant_id": "", "model": ""}}}},
 )
 def drift_on_demand() -> None:
     """One look."""

@@ -13,8 +13,9 @@ import pandas as pd
 
 from assets.model_drift import columns_of
 from core.drift_ports import Baselines, Batch, DriftJournal, DriftVerdict, ScoredRows, Served, Week
+from ml.columns import Coded, Column
 from ml.drift.baseline import PREDICTION, Baseline
-from ml.drift.feature import Coded, Column, Feature
+from ml.drift.feature import Feature
 from ml.reports.drift import DriftPage, render
 
 SAMPLE = 20_000

@@ -10,8 +10,9 @@ import dagster as dg
 
 from core.experiments import ExperimentDecision, ExperimentResult, Experiments, Kill, Pages, standing
 from core.plans import plan_kills
-from core.ports import Clock, Warehouse
+from core.ports import Clock
 from core.reading import Readings
+from core.warehouse_ports import Warehouse
 
 _OWNERS = ["team:product"]
 _KILLS = dg.AssetKey(["ops", "experiment_kills"])

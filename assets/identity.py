@@ -11,8 +11,9 @@ import dagster as dg
 
 from assets.leads import resolve_leads
 from core.identity_ports import Identity, Leads
-from core.ports import Clock, Lake, Reference, Vault
+from core.ports import Clock, Lake, Vault
 from core.reference import REFERENCE_TYPES
+from core.warehouse_ports import Reference
 
 BUSINESS_DAYS_AHEAD = timedelta(days=62)
 """How far calendars are laid out beyond the moment of the build; the longest limit counted in business time is days, not months."""

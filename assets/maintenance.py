@@ -6,7 +6,8 @@ Here belongs the order of its steps. It is no asset: it changes what files there
 
 from msgspec import Struct
 
-from core.ports import Lake, Merge, Progress, Warehouse
+from core.ports import Lake, Merge, Progress
+from core.warehouse_ports import Warehouse
 
 MIN_FILES = 8
 """Small files of a date from which merging is worth it: a late event or two a day must not write a large file anew each time."""

@@ -8,8 +8,8 @@ from datetime import datetime
 from assets.model_drift import baseline_of
 from assets.model_training import Made
 from core.drift_ports import Baselines, Served
+from ml.columns import take
 from ml.drift.feature import BaselineError
-from ml.features import take
 
 
 def freeze_baseline(baselines: Baselines, made: Made, as_of: datetime) -> str:

@@ -14,11 +14,12 @@ import msgspec
 import numpy as np
 
 from core.drift_ports import Baselines, DriftJournal, DriftVerdict, ModelDrift, ModelPerformance, ScoredRows, Served, StoredBaseline, Week
-from core.ports import Warehouse
+from core.warehouse_ports import Warehouse
+from ml.columns import Coded, Column
 from ml.drift.baseline import PREDICTION, Baseline, freeze, take
 from ml.drift.decision import ColumnVerdict, Verdict, decide, tallies
 from ml.drift.estimate import Blind, Estimate
-from ml.drift.feature import Coded, Column, column_of
+from ml.drift.feature import column_of
 from ml.drift.outcomes import NotEnough, Performance, performance
 from ml.drift.tally import Tally
 

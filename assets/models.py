@@ -13,7 +13,8 @@ from assets.owners import BY_PRODUCT
 from core.drift_ports import Baselines
 from core.model_ports import Registry
 from core.models import Prediction
-from core.ports import Clock, Warehouse
+from core.ports import Clock
+from core.warehouse_ports import Warehouse
 
 _OWNERS = ["team:data"]
 PREDICTIONS = dg.AssetKey(["marts", "fct_predictions"])

@@ -6,8 +6,9 @@ Here belongs the order: what is known, what is due, put in. Not here: what a not
 from collections.abc import Sequence
 from datetime import datetime
 
+from core.action_ports import Outbox
 from core.notices import DIGEST, RUN_FAILURE, Notices, digest_action, digest_days, digest_id, failure_action, plan_digests
-from core.ports import Clock, Outbox
+from core.ports import Clock
 
 
 def digest(outbox: Outbox, notices: Notices, clock: Clock) -> int:

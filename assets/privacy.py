@@ -8,7 +8,8 @@ import dagster as dg
 from pydantic import Field
 
 from assets.owners import OWNED
-from core.ports import Clock, Lake, Outbox
+from core.action_ports import Outbox
+from core.ports import Clock, Lake
 from core.privacy_ports import Privacy
 
 _OWNERS = ["team:operations"]
@@ -57,7 +58,12 @@ def execute_requests(context: dg.OpExecutionContext, config: Requests, privacy: 
         )
 
 
-@dg.job(name="execute_privacy_requests", tags=OWNED, description="Approved erasures: executed, verified, certified.")
+@dg.job(
+    name="execute_privacy_requests",
+    tags=OWNED,
+    description="Approved erasures: executed, verified, certified. Launch it with requests, or with none for all that wait.",
+    config={"ops": {"execute_requests": {"config": {"request_ids": []}}}},
+)
 def execute_privacy_requests() -> None:
     """One step."""
     execute_requests()

@@ -63,6 +63,10 @@ def report_site(
     for topic, key in zip(TOPICS, SITE, strict=True):
         if topic.name in chosen:
             yield dg.MaterializeResult(asset_key=key, metadata=_metadata(topic.name, made, readings.reports_url()))
+    for asset, drawn in made.plots.items():
+        if drawn.panels:  # an observation, for the asset was made before; the UI takes the row count from the newest
+            plots = {title: dg.MetadataValue.md(text) for title, text in drawn.panels.items()}
+            context.log_event(dg.AssetObservation(dg.AssetKey(asset.split("/")), metadata={"dagster/row_count": drawn.rows, **plots}))
     if any(check.asset_key == SITE[0] for check in context.selected_asset_check_keys):
         yield dg.AssetCheckResult(
             asset_key=SITE[0],

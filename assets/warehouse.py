@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from assets.actions import PUBLISHED
+from assets.check_words import demands, found
 from assets.days import opened
 from assets.dbt_library import (
     DagsterDbtTranslator,
@@ -20,7 +21,8 @@ from assets.dbt_library import (
     get_subset_selection_for_context,
 )
 from assets.project import MANIFEST
-from core.ports import BRIEF, REBUILD, Dbt, Progress, Warehouse
+from core.ports import Progress
+from core.warehouse_ports import BRIEF, REBUILD, Dbt, Warehouse
 
 MART_GROUPS = ("leads", "messaging", "sla", "billing", "experiments", "ml", "ops", "actions")
 
@@ -45,6 +47,14 @@ class _Translator(DagsterDbtTranslator):
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         """Who is asked."""
         return ["team:data"]
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        """With what the test demands, in words."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        test = manifest["nodes"][unique_id]
+        return spec and spec._replace(description=test.get("description") or demands(test))
 
 
 _TRANSLATOR = _Translator()
@@ -93,9 +103,18 @@ def warehouse_assets(
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         if event["info"]["level"] in {"warn", "error"}:
             context.log.warning(event["info"]["msg"])
-        yield from message.to_default_asset_events(manifest, _TRANSLATOR, context)
+        for each in message.to_default_asset_events(manifest, _TRANSLATOR, context):
+            yield _in_words(each, event, manifest)
     if not context.is_subset:
         warehouse.end(begun)
     for mart, rows in warehouse.row_counts().items():
         if (key := dg.AssetKey(["marts", mart])) in context.selected_asset_keys:
             context.log_event(dg.AssetObservation(key, metadata={"dagster/row_count": rows}))
+
+
+def _in_words(told: Any, event: Mapping[str, Any], manifest: Mapping[str, Any]) -> Any:
+    """A result of a test says what it found; everything else stays as it is."""
+    if not isinstance(told, dg.AssetCheckResult):
+        return told
+    test = manifest["nodes"][event["data"]["node_info"]["unique_id"]]
+    return told._replace(description=found(test, int(event["data"].get("num_failures") or 0)))

@@ -6,7 +6,8 @@ Here belongs the seam. Not here: any rule (`core.privacy`), nor who stands behin
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from core.ports import Lake, Outbox
+from core.action_ports import Outbox
+from core.ports import Lake
 
 
 class Privacy(Protocol):

@@ -1,29 +1,25 @@
 """What a model may know of a row: its features, checked against the future, and turned into numbers.
 
 Here belong the contract of features, the guard against what could come from after the moment, and the encoder. Not here: fitting
-(`ml.training`), which features leads have (`assets.models`). Columns are arrays (rows,): numbers with NaN where nothing is known, or
-texts with None.
+(`ml.training`), which features leads have (`assets.models`). How a column is read is in `ml.columns`:
+numbers with NaN where nothing is known, texts with None; for scoring, texts may be coded.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from ml.columns import Column, FeatureError, Floats, numbers, places, texts
 
 FEWEST_OF_LEVEL = 20
 """Rows below which a category is counted with all other rare ones."""
 MOST_LEVELS = 100
 """Categories of one feature that are told apart, the most frequent first; trees take 255 at most."""
-
-
-class FeatureError(ValueError):
-    """Features that are missing or of the wrong kind; the message says which."""
 
 
 class LeakageError(FeatureError):
@@ -147,13 +143,13 @@ class Encoder:
         """The feature, by its place, of each column of `Encoded.linear`."""
         return np.repeat(np.arange(len(self.readers)), [_width(each) for each in self.readers])
 
-    def encode(self, columns: Mapping[str, ArrayLike]) -> Encoded:
+    def encode(self, columns: Mapping[str, Column]) -> Encoded:
         """The rows as numbers. Infinite numbers count as missing, categories never seen as `rest`.
 
         Raises:
             FeatureError: a column is missing, or is not of its kind.
         """
-        rows = len(np.asarray(columns[self.readers[0].name])) if self.readers and self.readers[0].name in columns else 0
+        rows = len(columns[self.readers[0].name]) if self.readers and self.readers[0].name in columns else 0
         raw = np.empty((rows, len(self.readers)), order="F")
         linear = np.zeros((rows, len(self.owners)), order="F")
         at = 0
@@ -168,13 +164,13 @@ class Encoder:
                 if each.has_missing:
                     linear[:, at + 1] = missing
             else:
-                codes = _codes(each, columns[each.name])
+                codes = places(each.name, columns[each.name], each.levels)
                 raw[:, place] = np.array(each.rates)[codes]
                 linear[np.arange(rows), at + codes] = 1.0
             at += _width(each)
         return Encoded(linear, raw)
 
-    def read(self, columns: Mapping[str, ArrayLike], line: Floats) -> tuple[Floats, Floats]:
+    def read(self, columns: Mapping[str, Column], line: Floats) -> tuple[Floats, Floats]:
         """`Encoded.raw` of the rows, and `Encoded.linear @ line` without making it: half the time, and a third of the memory.
 
         Raises:
@@ -192,7 +188,7 @@ class Encoder:
                 part = np.arcsinh((np.where(missing, each.median, values) - each.centre) / each.spread) * own[0]
                 part = part + missing * own[1] if each.has_missing else part
             else:
-                codes = _codes(each, columns[each.name])
+                codes = places(each.name, columns[each.name], each.levels)
                 values, part = np.array(each.rates)[codes], own[codes]
             raw = np.empty((len(values), len(self.readers)), order="F") if raw is None else raw
             raw[:, place] = values
@@ -207,14 +203,14 @@ def learn(contract: Contract, columns: Mapping[str, ArrayLike], outcome: Floats)
     findings = []
     for each in contract.features:
         if each.kind == "category":
-            texts = _texts(each.name, columns[each.name])
-            seen, counts = np.unique(texts, return_counts=True)
+            words = texts(each.name, columns[each.name])
+            seen, counts = np.unique(words, return_counts=True)
             order = np.argsort(-counts, kind="stable")
             levels = tuple(str(seen[i]) for i in order if seen[i] and counts[i] >= FEWEST_OF_LEVEL)[:MOST_LEVELS]
             if len(seen) < 2 or not levels:
                 findings.append(Finding("constant", each.name, "one value, or none often enough to learn from: left out"))
             else:
-                readers.append(_with_rates(CategoryLevels(each.name, levels, ()), texts, outcome))
+                readers.append(_with_rates(CategoryLevels(each.name, levels, ()), words, outcome))
             continue
         values = numbers(each.name, columns[each.name])
         infinite = int(np.isinf(np.asarray(columns[each.name], dtype=float)).sum())
@@ -231,63 +227,24 @@ def learn(contract: Contract, columns: Mapping[str, ArrayLike], outcome: Floats)
     return Encoder(tuple(readers)), findings
 
 
-def _with_rates(reader: CategoryLevels, texts: NDArray[np.str_], outcome: Floats) -> CategoryLevels:
-    codes, size = _codes(reader, texts), _width(reader)
+def _with_rates(reader: CategoryLevels, values: NDArray[np.str_], outcome: Floats) -> CategoryLevels:
+    codes, size = places(reader.name, values, reader.levels), _width(reader)
     hits = np.bincount(codes, weights=outcome, minlength=size) + FEWEST_OF_LEVEL * outcome.mean()
     rates = hits / (np.bincount(codes, minlength=size) + FEWEST_OF_LEVEL)
     return reader._replace(rates=tuple(rates.tolist()))
 
 
-def unseen(encoder: Encoder, columns: Mapping[str, ArrayLike]) -> list[Finding]:
+def unseen(encoder: Encoder, columns: Mapping[str, Column]) -> list[Finding]:
     """Categories of these rows that the encoder never saw (or too rarely), by feature."""
     findings = []
     for each in encoder.readers:
         if isinstance(each, CategoryLevels):
-            values = _texts(each.name, columns[each.name])
+            values = texts(each.name, columns[each.name])
             strange = np.setdiff1d(values, (*each.levels, ""))
             if strange.size:
                 rows = int(np.isin(values, strange).sum())
                 findings.append(Finding("unseen", each.name, f"{strange.size} categories in {rows} rows count as other"))
     return findings
-
-
-def numbers(name: str, values: ArrayLike) -> Floats:
-    """As floats; None and infinities become NaN."""
-    try:
-        found = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise FeatureError(f"feature {name} is to be a number: {error}") from error
-    found[np.isinf(found)] = np.nan
-    return found
-
-
-def take(columns: Mapping[str, ArrayLike], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Some rows of all columns."""
-    return {name: np.asarray(values)[rows] for name, values in columns.items()}
-
-
-def _texts(name: str, values: ArrayLike) -> NDArray[np.str_]:
-    given = np.asarray(values)
-    if given.dtype.kind in "USb":
-        return given.astype(str)
-    if given.dtype.kind == "O":
-        return np.array(["" if each is None or each != each else str(each) for each in given])  # noqa: PLR0124 — NaN
-    raise FeatureError(f"feature {name} is to be a text, and is of type {given.dtype}")
-
-
-def _codes(reader: CategoryLevels, values: ArrayLike) -> NDArray[np.intp]:
-    """Places among the levels; `rest` and missing come after them."""
-    given = np.asarray(values)
-    if given.dtype.kind not in "OU":
-        given = _texts(reader.name, given)
-    rest = len(reader.levels)
-    place: dict[Any, int] = {level: code for code, level in enumerate(reader.levels)} | {"": rest + 1, None: rest + 1}
-    found = list(map(place.get, given.tolist()))
-    strange = [at for at, code in enumerate(found) if code is None] if None in found else []
-    if strange:  # never seen, or no text: a flag, NaN
-        for at, text in zip(strange, _texts(reader.name, given[strange]).tolist(), strict=True):
-            found[at] = place.get(text, rest)
-    return np.array(found, dtype=np.intp)
 
 
 def _width(reader: Reader) -> int:

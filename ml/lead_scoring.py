@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import expit
 
-from ml.features import Contract, Encoded, Encoder, Floats
+from ml.columns import Column, Floats
+from ml.features import Contract, Encoded, Encoder
 
 MILLION = 1_000_000
 _SUREST = 30 * MILLION  # a log-odds of 30 is a probability of 1 - 1e-13
@@ -56,11 +57,11 @@ class LeadModel:
     shift: float
     typical: Encoded
 
-    def score(self, columns: Mapping[str, ArrayLike]) -> Scores:
+    def score(self, columns: Mapping[str, Column]) -> Scores:
         """Score rows.
 
         Args:
-            columns: every declared feature; arrays (rows,). Others are not looked at.
+            columns: every declared feature, (rows,). Others are not looked at.
 
         Raises:
             FeatureError: a column is missing, or is not of its kind.
@@ -89,7 +90,7 @@ class LeadModel:
                 total += each.decision_function(raw)
         return total / len(self.trees)
 
-    def explain(self, columns: Mapping[str, ArrayLike]) -> Explanation:
+    def explain(self, columns: Mapping[str, Column]) -> Explanation:
         """What each feature adds to a row's score, against the typical lead: Shapley's values.
 
         Features go one by one from the typical lead's value to the row's, in one order and in its reverse; the mean of both steps is

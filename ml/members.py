@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
-from ml.features import CategoryLevels, Encoded, Encoder, Floats
+from ml.columns import Floats
+from ml.features import CategoryLevels, Encoded, Encoder
 
 _HALF_LIVES = (None, 0.25)
 _SLOPE_SD, _SHIFT_SD = 0.3, 0.5

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ml import evaluation, members
+from ml.columns import Floats, take
 from ml.evaluation import Quality
-from ml.features import Contract, Encoded, Encoder, Finding, Floats, guard, learn, take
+from ml.features import Contract, Encoded, Encoder, Finding, guard, learn
 from ml.lead_scoring import LeadModel
 from ml.shrinkage import Effect, effects
 

@@ -19,9 +19,10 @@ from assets.reports import SITE
 from assets.retention import Retention, remove_old
 from core.drift_ports import Baselines, Week
 from core.plans import WATCH_DAILY, is_watch_due
-from core.ports import REBUILD, Clock, Inbox, Lake, Ledger, Progress, Warehouse
+from core.ports import Clock, Inbox, Lake, Ledger, Progress
 from core.pulling import Pull
 from core.quarantine import Quarantine
+from core.warehouse_ports import REBUILD, Warehouse
 from orchestration.resources.dagster_home import LOCKED
 
 _DRIFT = dg.AssetSelection.assets(*model_drift.keys, ["reports", "drift"])

@@ -68,12 +68,22 @@ def run_demo(home: Path, *, quiet: bool) -> int:
         console.print(f"   → {apply_tenants(settings, traffic / 'tenants.yaml')}")
         for segment in sorted((traffic / "inbox").iterdir()):
             shutil.copy(segment, settings.inbox / segment.name)
-        console.print(f"3  run        flexoraa run --as-of {END_AT:%Y-%m-%dT%H:%M:%SZ}")
+        told = f"flexoraa run --as-of {END_AT:%Y-%m-%dT%H:%M:%SZ}"
+        console.print(f"3  run        {told}, while a file of the lake is cut short, as by a copy that broke off")
         with open_platform(settings, FixedClock(END_AT), TerminalProgress(quiet=quiet)) as platform:
             prepare_dagster(settings, platform.state.libpq_url)
             platform.dbt.warm()
             from orchestration.run import run_everything  # imports Dagster, which reads the home that was just prepared
 
+            cut = settings.lake / "messages" / "event_date=2026-11-19" / "copy-of-a-backup.parquet"
+            cut.parent.mkdir(parents=True)
+            cut.write_bytes(b"PAR1")
+            failed = run_everything(platform)
+            if not failed.errors:
+                return 1
+            console.print(f"   → fails, as it must: {'; '.join(failed.errors).replace(str(home), _short(home))}")
+            cut.unlink()
+            console.print(f"4  run        {told}, after that file was removed")
             summary = run_everything(platform)
             unplanted = set(summary.checks_failed) - PLANTED_CHECKS
             console.print(

@@ -49,8 +49,10 @@ def execution_of(platform: Platform) -> Execution:
     """Over an open installation."""
     requests = PostgresRequests(platform.state, platform.vault)
     keys = SubjectKeys(platform.settings.secrets)
+    addresses = databases(platform)
     stores = Stores(
-        platform.settings, platform.state, platform.clock, platform.vault, platform.inbox, platform.lake, requests, keys
+        platform.settings, platform.state, platform.clock, platform.vault, platform.inbox, platform.lake, requests, keys,
+        addresses.get("warehouse"),
     )  # fmt: skip
     holds = PostgresRetention(platform.state, platform.vault).holds()
     return Execution(
@@ -60,7 +62,7 @@ def execution_of(platform: Platform) -> Execution:
         platform.identity,
         platform.audit,
         platform.progress,
-        databases(platform),
+        addresses,
         platform.warehouse,
         holds,
     )

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.ports import Lake, Outbox
+from core.action_ports import Outbox
+from core.ports import Lake
 from core.privacy import SYSTEM
 from orchestration.privacy_office import Office
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from core.action_ports import Outbox
 from core.audit_ports import Audit
 from core.events import PrivacyRequest
-from core.ports import Clock, Lake, Outbox
+from core.ports import Clock, Lake
 from core.privacy import SUBJECT, Kind, PrivacyError, Request, check_decider, check_verifier, days_left, moved, new_request, warnings
 from core.reference import Tenant
 from orchestration.resources.persons import Person, Persons

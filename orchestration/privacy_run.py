@@ -4,14 +4,18 @@ Here belongs the one place that knows both. What waits in the inbox is taken in 
 known as its; what comes later is of somebody new. Not here: who may ask for it (`privacy_office`), steps (`erasure`), search (`verifier`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from assets.leads import resolve_leads
 from assets.pending import take_in_all
-from core.ports import Ledger, Progress, Warehouse, Workers
+from core.ports import Ledger, Progress, Workers
 from core.privacy import PrivacyError, Request, check_executor, check_person, moved
+from core.warehouse_ports import Warehouse
 from orchestration.erasure.run import Stores, Watch, erase
 from orchestration.erasure.subjects import Subject
 from orchestration.resources.audit import PostgresAudit
@@ -21,6 +25,10 @@ from orchestration.resources.persons import Person, Persons, Stretch
 from orchestration.resources.privacy import Certificate
 from orchestration.resources.retention import Hold
 from orchestration.resources.vault import PLATFORM
+
+if TYPE_CHECKING:
+    from orchestration.verifier.claims import Claim
+    from orchestration.verifier.needles import Sought
 
 
 @dataclass(frozen=True)
@@ -71,11 +79,25 @@ class Execution:
                     done.append(Ran(request.request_id, request.tenant_id, request.state, code=error.code, message=str(error)))
             if not begun:
                 return done
-            self._tell([(request, "started", {"fence": request.fence}) for request, _ in begun.values()], by)
-            subjects = erase(stores, begun, self.watch)
-            checked = [stores.requests.change(request, {"state": "verifying"}) for request, _ in begun.values()]
-            self.watch("verify", "begun")
-            return done + self._verified(checked, subjects, by)
+            running = [request for request, _ in begun.values()]
+            self._tell([(request, "started", {"fence": request.fence}) for request in running], by)
+            with self._told_if_broken_off(running, by):
+                seen = self._witnessed(running)
+                names = {key: [value for kind, value in each.values if kind == "name"] for key, each in seen.items()}
+                subjects = erase(stores, begun, self.watch, names)
+                checked = [stores.requests.change(request, {"state": "verifying"}) for request in running]
+                self.watch("verify", "begun")
+                return done + self._verified(checked, subjects, seen, by)
+
+    @contextmanager
+    def _told_if_broken_off(self, requests: Sequence[Request], by: str) -> Iterator[None]:
+        """A full disk, say: the requests stay open, the next run goes on. The log names the kind of error alone: words may name people."""
+        try:
+            yield
+        except Exception as error:
+            with suppress(Exception):  # where even that cannot be written, the first error is the one to be told
+                self._tell([(each, "broken_off", {"error": type(error).__name__}) for each in requests], by)
+            raise
 
     def _forget_closed(self) -> None:
         """A process that died right after the end left the key of its search."""
@@ -103,7 +125,8 @@ class Execution:
     def _is_decided_since(self) -> bool:
         with self.stores.state.psycopg() as connection:
             row = connection.execute(
-                "select exists (select from ops.identity_decisions where recorded_at > (select max(published_at) from ops.publications))"
+                "select exists (select from ops.identity_decisions where recorded_at > "
+                "coalesce((select max(published_at) from ops.publications), '-infinity'))"
             ).fetchone()
         return row == (True,)
 
@@ -122,15 +145,18 @@ class Execution:
                 "legal_hold", f"{request.request_id} is under the legal hold {held}: release it first (flexoraa retention release)"
             )
         person = None
-        if not journal.get("collect", {}).get("done_at"):
+        last = requests.certificates(request.request_id)[-1:] if journal else []
+        is_found = bool(last and last[0].hits)
+        if is_found:
+            person = persons.approved(request)  # not all of it may have been meant before
+        elif not journal.get("collect", {}).get("done_at"):
             person = persons.lead(request.tenant_id, request.lead_id)
             check_person(request, person.point_ids)
         changes: dict[str, Any] = {"state": "running", "fence": request.fence + 1, "executed_by": by}
         is_gone = bool(journal.get("vault", {}).get("done_at"))
-        last = requests.certificates(request.request_id)[-1:] if journal else []
         if not is_gone or request.started_at is None:
             changes["started_at"] = now
-        if journal and (not is_gone or (last and last[0].hits)):  # what was taken in since, or was found, is looked for again
+        if journal and (not is_gone or is_found):  # what was taken in since, or was found, is looked for again
             requests.reopen_steps(request, ["collect"])
         return requests.change(request, changes), person
 
@@ -139,15 +165,30 @@ class Execution:
         mine = (each for each in self.holds if each.tenant_id == request.tenant_id and each.lead_id in {None, request.lead_id})
         return next((each.hold_id for each in mine), "")
 
-    def _verified(self, requests: Sequence[Request], subjects: Mapping[str, Subject], by: str) -> list[Ran]:
-        from orchestration.verifier.certificate import certificate, sign  # here: 0.3 s of frame libraries that a refusal does not need
-        from orchestration.verifier.claims import Claim
-        from orchestration.verifier.needles import Sought
+    def _witnessed(self, requests: Sequence[Request]) -> "dict[str, Sought]":
+        """What the verifier sees of each before anything is erased; of one that was begun before, what it saw then."""
+        from orchestration.verifier.needles import Sought  # here: 0.3 s of frame libraries that a refusal does not need
+        from orchestration.verifier.witness import look
+
+        stores = self.stores
+        kept = stores.requests.witnesses([each.request_id for each in requests])
+        found = {key: msgspec.json.decode(stores.keys.unlock(key, "witness", value), type=Sought) for key, value in kept.items()}
+        fresh = [each for each in requests if each.request_id not in found]
+        if fresh:
+            settings = stores.settings
+            made = look(stores.state.libpq_url, settings.lake, settings.master_key(), _claims(fresh))
+            locked = {key: stores.keys.lock(key, "witness", msgspec.json.encode(value)) for key, value in made.items()}
+            stores.requests.keep_witnesses(fresh, locked)
+            found |= made
+        return found
+
+    def _verified(self, requests: Sequence[Request], subjects: Mapping[str, Subject], seen: "Mapping[str, Sought]", by: str) -> list[Ran]:
+        from orchestration.verifier.certificate import certificate, sign  # here: as above
         from orchestration.verifier.verify import Target, verify
 
         stores = self.stores
         since = min((each.started_at for each in requests if each.started_at is not None), default=None)
-        sought = [_sought(each, subjects[each.request_id], Sought) for each in requests]
+        sought = [_both(seen[each.request_id], subjects[each.request_id]) for each in requests]
         tenants = {PLATFORM, *(each.tenant_id for each in requests)}
         target = Target(
             home=stores.settings.home,
@@ -156,8 +197,7 @@ class Execution:
             keys={tenant: stores.vault.tenant_key(tenant, "fragment") for tenant in tenants},
             since=since,
         )
-        claims = [Claim(each.request_id, each.tenant_id, each.lead_id, each.point_ids) for each in requests]
-        report = verify(target, sought, claims)
+        report = verify(target, sought, _claims(requests))
         seed = stores.vault.tenant_key(PLATFORM, "certificates")
         done: list[Ran] = []
         told: list[tuple[Request, str, Mapping[str, Any]]] = []
@@ -174,7 +214,7 @@ class Execution:
             self.watch("verify", "made")
             state = "verifying"
             if not hits:
-                closed = stores.requests.change(request, {"state": "closed", "closed_at": now, "subject_enc": None})
+                closed = stores.requests.change(request, {"state": "closed", "closed_at": now, "subject_enc": None, "witness_enc": None})
                 stores.keys.forget(request.request_id)
                 state = closed.state
             told.append((request, "closed" if not hits else "found", {"hits": hits, "fence": request.fence}))
@@ -206,6 +246,13 @@ class Execution:
                 audit.append(request.tenant_id, by, f"erasure.{what}", request.request_id, dict(details))
 
 
-def _sought(request: Request, subject: Subject, make: Any) -> Any:
-    values = [(kind, value) for _, kind, value in subject.points] + [("name", name) for name in subject.names]
-    return make(request.request_id, tuple(values), subject.traces)
+def _claims(requests: Sequence[Request]) -> "list[Claim]":
+    from orchestration.verifier.claims import Claim  # here: as above
+
+    return [Claim(each.request_id, each.tenant_id, each.lead_id, each.point_ids) for each in requests]
+
+
+def _both(seen: "Sought", subject: Subject) -> "Sought":
+    """What the verifier saw itself and what the eraser meant: whatever one of them overlooked is searched for too."""
+    meant = [(kind, value) for _, kind, value in subject.points] + [("name", name) for name in subject.names]
+    return seen._replace(values=tuple(dict.fromkeys((*seen.values, *meant))), traces=tuple(dict.fromkeys((*seen.traces, *subject.traces))))

@@ -7,46 +7,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestration.resources.settings import SETTINGS_FILE, VARIABLES, Settings
+from orchestration.resources.settings import SETTINGS_FILE, Settings
+from orchestration.resources.variables import TABLE
 from orchestration.schemas import DOCS, schemas
 
 PAGE = DOCS / "configuration.md"
-
-_MEANING: Mapping[str, str] = {
-    "FLEXORAA_HOME": "folder of the installation; one folder is one installation",
-    "FLEXORAA_ENGINE": "where the warehouse is: `duckdb`, `postgres` or `spark`",
-    "FLEXORAA_MASTER_KEY": "32 bytes in base64, under which all keys are wrapped; else `secrets/master.key` in the home, made once",
-    "FLEXORAA_WHATSAPP_URL": "Meta's Graph API, for sending",
-    "FLEXORAA_GOOGLE_KEYS_URL": "Google's public keys, for pushes",
-    "FLEXORAA_GOOGLE_TOKEN_URL": "where Google's access tokens are made",
-    "FLEXORAA_GMAIL_URL": "the Gmail API",
-    "FLEXORAA_GMAIL_POLL_SECONDS": "how often a mailbox is looked at",
-    "FLEXORAA_GMAIL_SYNC_DAYS": "how far back a mailbox is listed where its history is too old",
-    "FLEXORAA_RAZORPAY_URL": "the Razorpay API",
-    "FLEXORAA_CALENDLY_URL": "the Calendly API",
-    "FLEXORAA_PULL_PER_SECOND": "requests a second to one account",
-    "FLEXORAA_PULL_SECONDS": "how long one request is tried",
-    "FLEXORAA_HTTP_CONNECT_SECONDS": "how long connecting may take",
-    "FLEXORAA_HTTP_READ_SECONDS": "how long writing, and each part of an answer, may take",
-    "FLEXORAA_SPARK_MASTER": "where Spark runs: `local[2]` or `spark://host:7077`",
-    "FLEXORAA_SPARK_MEMORY": "memory of Spark's driver",
-    "FLEXORAA_DUCKDB_MEMORY": "memory of DuckDB while it builds; else 4 GB, or half of a smaller machine's",
-    "FLEXORAA_DUCKDB_THREADS": "threads of DuckDB; else one a core",
-    "FLEXORAA_LAKE_FILE_MB": "size of merged files of the lake, in MB",
-    "FLEXORAA_SIGNALS": "whether messages are read (`on`, `off`)",
-    "FLEXORAA_SIGNALS_URL": "a language model that reads messages of the tenants named next, in place of the shipped models",
-    "FLEXORAA_SIGNALS_TENANTS": "tenants, with commas, whose messages may go out to it",
-    "FLEXORAA_SIGNALS_TOKEN": "its bearer token",
-    "FLEXORAA_DONE_DAYS": "how long raw segments are kept after they were taken in, in days",
-    "FLEXORAA_OPERATIONS_TENANT": "the tenant whose people are told of failed runs",
-    "FLEXORAA_DRY_RUN": "yes: nothing is sent, and what is due stays requested",
-    "FLEXORAA_DAGSTER_URL": "where pages link to Dagster's UI; `flexoraa up` sets it to its own",
-    "FLEXORAA_REPORTS_URL": "where Dagster links to pages; `flexoraa up` sets it to its own",
-    "FLEXORAA_AUDIT_WITNESS": "a file outside the home to which each day's roots of the audit log are appended",
-    "FLEXORAA_ERASURE_LOG": "where it is noted who was erased, best on another machine's disk; else `erasures.ndjson` in the home",
-    "FLEXORAA_OLD_MASTER_KEY": "for `flexoraa key rotate` alone, where the environment has the master key: the one until now",
-    "DATABASE_URL": "a PostgreSQL ≥ 15 in place of the embedded one; `postgresql://…`",
-}
 
 
 def page() -> str:
@@ -64,20 +29,15 @@ def _settings() -> Iterator[str]:
     yield f"Variables of the environment, or lines `NAME=value` of `{SETTINGS_FILE}` in the home (all but `FLEXORAA_HOME`);"
     yield "the environment wins. An unknown one that begins with `FLEXORAA_` is refused with the nearest that there is."
     yield ""
-    yield "| variable | default | meaning |"
-    yield "| --- | --- | --- |"
+    yield "| variable | meaning | default | example |"
+    yield "| --- | --- | --- | --- |"
     defaults = {each.name: each.default for each in dataclasses.fields(Settings)}
-    for name in (*VARIABLES, "DATABASE_URL"):
+    for name, variable in TABLE.items():
         default = defaults.get(name.removeprefix("FLEXORAA_").lower())
-        is_said = default not in {None, dataclasses.MISSING, "", 0}
-        shown = (f"`{default:g}`" if isinstance(default, float) else f"`{default}`") if is_said else ""
-        yield f"| `{name}` | {'`.flexoraa`' if name == 'FLEXORAA_HOME' else shown or '–'} | {_meaning(name)} |"
+        is_said = isinstance(default, str | int | float) and default not in {"", 0}
+        shown = (f"`{default:g}`" if isinstance(default, float) else f"`{default}`") if is_said else "none"
+        yield f"| `{name}` | {_cell(variable.meaning)} | {variable.default or shown} | `{_cell(variable.example)}` |"
     yield ""
-
-
-def _meaning(name: str) -> str:
-    """What is said of it here, else its name in words: a new setting shows at once."""
-    return _MEANING.get(name, name.removeprefix("FLEXORAA_").lower().replace("_", " "))
 
 
 def _tenants() -> Iterator[str]:

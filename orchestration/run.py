@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, field
 
 from assets.site import STATE, failed_run
-from core.ports import REBUILD
+from core.warehouse_ports import REBUILD
 from orchestration.definitions import build_defs
 from orchestration.resources.platform import Platform
 

@@ -16,16 +16,18 @@ from assets.notices import digest, tell_of_failure
 from assets.owners import OWNED
 from assets.privacy import execute_privacy_requests
 from assets.pull import poll_gmail
+from core.action_ports import Outbox
 from core.drift_ports import DriftJournal
 from core.experiments import Experiments, Pages
 from core.model_ports import Registry
 from core.models import champions
 from core.notices import Notices
 from core.plans import is_on_its_way, plan_delivery, plan_ingest, plan_polls
-from core.ports import BRIEF, Clock, Inbox, Outbox
+from core.ports import Clock, Inbox
 from core.privacy_ports import Privacy
 from core.pulling import Pull
 from core.reading import Readings
+from core.warehouse_ports import BRIEF
 from orchestration.automation import DELIVER, EVERYTHING
 
 _SENSOR_NAMES = {

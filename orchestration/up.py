@@ -20,7 +20,7 @@ import typer
 
 from orchestration.report_server import HOST, build, serving
 from orchestration.resources.dagster_home import prepare_dagster
-from orchestration.resources.dbt import ensure_manifest
+from orchestration.resources.lineage import ensure_lineage
 from orchestration.resources.settings import Settings, SettingsError
 from orchestration.resources.state import open_state
 
@@ -48,8 +48,8 @@ def serve(settings: Settings, port: int, host: str, hooks_port: int, reports_por
     refuse_busy(HOST, port, "--port")
     refuse_busy(HOST, reports_port, "--reports-port")
     refuse_busy(host, hooks_port, "--hooks-port")
-    with _waiting("dbt reads the project, because a file of it has changed: about 10 s"):
-        ensure_manifest()
+    with _waiting("dbt reads the project, because a file of it has changed: about 20 s"):
+        ensure_lineage()
     with contextlib.ExitStack() as stack:
         with _waiting("PostgreSQL starts, or another process of this home is starting it or changing its schema"):
             state = stack.enter_context(open_state(settings))

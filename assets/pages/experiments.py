@@ -63,6 +63,7 @@ order by tenant_id, experiment_id, case role when 'primary' then 0 when 'guardra
                 Column("p_value", "p", "number"),
                 Column("is_srm", "Ratio mismatch", "flag"),
             ),
+            bar="effect",
             empty="No experiment has been looked at yet.",
         ),
         Panel(

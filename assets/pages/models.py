@@ -13,7 +13,7 @@ TOPIC = Topic(
     name="models",
     title="Models",
     says="Champions and challengers, what they are fed and how well they do as the truth arrives.",
-    assets=("marts/ftr_leads",),
+    assets=("marts/ftr_leads", "marts/fct_predictions", "marts/fct_model_performance", "marts/fct_model_drift"),
     panels=(
         Panel(
             name="versions",
@@ -154,6 +154,7 @@ order by week_date desc, psi desc, tenant_id, model, feature""",
                 Column("psi", "PSI", "number"),
                 Column("missing_share", "Missing", "ratio"),
             ),
+            bar="psi",
             later=_LATER,
             empty="Nothing has drifted.",
         ),

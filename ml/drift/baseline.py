@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ml.columns import Coded, Column
 from ml.drift.estimate import Calibration, calibrate
-from ml.drift.feature import BaselineError, Coded, Column, Feature, freeze_feature
+from ml.drift.feature import BaselineError, Feature, freeze_feature
 from ml.drift.outcomes import NotEnough, Performance, performance
 from ml.drift.policy import Policy
 

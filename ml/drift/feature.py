@@ -3,13 +3,13 @@
 Here belongs freezing a column and its shape. Not here: counting later rows (`tally`), comparing (`measures`, `evidence`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ml.columns import Coded, Column
 from ml.moments import Floats
 
 MOST_BINS = 20
@@ -26,33 +26,6 @@ _RARE = 5
 
 class BaselineError(ValueError):
     """A column that no baseline can be made of; the message names it and says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """A column of text as codes, (rows,), into its dictionary; -1 is missing. What Arrow calls a dictionary array."""
-
-    codes: NDArray[np.integer[Any]]
-    values: Sequence[str]
-
-    def __len__(self) -> int:
-        """Rows."""
-        return len(self.codes)
-
-    @classmethod
-    def of(cls, values: Sequence[str | None]) -> "Coded":
-        """From plain text, None for missing.
-
-        >>> Coded.of(["b", None, "a", "b"]).codes.tolist()
-        [1, -1, 0, 1]
-        """
-        found = sorted({each for each in values if each is not None})
-        places = {each: code for code, each in enumerate(found)}
-        return cls(np.array([-1 if each is None else places[each] for each in values], dtype=np.int32), found)
-
-
-Column: TypeAlias = NDArray[Any] | Coded
-"""Numbers or booleans (rows,), NaN and infinities missing, or text as codes."""
 
 
 def column_of(values: ArrayLike) -> Column:

@@ -143,7 +143,7 @@ def _amount_at(words: Sequence[Word], at: int) -> _Amount | None:
     currency = currency or right
     low = high = first
     middle = end
-    second, after = _second(words, end, start)
+    second, after = _second(words, end, start) if end > first.end else _said_together(words, first) or _second(words, end, start)
     if second is not None:
         low, high = _same_scale(first, second)
         right, middle = currency_after(words, second.end)
@@ -187,6 +187,14 @@ def _second(words: Sequence[Word], at: int, start: int) -> tuple[Number | None, 
     if second is None or (second.end < len(words) and words[second.end].name in UNITS):
         return None, at
     return second, second.end
+
+
+def _said_together(words: Sequence[Word], first: Number) -> tuple[Number, int] | None:
+    """The other end of do teen lakh, das barah hazaar: two numbers in words, the larger one at once after the other."""
+    second = number_at(words, first.end)
+    if second is None or first.scale > 1 or second.scale == 1 or any(each.value is not None for each in words[first.start : first.end + 1]):
+        return None
+    return (second, second.end) if first.value < second.value / second.scale <= 2 * first.value else None
 
 
 def _says_between(words: Sequence[Word], at: int) -> bool:

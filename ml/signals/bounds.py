@@ -10,6 +10,7 @@ from ml.signals.numerals import Word
 
 _SKIPPED = words_of("bound_fillers")
 _FAR = 6
+_GOING = words_of("going")
 
 
 def before(words: Sequence[Word], start: int) -> tuple[str, int]:
@@ -25,16 +26,14 @@ def before(words: Sequence[Word], start: int) -> tuple[str, int]:
             return "upper", place - 2
         if word.name == "TO" and earlier is not None and earlier.text == "up":
             return "upper", place - 1
-        if text == "<" or word.name == "UPTO":
+        if text in {"<", "till", "until", "inside"} or word.name == "UPTO":
             return "upper", place
         if word.name in {"UNDER", "WITHIN", "ANDAR"}:
-            is_denied = earlier is not None and earlier.name == "NOT"
-            return ("lower" if is_denied else "upper"), place - is_denied
+            denied = _denied(words, place)
+            return ("lower" if denied < place else "upper"), denied
         if text == ">" or word.name in {"ABOVE", "MIN"}:
-            is_denied = earlier is not None and earlier.name == "NOT"
-            return ("upper" if is_denied else "lower"), place - is_denied
-        if text == "inside":
-            return "upper", place
+            denied = _denied(words, place)
+            return ("upper" if denied < place else "lower"), denied
         if word.name in {"SHURU", "FROM"} and text in {"starting", "from", "starts", "start"}:
             return "lower", place
         if text not in _SKIPPED and word.name not in {"AROUND", "RUPEE", "BUDGET"}:
@@ -69,6 +68,14 @@ def after(words: Sequence[Word], end: int) -> tuple[str, int]:
     if names[0] == "ANDAR":
         return "upper", end + 1
     return "", end
+
+
+def _denied(words: Sequence[Word], at: int) -> int:
+    """Where a no begins that is meant of the word there, else that word: not above, cannot go above, don't want to spend over."""
+    place = at - 1
+    while place >= 0 and at - place <= _FAR and (words[place].text in _GOING or words[place].name == "BUDGET"):
+        place -= 1
+    return place if place >= 0 and words[place].name == "NOT" else at
 
 
 def _are(words: Sequence[Word], at: int, names: tuple[str, ...]) -> bool:

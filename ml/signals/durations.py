@@ -149,6 +149,8 @@ def _tail(words: Sequence[Word], at: int) -> tuple[str, int]:
             "rukunga",
         }:
             return "BHAR" if word.text == "bhar" else "ME", place + 1
+        if word.name == "SE" and place + 1 < len(words) and words[place + 1].name == "PEHLE":
+            return "ANDAR", place + 2
         if word.name in {"PEHLE", "AGO"}:
             return "PEHLE", place + 1
         if word.name == "SE":

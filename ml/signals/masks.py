@@ -34,6 +34,7 @@ def only_amounts(folded: str, region: str) -> str:
 
 _AMOUNT = re.compile(
     r"(?:rs|inr|usd|aed|sgd|eur|gbp|sar|dhs)[\d.,]+(?:k|l|lakhs?|lacs?|cr|crores?|m|mn)?|\d+(?:\.\d+)?(?:k|l|cr|lakhs?)-\d+\w*"
+    r"|(?:lakhs?|lacs?|crores?|cr|thousand|hazaa?r|hajaa?r|rs|rupees)-\d+\w*"
 )
 
 

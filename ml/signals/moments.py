@@ -3,6 +3,7 @@
 Not here: counted spans (`durations`), months and weeks (`periods`), the calendar itself (`dates`), what is no plan (`timelines`).
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
@@ -172,6 +173,9 @@ def calendar_day_at(words: Sequence[Word], at: int, today: date) -> Mention | No
     return Mention(days, at, end, 0.95)
 
 
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{2}|\d{4})")
+
+
 def _whole(word: Word, most: int) -> int | None:
     value = word.value
     return int(value) if value is not None and value.denominator == 1 and 0 < value <= most else None
@@ -189,12 +193,20 @@ def _written(words: Sequence[Word], at: int, today: date) -> Anchor | None:
             year, end = _year(words, place + 1)
             found = dates.day_of(today, day, MONTHS.index(words[place].name) + 1, year)
             return Anchor(found or date.min, end)
+        if (is_ordinal or text_at(words, place - 1) == "of") and name_at(words, place) in {"NEXT", "THIS"}:
+            return _of_month(words, place, place + 2, day, today)
         is_day = name_at(words, place) == "TARIKH" or (
             is_ordinal and text_at(words, at - 1) in {"the", "by", "on", "before", "after", "till", "is", "until"}
         )
         is_day = is_day or (is_ordinal and text_at(words, place) in {"tak", "ko", "se"})
         coming = dates.coming_day(today, day) if is_day else None
         return None if coming is None else Anchor(coming, place + (name_at(words, place) == "TARIKH"))
+    if words[at].name in {"NEXT", "THIS"} and name_at(words, at + 1) == "MONTH":
+        place = at + 2 + (name_at(words, at + 2) == "KE")
+        day = _whole(words[place], 31) if place < len(words) else None
+        if day is not None and (name_at(words, place + 1) == "TARIKH" or text_at(words, place + 1) in {"st", "nd", "rd", "th"}):
+            return _of_month(words, at, place + 2, day, today)
+        return None
     if words[at].name in MONTHS and at + 1 < len(words):
         day = _whole(words[at + 1], 31)
         following = text_at(words, at + 2)
@@ -206,6 +218,14 @@ def _written(words: Sequence[Word], at: int, today: date) -> Anchor | None:
     return None
 
 
+def _of_month(words: Sequence[Word], which: int, end: int, day: int, today: date) -> Anchor | None:
+    """That day of this or of the next month."""
+    if name_at(words, which + 1) != "MONTH":
+        return None
+    month = dates.add_months(today.replace(day=1), int(words[which].name == "NEXT"))
+    return Anchor(dates.day_of(today, day, month.month, month.year) or date.min, end)
+
+
 def _year(words: Sequence[Word], at: int) -> tuple[int | None, int]:
     place = at + (text_at(words, at) == ",")
     if place < len(words) and (year := _whole(words[place], 2100)) is not None and year >= 2000:
@@ -215,6 +235,9 @@ def _year(words: Sequence[Word], at: int) -> tuple[int | None, int]:
 
 def _numeric(words: Sequence[Word], at: int, today: date) -> Anchor | None:
     """Day first, as in India; 2026-04-01 year first."""
+    if dotted := _DOTTED.fullmatch(words[at].text):
+        day, month, year = map(int, dotted.groups())
+        return Anchor(dates.day_of(today, day, month, year if year >= 100 else 2000 + year) or date.min, at + 1)
     sign = text_at(words, at + 1)
     if sign not in {"/", "-"} or at + 2 >= len(words) or not words[at + 1].is_glued or not words[at + 2].is_glued:
         return None

@@ -9,6 +9,7 @@ from fractions import Fraction
 from ml.signals.numerals import Word
 
 _SIGNS = {"₹": "INR", "$": "USD", "€": "EUR", "£": "GBP"}
+_LETTERED = {"s": "SGD", "us": "USD", "a": "AUD", "c": "CAD", "hk": "HKD"}
 _NAMES = {"RUPEE": "INR", "DOLLAR": "USD", "EURO": "EUR", "POUND": "GBP", "DIRHAM": "AED", "RIYAL": "SAR", "SINGAPORE": "SGD"}
 _SHARED = {  # a sign or word that several currencies share means the tenant's own, if it is one of them
     "INR": {"INR", "PKR", "LKR", "NPR", "MUR"},
@@ -25,6 +26,8 @@ def currency_before(words: Sequence[Word], at: int) -> tuple[str | None, int]:
     while place > 0 and words[place - 1].text in {".", ":", "-", "="} and place > 1 and _money_name(words[place - 2]) is not None:
         place -= 1
     if place > 0 and (name := _money_name(words[place - 1])) is not None:
+        if place > 1 and words[place - 1].text == "$" and words[place - 1].is_glued and words[place - 2].text in _LETTERED:
+            return _LETTERED[words[place - 2].text], place - 2
         return name, place - 1
     return None, at
 

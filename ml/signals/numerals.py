@@ -51,7 +51,10 @@ def read_folded(folded: str) -> list[Word]:
     words = []
     for each in tokens(latin(folded)):
         if each.kind == "word":
-            words.append(Word(each.text, lexicon.meaning(each.text), lexicon.number(each.text), None, each.is_glued, each.start, each.end))
+            text = each.text[:-3] if each.is_glued and each.text.endswith("ish") else each.text  # 50kish, 50ish
+            if not text:
+                continue
+            words.append(Word(text, lexicon.meaning(text), lexicon.number(text), None, each.is_glued, each.start, each.end))
         else:
             value = digits(each.text) if each.kind == "number" else None
             words.append(Word(each.text, "", None, value, each.is_glued, each.start, each.end))
@@ -59,11 +62,13 @@ def read_folded(folded: str) -> list[Word]:
 
 
 def digits(text: str) -> Fraction | None:
-    """The value of digits with commas of any grouping; a single comma before one or two digits is a decimal one.
+    """The value of digits with commas of any grouping; a single comma before one or two digits is a decimal one. Dates have none.
 
     >>> digits("1,50,000"), digits("1.25"), digits("2,5")
     (Fraction(150000, 1), Fraction(5, 4), Fraction(5, 2))
     """
+    if text.count(".") > 1:
+        return None
     if "," in text and not _GROUPED.fullmatch(text):
         head, _, tail = text.partition(",")
         if len(tail) > 2 or not tail.isdigit():
@@ -123,6 +128,8 @@ def _fraction(words: Sequence[Word], at: int) -> tuple[Fraction | None, int, boo
         if word.name == "SADHE" and base is None:
             return None, at, False
         return whole + _SHIFT[word.name], end if base is not None else at + 1, False
+    if word.name == "QUARTER" and following is not None and following.name in SCALES:
+        return Fraction(1, 4), at + 1, False
     if word.name == "HALF" and following is not None:
         skip = at + 2 if following.text in {"a", "an"} else at + 1
         return Fraction(1, 2), skip, False
@@ -130,7 +137,7 @@ def _fraction(words: Sequence[Word], at: int) -> tuple[Fraction | None, int, boo
         if following.text in {"couple", "few"}:
             return _few(words, at + 1)
         return (Fraction(1), at + 1, False) if following.name in _COUNTED else (None, at, False)
-    if word.text in {"couple", "few", "kuch", "kuchh", "chand"}:
+    if word.text in {"couple", "few", "kuch", "kuchh", "chand", "thode"}:
         return _few(words, at)
     return _plain(words, at)
 
@@ -163,7 +170,13 @@ def _plain(words: Sequence[Word], at: int) -> tuple[Fraction | None, int, bool]:
             end += 1
         else:
             break
-    return (Fraction(total), end, False) if end > at and total else (None, at, False)
+    if end == at or not total:
+        return None, at, False
+    if is_english and end + 1 < len(words) and words[end].text == "point" and 0 <= lexicon.ENGLISH.get(words[end + 1].text, -1) < 10:
+        return total + Fraction(lexicon.ENGLISH[words[end + 1].text], 10), end + 2, False
+    if total == 1 and end < len(words) and words[end].text in {"aadh", "adh"}:  # ek aadh mahine: one or so
+        end += 1
+    return Fraction(total), end, False
 
 
 def _is_sau(words: Sequence[Word], at: int) -> bool:

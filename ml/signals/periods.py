@@ -11,6 +11,8 @@ from ml.signals.dates import MONTHS
 from ml.signals.moments import AHEAD, AMBIGUOUS, Mention, name_at, shifted, text_at
 from ml.signals.numerals import Word
 
+_ENDS = {"eod": "TODAY", "eow": "WEEK", "eom": "MONTH", "eoy": "YEAR"}
+_NTH = {"second": 2, "third": 3, "fourth": 4, "doosre": 2, "dusre": 2, "teesre": 3, "tisre": 3, "chauthe": 4}
 _PERIODS = frozenset({"WEEK", "MONTH", "YEAR", "QUARTER", "WEEKEND"})
 
 
@@ -29,12 +31,16 @@ def period_at(words: Sequence[Word], at: int, today: date) -> Mention | None:  #
     if name not in _PERIODS and name not in MONTHS:
         if name == "DAY" and which == "NEXT":
             return Mention(1, at, end, 0.85)
-        if part != "END" or text_at(words, place) not in {"financial", "fiscal", "fy"}:
-            return _fiscal(words, at, today)
-        return _fiscal(words, place, today)
+        is_part = which == "NEXT" or (part == "END" and text_at(words, place) in {"financial", "fiscal", "fy"})
+        fiscal = _fiscal(words, place if is_part else at, today)
+        return fiscal._replace(days=fiscal.days + 1, start=at) if fiscal is not None and which == "NEXT" else fiscal
     tail, after = _part_after(words, end)
     part, end = part or tail, after if tail else end
-    is_led = bool(part or which) or name_at(words, at - 1) in AHEAD or name_at(words, end) in {"TAK", "ME", "BAAD", "PEHLE", "ANDAR"}
+    year = _year_after(words, end) if name in MONTHS else 0
+    end += year > 0
+    is_led = (
+        bool(part or which or year) or name_at(words, at - 1) in AHEAD or name_at(words, end) in {"TAK", "ME", "BAAD", "PEHLE", "ANDAR"}
+    )
     is_led = is_led or (text_at(words, end) in {"se", "ke"} and name_at(words, end + 1) in {"PEHLE", "BAAD", "ANDAR"})
     if name == "YEAR" and which == "NEXT" and name_at(words, end) in MONTHS:  # agle saal January mein
         month = dates.month_end(today.replace(year=today.year + 1, month=MONTHS.index(words[end].name) + 1, day=1))
@@ -43,6 +49,7 @@ def period_at(words: Sequence[Word], at: int, today: date) -> Mention | None:  #
         if not is_led and (text_at(words, place) in AMBIGUOUS or len(words) > 4):
             return None
         first = dates.coming_month(today, MONTHS.index(name) + 1)
+        first = first.replace(year=year or first.year)
         last = dates.month_end(first)
         default = last
     elif name == "WEEKEND":
@@ -57,7 +64,8 @@ def period_at(words: Sequence[Word], at: int, today: date) -> Mention | None:  #
         first = dates.coming_weekend(today) + timedelta(days=7 * (which == "NEXT"))
         last, default = first + timedelta(days=1), first
     elif not which and not part:
-        if name not in {"WEEK", "MONTH"} or text_at(words, at - 1) != "the" or text_at(words, at - 2) not in {"within", "in"}:
+        leads = {"within", "in"} if name in {"WEEK", "MONTH"} else {"within"} if name in {"YEAR", "QUARTER"} else {}
+        if text_at(words, at - 1) != "the" or text_at(words, at - 2) not in leads:
             return None
         first, last, default = _span(name, "THIS", today)
     else:
@@ -66,8 +74,7 @@ def period_at(words: Sequence[Word], at: int, today: date) -> Mention | None:  #
         "END": last,
         "SHURU": max(first, today),
         "MIDDLE": first + (last - first) / 2,
-        "FIRST": min(first + timedelta(days=6), last),
-    }.get(part, default)
+    }.get(part, min(first + timedelta(days=7 * int(part) - 1), last) if part.isdigit() else default)
     if part == "MIDDLE" and name not in {"WEEK", "YEAR"}:
         day = first + timedelta(days=14)
     if day < today:
@@ -78,8 +85,17 @@ def period_at(words: Sequence[Word], at: int, today: date) -> Mention | None:  #
         and (name_at(words, at - 1) == "BEFORE" or (text_at(words, end) == "se" and name_at(words, end + 1) == "PEHLE"))
     ):
         return Mention(max((first - today).days - 1, 0), at, end + 2, 0.9)
-    days, end = shifted(words, at, end, (day - today).days)
+    days, end = shifted(words, at, end, (day - today).days) if day >= today else (-1, end)  # of a year that is over
     return Mention(days, at, end, 0.92, is_goal=True)
+
+
+def end_at(words: Sequence[Word], at: int, today: date) -> Mention | None:
+    """EOD, EOW, EOM, EOY."""
+    name = _ENDS.get(words[at].text)
+    if name is None:
+        return None
+    day = today if name == "TODAY" else _span(name, "THIS", today)[1]
+    return Mention((day - today).days, at, at + 1 + (name_at(words, at + 1) == "TAK"), 0.92, is_goal=True)
 
 
 def _span(name: str, which: str, today: date) -> tuple[date, date, date]:
@@ -112,11 +128,29 @@ def _fiscal(words: Sequence[Word], at: int, today: date) -> Mention | None:
     return None if day is None else Mention((day - today).days, at, after if tail else end, 0.85)
 
 
+def _year_after(words: Sequence[Word], at: int) -> int:
+    """A year of four digits, or 0."""
+    value = words[at].value if at < len(words) else None
+    return int(value) if value is not None and value.denominator == 1 and 2000 <= value <= 2100 else 0
+
+
+def _nth(words: Sequence[Word], at: int) -> tuple[str, int]:
+    """Which of some: first, pehle, 2nd, doosre; as a digit, and the place after it."""
+    if name_at(words, at) in {"FIRST", "PEHLE"}:
+        return "1", at + 1
+    if text_at(words, at) in _NTH:
+        return str(_NTH[words[at].text]), at + 1
+    if text_at(words, at + 1) in {"st", "nd", "rd", "th"} and text_at(words, at) in {"1", "2", "3", "4", "5"}:
+        return words[at].text, at + 2
+    return "", at
+
+
 def _part_before(words: Sequence[Word], at: int) -> tuple[str, int]:
     """End of, start of, mid, first week of."""
     name, place = words[at].name, at + 1
-    if name == "FIRST" and name_at(words, place) == "WEEK":
-        place += 1
+    nth, after = _nth(words, at)
+    if nth and name_at(words, after) == "WEEK":
+        name, place = nth, after + 1
     elif words[at].text == "last" and name_at(words, place) == "WEEK":
         name, place = "END", place + 1
     elif name not in {"END", "SHURU", "MIDDLE"} and words[at].text not in {"beginning", "late"}:
@@ -141,8 +175,9 @@ def _part_after(words: Sequence[Word], at: int) -> tuple[str, int]:
     while name_at(words, place) == "KE" or text_at(words, place) in {"-", "'", "s"}:
         place += 1
     name = name_at(words, place)
-    if name in {"FIRST", "PEHLE"} and name_at(words, place + 1) == "WEEK":
-        return "FIRST", place + 2
+    nth, after = _nth(words, place)
+    if nth and name_at(words, after) == "WEEK":
+        return nth, after + 1
     if text_at(words, place) in {"last", "aakhri"} and name_at(words, place + 1) == "WEEK":
         return "END", place + 2
     if name in {"END", "SHURU", "MIDDLE"}:

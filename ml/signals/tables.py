@@ -9,7 +9,7 @@ import re
 from importlib.resources import files
 
 INBOUND_TABLE, OUTBOUND_TABLE, CUES_TABLE = "training/inbound.tsv", "training/outbound.tsv", "training/cues.tsv"
-_RULES = 1
+_RULES = 2
 """To be counted up when rules (`amounts`, `timelines`, `language`) come to say something else: then messages are read again."""
 
 _MOST = 6

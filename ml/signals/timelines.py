@@ -16,7 +16,7 @@ from ml.signals.durations import duration_at
 from ml.signals.lexicon import words_of
 from ml.signals.moments import Mention, calendar_day_at, festival_at, relative_at, soon_at, weekday_at
 from ml.signals.numerals import Word, read_folded
-from ml.signals.periods import period_at
+from ml.signals.periods import end_at, period_at
 from ml.signals.words import fold
 
 _PAST = words_of("past")
@@ -34,6 +34,7 @@ _READINGS: tuple[Callable[..., Mention | None], ...] = (
     duration_at,
     festival_at,
     calendar_day_at,
+    end_at,
     period_at,
     relative_at,
     weekday_at,

@@ -16,7 +16,7 @@ from core.audit import PLATFORM
 from core.ports import Progress
 from orchestration.backup import contents, database
 from orchestration.backup.contents import BackupError, Manifest
-from orchestration.backup.erasures import Erased, keep_log, known_to, read_log
+from orchestration.backup.erasures import Log, keep_log, known_to, read_log
 from orchestration.backup.forgetting import forget
 from orchestration.backup.keys import read_about, read_keys
 from orchestration.migrations import head, is_known
@@ -46,7 +46,7 @@ def restore(settings: Settings, sources: Sources, progress: Progress, watch: Cal
     """
     watch("check")
     manifest = contents.read_manifest(sources.backup)
-    erased = [] if sources.erasures is None else read_log(sources.erasures)
+    erased = Log() if sources.erasures is None else read_log(sources.erasures)
     _refuse_home(settings.home, sources.backup)
     _refuse_pair(manifest, sources)
     for _ in progress.over("checking", contents.check(sources.backup, manifest), len(manifest.files)):
@@ -149,16 +149,16 @@ def _fill(url: str, dumps: Sequence[Path]) -> None:
             connection.execute("select ops.make_tenant_roles(%s)", (tenant_id,))
 
 
-def _forget(settings: Settings, state: State, vault: Vault, erased: Sequence[Erased]) -> tuple[int, int]:
+def _forget(settings: Settings, state: State, vault: Vault, erased: Log) -> tuple[int, int]:
     """Erase again whom the log names and whom the backup itself knows as erased."""
     with state.psycopg() as connection:
-        wanted = {*erased, *known_to(connection)}
+        wanted = erased.with_(known_to(connection))
     count = forget(settings, state, vault, wanted)
     audit = PostgresAudit(state, vault)
-    for tenant_id in sorted({each.tenant_id for each in wanted}):
-        points = sorted(each.point_id for each in wanted if each.tenant_id == tenant_id)
+    for tenant_id in sorted({each.tenant_id for each in wanted.people}):
+        points = sorted(each.point_id for each in wanted.people if each.tenant_id == tenant_id)
         audit.append(tenant_id, machine_user(), "erasure.repeated", "restore", {"points": points[:_NAMED], "count": len(points)})
-    return count, len(wanted)
+    return count, len(wanted.people)
 
 
 def _doubt(state: State, manifest: Manifest) -> int:

@@ -12,17 +12,15 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from orchestration.resources.state import State
-
 _ROUNDS = 8
 
 
-def bury(state: State, tables: Iterable[str]) -> dict[str, Any]:
-    """Write these tables anew, then let go of the log; where the server does not let us, the answer says so.
+def bury(url: str, tables: Iterable[str]) -> dict[str, Any]:
+    """Write these tables of a database anew, then let go of the server's log; where the server does not let us, the answer says so.
 
     Returns `tables` written anew, and `log`: `gone`, or why it is not.
     """
-    with psycopg.connect(state.libpq_url, autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         written = sorted(set(tables))
         for each in written:
             connection.execute(sql.SQL("vacuum (full) {}").format(sql.Identifier(*each.split("."))))

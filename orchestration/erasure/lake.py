@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from core.columns import columns
 from core.events import EVENT_TYPES, Event
 from core.sealing import SealError, unseal
+from orchestration.erasure.places import Place
 from orchestration.erasure.words import Finder
 from orchestration.resources.compaction import ROW_GROUP_ROWS
 from orchestration.resources.durable import make_durable
@@ -118,22 +119,35 @@ def _lost(table: pa.Table, name: str, wanted: Any) -> int:
     return pc.sum(pc.and_(wanted, there)).as_py() or 0
 
 
-def wipe_unnamed(files: LakeFiles, keys: Mapping[str, bytes], finder: Finder) -> int:
-    """What lies under tenants' own keys and speaks of whom the finder finds; `keys` by tenant."""
+def wipe_unnamed(files: LakeFiles, keys: Mapping[str, bytes], finder: Finder, note: Callable[[Sequence[Place]], None]) -> int:
+    """What lies under tenants' own keys and speaks of whom the finder finds; `keys` by tenant, `note` is told before a file changes."""
     types = {each.table: each for each in EVENT_TYPES if has_contact(each) and any(one.role == "sealed" for one in columns(each))}
     found: dict[tuple[str, Path], set[int]] = defaultdict(set)
-    for table, path, row in finder.hits(_unnamed(files, types, keys)):
+    places = []
+    for table, path, row, event in finder.hits(_unnamed(files, types, keys)):
         found[table, path].add(row)
+        places.append(Place("lake", table, event))
+    note(places)
     count = 0
     for (table, path), rows in found.items():
         count += _rewrite(path, secret_columns(types[table]), partial(_is_at, sorted(rows)))
     return count
 
 
+def wipe_events(files: LakeFiles, table: str, events: Collection[str]) -> int:
+    """Rows of events that name nobody, by their ids: what a restored lake must lose again."""
+
+    def mask(rows: pa.Table) -> Any:
+        named = pc.is_in(rows["event_id"].combine_chunks(), pa.array(sorted(events), pa.string()))
+        return pc.and_(named, pc.is_null(rows["contact_point_id"].combine_chunks()))
+
+    return sum(wipe(files, each, mask, ["event_id", "contact_point_id"]) for each in EVENT_TYPES if each.table == table)
+
+
 def _unnamed(
     files: LakeFiles, types: Mapping[str, type[Event]], keys: Mapping[str, bytes]
-) -> Iterator[tuple[tuple[str, Path, int], bytes]]:
-    """Table, file and row of each, with its text."""
+) -> Iterator[tuple[tuple[str, Path, int, str], bytes]]:
+    """Table, file, row and event of each, with its text."""
     for table, event_type in types.items():
         names = secret_columns(event_type)
         for file in files.live(table):
@@ -144,7 +158,7 @@ def _unnamed(
             for name in names:
                 for tenant, event_id, place, value in zip(tenants, ids, places, rows[name].filter(alone).to_pylist(), strict=True):
                     if value and tenant in keys:
-                        yield (table, file.path, place), _opened(keys[tenant], value, f"{event_id}:{name}")
+                        yield (table, file.path, place, event_id), opened(keys[tenant], value, f"{event_id}:{name}")
 
 
 def _is_at(rows: Sequence[int], table: pa.Table) -> Any:
@@ -155,7 +169,8 @@ def _positions(table: pa.Table) -> Any:
     return pa.chunked_array([pa.array(range(table.num_rows), pa.int64())])
 
 
-def _opened(key: bytes, sealed: bytes, place: str) -> bytes:
+def opened(key: bytes, sealed: bytes, place: str) -> bytes:
+    """What was sealed under a key at a place; nothing where it does not open."""
     try:
         return unseal(key, sealed, place.encode())
     except SealError:  # what does not open holds nothing that anybody can read

@@ -5,14 +5,16 @@ begun, and the next run makes it again. Several requests go through a step toget
 requests may run (`orchestration.privacy_run`), verification.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from core.ports import Clock
 from core.privacy import Request
 from orchestration.backup.erasures import keep_log
-from orchestration.erasure import bury, files, lake, segments, tables
-from orchestration.erasure.subjects import Subject, SubjectKeys, collect, finder
+from orchestration.erasure import bury, files, lake, segments, tables, warehouse
+from orchestration.erasure.places import Place, note
+from orchestration.erasure.subjects import Subject, SubjectKeys, collect, finder, merged
 from orchestration.erasure.words import Finder
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
@@ -40,6 +42,8 @@ class Stores(NamedTuple):
     lake: FolderLake
     requests: PostgresRequests
     keys: SubjectKeys
+    warehouse_url: str | None = None
+    """libpq address of a warehouse that has a database of its own."""
 
 
 class Job(NamedTuple):
@@ -60,18 +64,21 @@ class Job(NamedTuple):
         return self.requests[0].tenant_id, self.requests[0].request_id
 
 
-def erase(stores: Stores, people: Mapping[str, tuple[Request, Person | None]], watch: Watch) -> dict[str, Subject]:
+def erase(
+    stores: Stores, people: Mapping[str, tuple[Request, Person | None]], watch: Watch, names: Mapping[str, Collection[str]] | None = None
+) -> dict[str, Subject]:
     """Make every step that is not yet made of these requests, all in state running; returns whom they meant.
 
     Args:
         stores: the installation; the caller holds its run lock.
-        people: request and person by request id; None where it was collected before.
+        people: request and person by request id; None where it was collected before and need not be again.
         watch: told of each step.
+        names: by request id, what else somebody is called, for those whose verification found something.
 
     Raises:
         PrivacyError: another run took over, or a step cannot be made.
     """
-    subjects = _collected(stores, people, watch)
+    subjects = _collected(stores, people, watch, names or {})
     search = finder(subjects.values())
     for step in STEPS[1:]:
         made = stores.requests.journals(list(people))
@@ -89,15 +96,18 @@ def erase(stores: Stores, people: Mapping[str, tuple[Request, Person | None]], w
     return subjects
 
 
-def _collected(stores: Stores, people: Mapping[str, tuple[Request, Person | None]], watch: Watch) -> dict[str, Subject]:
+def _collected(
+    stores: Stores, people: Mapping[str, tuple[Request, Person | None]], watch: Watch, names: Mapping[str, Collection[str]]
+) -> dict[str, Subject]:
     sealed = {each: stores.requests.subject(each) for each in people}
     found = {key: stores.keys.open(key, value) for key, value in sealed.items() if value is not None}
-    fresh = {key: (request, person) for key, (request, person) in people.items() if key not in found and person is not None}
+    fresh = {key: (request, person) for key, (request, person) in people.items() if person is not None}
     if fresh:
         requests = [request for request, _ in fresh.values()]
         stores.requests.begin_step(requests, "collect", stores.clock.now())
         watch("collect", "begun")
         made = collect(fresh, stores.state, stores.vault, stores.lake, stores.clock.now())
+        made |= {key: merged(found[key], each, names.get(key, ())) for key, each in made.items() if key in found}
         locked = {key: stores.keys.seal(subject) for key, subject in made.items()}
         watch("collect", "made")
         told = {key: {"points": len(each.points), "handed_on": len(each.handed_on), "names": len(each.names)} for key, each in made.items()}
@@ -116,7 +126,7 @@ def _outbox(stores: Stores, job: Job) -> dict[str, Any]:
 
 
 def _quarantine(stores: Stores, job: Job) -> dict[str, Any]:
-    return {"bodies_removed": tables.clear_quarantine(stores.state, stores.vault, job.tenants, job.finder, stores.clock.now())}
+    return {"bodies_removed": tables.clear_quarantine(stores.state, stores.vault, job.tenants, job.finder, job.owner, stores.clock.now())}
 
 
 def _inbox(stores: Stores, job: Job) -> dict[str, Any]:
@@ -127,9 +137,20 @@ def _inbox(stores: Stores, job: Job) -> dict[str, Any]:
 
 def _fragments(stores: Stores, job: Job) -> dict[str, Any]:
     keys = {tenant: stores.vault.tenant_key(tenant, "fragment") for tenant in job.tenants}
+    stores.lake.files.sweep()  # what a merge replaced is still a file
     with stores.lake.files.alone():
         handed_on = sum(lake.wipe_handed_on(stores.lake.files, each.tenant_id, dict(each.handed_on)) for each in job.subjects)
-        return {"rows_wiped": lake.wipe_unnamed(stores.lake.files, keys, job.finder), "rows_wiped_of_numbers_handed_on": handed_on}
+        wiped = lake.wipe_unnamed(stores.lake.files, keys, job.finder, partial(_noted, stores, job.owner))
+    found: dict[str, Any] = {"rows_wiped": wiped, "rows_wiped_of_numbers_handed_on": handed_on}
+    if stores.warehouse_url is not None:
+        until = {(each.tenant_id, point_id): end for each in job.subjects for point_id, end in each.handed_on}
+        found["copies_changed"] = warehouse.empty(stores.warehouse_url, keys, job.finder, until)
+    return found
+
+
+def _noted(stores: Stores, owner: tuple[str, str], gone: Sequence[Place]) -> None:
+    with stores.state.psycopg() as connection:
+        note(connection, owner, gone)
 
 
 def _texts(stores: Stores, job: Job) -> dict[str, Any]:
@@ -155,9 +176,16 @@ def _bury(stores: Stores, job: Job) -> dict[str, Any]:
             changed |= set(names)
     if any(each.fence > 1 for each in job.requests):  # a run that died may have removed what this one no longer finds
         changed |= {name for _, _, names in _CHANGES for name in names} | set(tables.swept(stores.state))
+    copies: set[str] = set()
     for each in journals:
         changed |= set(each.get("texts", {}).get("details", {}).get("tables_changed", ()))
-    return bury.bury(stores.state, changed)
+        copies |= set(each.get("fragments", {}).get("details", {}).get("copies_changed", ()))
+    if stores.warehouse_url is not None:
+        if any(each.fence > 1 for each in job.requests):
+            copies = set(warehouse.copies(stores.warehouse_url))
+        if copies:  # first: the log is the whole server's
+            bury.bury(stores.warehouse_url, copies)
+    return bury.bury(stores.state.libpq_url, changed) | {"copies": sorted(copies)}
 
 
 _CHANGES: tuple[tuple[str, str, Sequence[str]], ...] = (

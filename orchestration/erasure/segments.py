@@ -8,13 +8,14 @@ segments that wait, which the run takes in first.
 import gzip
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import zstandard
 
 from core.ports import Line
+from orchestration.erasure.places import Place, note
 from orchestration.erasure.words import Finder
 from orchestration.resources.blocks import blocks_of
 from orchestration.resources.durable import make_durable
@@ -22,6 +23,8 @@ from orchestration.resources.state import State
 
 _DRAFT = ".erase-"
 _DIGITS = 16
+_COLLECTED = "collector-"
+_LESS = "erased lines of "
 
 
 class Rewritten(NamedTuple):
@@ -62,9 +65,31 @@ def rewrite(folders: Sequence[Path], finder: Finder, owner: tuple[str, str], sta
     return Rewritten(files, changed, lines, size)
 
 
-def strip(path: Path, numbers: set[int], state: State, owner: tuple[str, str]) -> None:
-    """One segment without lines of these numbers: what a restored one must lose again."""
-    _put(path, numbers, owner, state, is_renamed=False)
+def strip(folders: Sequence[Path], known: Mapping[str, Collection[int]], owner: tuple[str, str], state: State) -> int:
+    """Every segment of these folders without lines that were erased once; returns how many lines went.
+
+    `known`: line numbers by the SHA-256 that a segment had when it came, or by its name where the collector gave it: such names never
+    come twice, and the segment may have been cut short since (a backup copies the one that is being written).
+    """
+    count = 0
+    for path in sorted(each for folder in folders if folder.is_dir() for each in folder.iterdir()):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        old_id = _sha256(path)
+        name = path.name.removeprefix(f"{old_id[:_DIGITS]}-")
+        numbers = {*known.get(_first(state, old_id), ()), *(known.get(name, ()) if name.startswith(_COLLECTED) else ())}
+        gone = {line.number for lines in _batches(path) for line in lines if line.number in numbers} if numbers else set()
+        if gone:
+            _put(path, gone, owner, state, is_renamed=False)
+            count += len(gone)
+    return count
+
+
+def _first(state: State, segment_id: str) -> str:
+    """The id that a segment had when it came."""
+    with state.psycopg() as connection:
+        row = connection.execute("select detail from ops.segments where segment_id = %s", (segment_id,)).fetchone()
+    return str(row[0]).removeprefix(_LESS) if row and str(row[0]).startswith(_LESS) else segment_id
 
 
 def _texts(paths: Iterable[Path]) -> Iterator[tuple[tuple[Path, int], bytes]]:
@@ -115,23 +140,19 @@ def _write(draft: Path, path: Path, gone: set[int]) -> None:
 def _note(state: State, ids: tuple[str, str, str], gone: set[int], owner: tuple[str, str], size: int) -> None:
     """That the new bytes are known, and which lines are no more, by the id that the segment had when it came."""
     old_id, new_id, name = ids
-    tenant_id, request_id = owner
+    first = _first(state, old_id)
     with state.psycopg() as connection:
-        row = connection.execute("select state, detail from ops.segments where segment_id = %s", (old_id,)).fetchone()
-        first = row[1].removeprefix("erased lines of ") if row and row[1].startswith("erased lines of ") else old_id
+        row = connection.execute("select from ops.segments where segment_id = %s", (old_id,)).fetchone()
         if row is not None:  # a held segment is not known, and stays so: what is left of it may still be taken in
             connection.execute(
                 "insert into ops.segments (segment_id, path, state, size_bytes, line_count, ingested_at, detail) "
                 "select %s, %s, state, %s, 0, ingested_at, %s from ops.segments where segment_id = %s on conflict do nothing",
-                (new_id, name, size, f"erased lines of {first}", old_id),
+                (new_id, name, size, f"{_LESS}{first}", old_id),
             )
         connection.execute(
             "update ops.held_segments set segment_id = %s, path = %s, size_bytes = %s where segment_id = %s", (new_id, name, size, old_id)
         )
-        connection.cursor().executemany(
-            "insert into ops.erased_lines (segment_id, line, tenant_id, request_id) values (%s, %s, %s, %s) on conflict do nothing",
-            [(first, number, tenant_id, request_id) for number in sorted(gone)],
-        )
+        note(connection, owner, [Place("inbox", first, str(number), name) for number in sorted(gone)])
 
 
 def _ending(name: str) -> str:

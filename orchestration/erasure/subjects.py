@@ -58,6 +58,19 @@ def finder(subjects: Iterable[Subject]) -> Finder:
     return Finder(forms)
 
 
+def merged(before: Subject, now: Subject, names: Collection[str]) -> Subject:
+    """What was known once, what is known now, and names that somebody else found."""
+    return Subject(
+        before.request_id,
+        before.tenant_id,
+        before.lead_id,
+        tuple(sorted({*before.points, *now.points})),
+        tuple(sorted(dict((*now.handed_on, *before.handed_on)).items())),
+        tuple(sorted({*before.names, *now.names, *names})),
+        tuple(sorted({*before.traces, *now.traces})),
+    )
+
+
 def collect(
     requests: Mapping[str, tuple[Request, Person]], state: State, vault: Vault, lake: FolderLake, as_of: datetime
 ) -> dict[str, Subject]:
@@ -125,8 +138,12 @@ class SubjectKeys:
         self._folder = secrets_folder / "privacy"
 
     def seal(self, subject: Subject) -> bytes:
-        """Sealed under a key that is on disk before it is used."""
-        path = self._path(subject.request_id)
+        """Whom a request means, sealed."""
+        return self.lock(subject.request_id, "", msgspec.json.encode(subject))
+
+    def lock(self, request_id: str, what: str, raw: bytes) -> bytes:
+        """Something of a request, sealed under its key, which is on disk before it is used."""
+        path = self._path(request_id)
         if not path.exists():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(path.with_suffix(".tmp"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -135,9 +152,13 @@ class SubjectKeys:
             make_durable([path.with_suffix(".tmp")])
             path.with_suffix(".tmp").rename(path)
             make_durable([self._folder])
-        return seal(path.read_bytes(), msgspec.json.encode(subject), subject.request_id.encode())
+        return seal(path.read_bytes(), raw, f"{request_id}{what}".encode())
 
     def open(self, request_id: str, sealed: bytes) -> Subject:
+        """Whom a request means."""
+        return msgspec.json.decode(self.unlock(request_id, "", sealed), type=Subject)
+
+    def unlock(self, request_id: str, what: str, sealed: bytes) -> bytes:
         """What was sealed.
 
         Raises:
@@ -146,7 +167,7 @@ class SubjectKeys:
         path = self._path(request_id)
         if not path.exists():
             raise PrivacyError("no_key", f"{path} is gone: it says whom {request_id} looks for; put it back, or the run cannot go on")
-        return msgspec.json.decode(unseal(path.read_bytes(), sealed, request_id.encode()), type=Subject)
+        return unseal(path.read_bytes(), sealed, f"{request_id}{what}".encode())
 
     def forget(self, request_id: str) -> None:
         """The request is over: nobody can tell any more whom it meant."""

@@ -11,6 +11,7 @@ from psycopg import Connection, sql
 
 from core.privacy import PrivacyError
 from core.sealing import SealError, unseal
+from orchestration.erasure.places import Place, note
 from orchestration.erasure.subjects import Subject
 from orchestration.erasure.words import Finder
 from orchestration.resources.state import State
@@ -18,7 +19,7 @@ from orchestration.resources.vault import Vault
 
 _BATCH = 2_000
 _SWEPT = ("dagster", "ops", "serving")
-_LEFT = ("audit_log", "privacy_requests", "privacy_steps", "privacy_certificates", "erasures", "erased_lines")
+_LEFT = ("audit_log", "privacy_requests", "privacy_steps", "privacy_certificates", "erasures", "erased_places")
 """Tables of ours that name surrogates alone, and that nobody may change."""
 
 
@@ -62,7 +63,7 @@ def clear_outbox(state: State, subjects: Iterable[Subject]) -> int:
     return cleared
 
 
-def clear_quarantine(state: State, vault: Vault, tenants: Iterable[str], finder: Finder, now: datetime) -> int:
+def clear_quarantine(state: State, vault: Vault, tenants: Iterable[str], finder: Finder, owner: tuple[str, str], now: datetime) -> int:
     """Bodies that speak of them, of their tenants or of nobody known; reason and count of the entry stay."""
     keys = {tenant: vault.tenant_key(tenant, "fragment") for tenant in (*tenants, "")}
     gone: list[str] = []
@@ -74,11 +75,18 @@ def clear_quarantine(state: State, vault: Vault, tenants: Iterable[str], finder:
             (list(keys),),
         )
         gone += finder.hits((row[0], _opened(keys[row[4]], row[5], f"{row[1]}:{row[2]}:{row[3]}")) for row in cursor)
+    return expire(state, gone, owner, now)
+
+
+def expire(state: State, entries: Sequence[str], owner: tuple[str, str], now: datetime) -> int:
+    """Entries of the quarantine without their bodies; returns how many had one."""
     with state.psycopg() as connection:
-        connection.execute(
-            "update ops.quarantine set state = 'expired', body_enc = null, changed_at = %s where quarantine_id = any(%s)", (now, gone)
-        )
-    return len(gone)
+        note(connection, owner, [Place("quarantine", each, "") for each in entries])
+        return connection.execute(
+            "update ops.quarantine set state = 'expired', body_enc = null, changed_at = %s "
+            "where quarantine_id = any(%s) and state = 'held'",
+            (now, list(entries)),
+        ).rowcount
 
 
 def _opened(key: bytes, sealed: bytes, place: str) -> bytes:

@@ -29,7 +29,7 @@ class DbtError(Exception):
 
 
 class DbtRunner:
-    """The port `core.ports.Dbt`: one invocation at a time, events as they happen, all in one worker process."""
+    """The port `core.warehouse_ports.Dbt`: one invocation at a time, events as they happen, all in one worker process."""
 
     def __init__(self, target: Path, logs: Path, environment: Mapping[str, str], reports: Path | None = None) -> None:
         """`target` keeps dbt's parsed project and compiled SQL, `logs` its log, `environment` is what its profile reads.
@@ -47,7 +47,7 @@ class DbtRunner:
         if self._worker is None or self._worker.poll() is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
             self._target.mkdir(parents=True, exist_ok=True)
-            _inherit_parse(self._target)
+            inherit_parse(self._target)
             with (self._logs / "dbt_worker.log").open("a") as log:
                 self._worker = subprocess.Popen(
                     [sys.executable, "-P", "-m", "orchestration.resources.dbt_worker"],
@@ -55,7 +55,7 @@ class DbtRunner:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     text=True,
-                    cwd=self._target.parent,  # places in the profile are relative to it, see `_inherit_parse`
+                    cwd=self._target.parent,  # places in the profile are relative to it, see `inherit_parse`
                     env={**os.environ, **self._environment},
                 )
 
@@ -97,7 +97,7 @@ class DbtRunner:
         if worker is None or worker.stdin is None or worker.stdout is None:
             raise DbtError("the dbt worker has no pipes")
         command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", command_name, *arguments]
-        worker.stdin.write(json.dumps([*command, *_places(self._target)]) + "\n")
+        worker.stdin.write(json.dumps([*command, *places(self._target)]) + "\n")
         worker.stdin.flush()
         errors: list[str] = []
         for line in worker.stdout:
@@ -116,7 +116,7 @@ class DbtRunner:
         raise DbtError(f"the dbt worker died with exit code {worker.wait()}; see {self._logs / 'dbt_worker.log'}")
 
 
-def _inherit_parse(target: Path) -> None:
+def inherit_parse(target: Path) -> None:
     """Begin with the project as parsed for the manifest: 4.4 s of processor time less in an installation's first run.
 
     dbt reads everything anew where the connection is another one than when it parsed. So the profile names DuckDB's file relative to the
@@ -127,7 +127,8 @@ def _inherit_parse(target: Path) -> None:
         shutil.copyfile(parsed, target / _PARSED)
 
 
-def _places(target: Path) -> list[str]:
+def places(target: Path) -> list[str]:
+    """Options by which dbt finds the project and writes to `target`."""
     return ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]
 
 
@@ -145,7 +146,7 @@ def ensure_manifest() -> None:
         if _is_current():
             return
         program = str(Path(sys.executable).parent / "dbt")  # of this Python's environment, whatever PATH says
-        command = [program, "--quiet", "--log-path", str(MANIFEST.parent), "parse", *_places(MANIFEST.parent)]
+        command = [program, "--quiet", "--log-path", str(MANIFEST.parent), "parse", *places(MANIFEST.parent)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **DUCKDB_PLACES})
         if done.returncode != 0:
             raise DbtError(f"dbt cannot read the project:\n{done.stdout.strip()}\n{done.stderr.strip()}")

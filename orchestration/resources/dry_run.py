@@ -6,8 +6,8 @@ Here belongs standing in front of the ways out. Not here: for whom a dry run sta
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from core.action_ports import Sender, Senders
 from core.actions import Delivery, Outcome
-from core.ports import Sender, Senders
 from orchestration.resources.action_desk import ActionDesk
 
 

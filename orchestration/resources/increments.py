@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.project import MANIFEST
-from core.ports import Begun
 from core.reference import Build, TouchedKey
+from core.warehouse_ports import Begun
 from orchestration.resources.arrow import schema_of, table_of
 from orchestration.resources.build_memory import TOUCHED, TWINS, UNTESTED, BuildMemory, Seen, code_of_models, live_files, looks, stem_of
 from orchestration.resources.lake_files import LakeFile, LakeFiles

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from core.events import Point, PointKind, Reject
 from core.points import normalise
-from core.privacy import PrivacyError
+from core.privacy import PrivacyError, Request
 from orchestration.resources.vault import Vault
 
 _LEAST = 4  # characters of an id that is shortened, after its underscore
@@ -87,6 +87,14 @@ class Persons:
                 end = max(each.valid_to for each in self._of_point[tenant_id, point_id] if each.lead_id == lead_id and each.valid_to)
                 handed_on.append((point_id, end))
         return Person(tenant_id, lead_id, tuple(own), tuple(handed_on))
+
+    def approved(self, request: Request) -> Person:
+        """The person that a request was approved for, whatever links say now, with the numbers that it handed on."""
+        try:
+            handed_on = self.lead(request.tenant_id, request.lead_id).handed_on
+        except PrivacyError:
+            handed_on = ()
+        return Person(request.tenant_id, request.lead_id, request.point_ids, handed_on)
 
     def find(self, tenant_id: str, token: str, region: str) -> Person:
         """The person that a lead's or a point's id, maybe shortened, or a number or address means.

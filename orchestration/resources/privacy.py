@@ -209,11 +209,22 @@ class PostgresRequests:
 
     def subject(self, request_id: str) -> bytes | None:
         """What is searched for, as it was sealed."""
+        return self._sealed("subject_enc", [request_id]).get(request_id)
+
+    def witnesses(self, request_ids: Collection[str]) -> dict[str, bytes]:
+        """What the verifier saw before anything was erased, as it was sealed, of those of which it was kept."""
+        return self._sealed("witness_enc", request_ids)
+
+    def keep_witnesses(self, requests: Sequence[Request], sealed: Mapping[str, bytes]) -> None:
+        """Keep what the verifier saw, once."""
+        update = "update ops.privacy_requests set witness_enc = %s where request_id = %s and fence = %s and witness_enc is null"
+        with self._guarded() as connection:
+            connection.cursor().executemany(update, [(sealed[each.request_id], each.request_id, each.fence) for each in requests])
+
+    def _sealed(self, column: str, request_ids: Collection[str]) -> dict[str, bytes]:
+        select = f"select request_id, {column} from ops.privacy_requests where request_id = any(%s) and {column} is not null"
         with self._state.kept() as connection:
-            row = connection.execute(
-                "select subject_enc from ops.privacy_requests where request_id = %s", (request_id,), binary=True
-            ).fetchone()
-        return None if row is None or row[0] is None else bytes(row[0])
+            return {key: bytes(value) for key, value in connection.execute(select, (list(request_ids),), binary=True)}
 
     def certify(self, certificate: Certificate) -> int:
         """Keep a certificate; returns its number."""

@@ -70,7 +70,11 @@ def _answer(connection: duckdb.DuckDBPyConnection, question: str) -> Read:
 
 def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Engines sum whole numbers to decimals; for a reader they are whole numbers again."""
-    return [{name: _number(value) if isinstance(value, Decimal) else value for name, value in row.items()} for row in rows]
+    for row in rows:
+        for name, value in row.items():
+            if type(value) is Decimal:
+                row[name] = _number(value)
+    return rows
 
 
 def _number(value: Decimal) -> int | float:

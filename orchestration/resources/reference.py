@@ -33,7 +33,7 @@ _CONFIGURED = tuple(each for each in REFERENCE_TYPES if each not in {BusinessInt
 
 
 class ParquetReference:
-    """The port `core.ports.Reference` over the state and a folder."""
+    """The port `core.warehouse_ports.Reference` over the state and a folder."""
 
     def __init__(self, settings: Settings, state: State, known_at: datetime | None = None) -> None:
         """Take the installation, its state, and the moment of which the build knows, if it is not to know all."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.drift_ports import Batch, Served, Week
+from orchestration.resources.feature_columns import coded
 from orchestration.resources.warehouse import EngineWarehouse, Warehouse, WarehouseError
 
 if TYPE_CHECKING:
@@ -127,8 +128,7 @@ def plain(column: "pa.Array | pa.ChunkedArray") -> "np.ndarray | tuple[np.ndarra
         column = column.combine_chunks()
     kind = column.type
     if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        coded = column if pa.types.is_dictionary(kind) else column.dictionary_encode()
-        return coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
+        return coded(column)
     if pa.types.is_boolean(kind) or pa.types.is_decimal(kind):
         column = pc.cast(column, pa.float64())
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):

@@ -1,7 +1,7 @@
 """What an installation is told from outside: where its home is, which database, which key.
 
-Here belongs every environment variable of the project (dbt's own profile aside, whose variables begin with `FLEXORAA_DBT_`) and
-every path below `FLEXORAA_HOME`. Not here: what tenants configure (`core.tenancy`), nor opening any of it.
+Here belongs reading every environment variable of the project (dbt's own profile aside, whose variables begin with `FLEXORAA_DBT_`). Not
+here: what a variable means in words (`variables`), what lies where (`home`), what tenants configure (`core.tenancy`), nor opening it.
 """
 
 import difflib
@@ -11,51 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestration.resources.home import Home
 from orchestration.resources.master_key import MasterKeyError, begin_rotation, decode_key, file_key, old_of
+from orchestration.resources.variables import VARIABLES
 
 ENGINES = ("duckdb", "postgres", "spark")
 """Where the warehouse may be; the same models give the same rows on each."""
-
-VARIABLES = (
-    "FLEXORAA_HOME",
-    "FLEXORAA_ENGINE",
-    "FLEXORAA_MASTER_KEY",
-    "FLEXORAA_OLD_MASTER_KEY",
-    "FLEXORAA_WHATSAPP_URL",
-    "FLEXORAA_MESSENGER_URL",
-    "FLEXORAA_INSTAGRAM_URL",
-    "FLEXORAA_SMTP_URL",
-    "FLEXORAA_MAIL_FROM",
-    "FLEXORAA_DELIVERY_HANDS",
-    "FLEXORAA_GOOGLE_KEYS_URL",
-    "FLEXORAA_GOOGLE_TOKEN_URL",
-    "FLEXORAA_GMAIL_URL",
-    "FLEXORAA_GMAIL_POLL_SECONDS",
-    "FLEXORAA_GMAIL_SYNC_DAYS",
-    "FLEXORAA_RAZORPAY_URL",
-    "FLEXORAA_CALENDLY_URL",
-    "FLEXORAA_PULL_PER_SECOND",
-    "FLEXORAA_PULL_SECONDS",
-    "FLEXORAA_HTTP_CONNECT_SECONDS",
-    "FLEXORAA_HTTP_READ_SECONDS",
-    "FLEXORAA_SPARK_MASTER",
-    "FLEXORAA_SPARK_MEMORY",
-    "FLEXORAA_DUCKDB_MEMORY",
-    "FLEXORAA_DUCKDB_THREADS",
-    "FLEXORAA_LAKE_FILE_MB",
-    "FLEXORAA_DONE_DAYS",
-    "FLEXORAA_SIGNALS",
-    "FLEXORAA_SIGNALS_URL",
-    "FLEXORAA_SIGNALS_TENANTS",
-    "FLEXORAA_SIGNALS_TOKEN",
-    "FLEXORAA_DAGSTER_URL",
-    "FLEXORAA_REPORTS_URL",
-    "FLEXORAA_AUDIT_WITNESS",
-    "FLEXORAA_ERASURE_LOG",
-    "FLEXORAA_OPERATIONS_TENANT",
-    "FLEXORAA_DRY_RUN",
-)
-"""Every variable that begins with `FLEXORAA_`; `DATABASE_URL` is the one besides."""
 
 SETTINGS_FILE = "settings.env"
 """In the home: variables that hold for this installation, where the environment does not say otherwise."""
@@ -72,14 +33,13 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Home):
     """One installation. `database_url` absent means the embedded PostgreSQL of the home.
 
     `lake_file_mb` is the size of merged files. A million rows were scanned from 4 files of 26 MB as quickly as from one of 105 MB (0.2 s;
     from 2,000 small ones 1.5 s), and to merge 32 MB takes 400 MB of memory, 64 MB takes 580 MB, 128 MB takes 1,200 MB.
     """
 
-    home: Path
     engine: str = "duckdb"
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     whatsapp_url: str = "https://graph.facebook.com/v23.0"
@@ -166,8 +126,8 @@ class Settings:
             spark_memory=_shaped(env, "FLEXORAA_SPARK_MEMORY", cls.spark_memory, r"\d+[mg]", "2g or 1500m"),
             duckdb_memory=_shaped(env, "FLEXORAA_DUCKDB_MEMORY", _duckdb_memory(), r"\d+(MB|GB)", "4GB or 1500MB"),
             duckdb_threads=_threads(env, "FLEXORAA_DUCKDB_THREADS"),
-            lake_file_mb=_megabytes(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb),
-            done_days=_days(env, "FLEXORAA_DONE_DAYS", cls.done_days),
+            lake_file_mb=_count(env, "FLEXORAA_LAKE_FILE_MB", cls.lake_file_mb, 1024, "megabytes"),
+            done_days=_count(env, "FLEXORAA_DONE_DAYS", cls.done_days, 3650, "days"),
             dagster_url=_base_url(env, "FLEXORAA_DAGSTER_URL", cls.dagster_url),
             reports_url=_base_url(env, "FLEXORAA_REPORTS_URL", cls.reports_url),
             signals=_shaped(env, "FLEXORAA_SIGNALS", "on", r"on|off", "on or off") == "on",
@@ -181,56 +141,6 @@ class Settings:
             master_key_text=env.get("FLEXORAA_MASTER_KEY") or None,
             old_master_key_text=env.get("FLEXORAA_OLD_MASTER_KEY") or None,
         )
-
-    @property
-    def inbox(self) -> Path:
-        """Raw segments that anybody may drop in."""
-        return self.home / "inbox"
-
-    @property
-    def lake(self) -> Path:
-        """Canonical events as Parquet."""
-        return self.home / "lake"
-
-    @property
-    def reference(self) -> Path:
-        """Dated reference rows as Parquet."""
-        return self.home / "reference"
-
-    @property
-    def warehouse(self) -> Path:
-        """The DuckDB file."""
-        return self.home / "warehouse.duckdb"
-
-    @property
-    def duckdb_spill(self) -> Path:
-        """What DuckDB does not hold in memory while it builds."""
-        return self.home / "duckdb-spill"
-
-    @property
-    def models(self) -> Path:
-        """Fitted models: those of leads by tenant and version, and those that read messages."""
-        return self.home / "models"
-
-    @property
-    def spark_warehouse(self) -> Path:
-        """Tables of the engine spark, and its temporary files."""
-        return self.home / "spark-warehouse"
-
-    @property
-    def state(self) -> Path:
-        """The embedded PostgreSQL and who uses it."""
-        return self.home / "state"
-
-    @property
-    def secrets(self) -> Path:
-        """The master key, where the environment gives none."""
-        return self.home / "secrets"
-
-    @property
-    def master_key_file(self) -> Path:
-        """The master key, where the environment gives none."""
-        return self.secrets / "master.key"
 
     def rotated_keys(self, watch: Callable[[str], None] = lambda step: None) -> tuple[bytes, bytes]:
         """The master key until now and the one from now on; a file's is made anew, that of the environment was set there by somebody.
@@ -247,31 +157,6 @@ class Settings:
             return decode_key(self.old_master_key_text, "FLEXORAA_OLD_MASTER_KEY"), decode_key(self.master_key_text, "FLEXORAA_MASTER_KEY")
         except MasterKeyError as error:
             raise SettingsError(str(error)) from error
-
-    @property
-    def google_keys(self) -> Path:
-        """Google's public keys, as last fetched."""
-        return self.home / "google_keys.json"
-
-    @property
-    def logs(self) -> Path:
-        """Logs of the commands and of PostgreSQL."""
-        return self.home / "logs"
-
-    @property
-    def dagster(self) -> Path:
-        """Dagster's own folder (its storage is in PostgreSQL)."""
-        return self.home / "dagster"
-
-    @property
-    def reports(self) -> Path:
-        """Pages for people."""
-        return self.home / "reports"
-
-    @property
-    def dbt_target(self) -> Path:
-        """The manifest of dbt, compiled SQL and logs."""
-        return self.home / "dbt_target"
 
     def make_folders(self) -> None:
         """Create the home and its folders, the home for its owner alone; those that exist stay as they are."""
@@ -386,14 +271,6 @@ def _number(env: Mapping[str, str], name: str, default: float, most: float) -> f
     return number
 
 
-def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:
-    text = env.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1024:
-        message = f"{name} must be a whole number of megabytes from 1 to 1024, not {text!r}"
-        raise SettingsError(message)
-    return int(text)
-
-
 def _duckdb_memory() -> str:
     """4 GB, or half of a smaller machine's memory; what a build needs besides, it spills to the home."""
     return f"{min(4096, os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // (2 << 20))}MB"
@@ -417,13 +294,3 @@ def _smtp_url(env: Mapping[str, str]) -> str:
         message = "FLEXORAA_SMTP_URL must begin with smtp://, smtps:// or smtp+starttls:// (its value is not shown: it may hold a password)"
         raise SettingsError(message)
     return url
-
-
-def _days(env: Mapping[str, str], name: str, default: int) -> int:
-    text = env.get(name)
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 3650:
-        message = f"{name} must be a whole number of days from 1 to 3650, not {text!r}"
-        raise SettingsError(message)
-    return int(text)

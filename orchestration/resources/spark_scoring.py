@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from ml import model_file
+from ml.columns import Coded, Column
 from ml.features import CategoryLevels
 from ml.lead_scoring import LeadModel
+from orchestration.resources.feature_columns import coded
 
 KEYS = ("tenant_id", "lead_id", "featured_at")
 """What names a row; goes through as it is."""
@@ -50,11 +52,11 @@ def scorer(data: bytes, sha256: str) -> Callable[[Iterator[pa.RecordBatch]], Ite
 
 def score_batch(model: LeadModel, batch: pa.RecordBatch) -> pa.RecordBatch:
     """One batch."""
-    columns = {}
+    columns: dict[str, Column] = {}
     for reader in model.encoder.readers:
         column = batch.column(reader.name)
         if isinstance(reader, CategoryLevels):
-            columns[reader.name] = column.cast(pa.string()).to_numpy(zero_copy_only=False)
+            columns[reader.name] = Coded(*coded(column))  # a look-up a row took a third of all scoring
         else:
             columns[reader.name] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     found = model.score(columns)

@@ -18,9 +18,10 @@ from msgspec import Struct
 
 from core.columns import columns
 from core.events import EVENT_TYPES, Unmodelled
-from core.ports import Begun, Count
+from core.ports import Count
 from core.reference import BUILD_TYPES, REFERENCE_TYPES
 from core.signals import MessageSignal
+from core.warehouse_ports import Begun
 from orchestration.resources.arrow import table_of
 from orchestration.resources.fingerprint import Mart, fingerprint
 from orchestration.resources.increments import Increments

@@ -12,12 +12,23 @@ import psycopg
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
+from psycopg import sql
 
 from orchestration.verifier.search import Piece
 
 _NONCE, _TAG = 12, 16
+OVERHEAD = _NONCE + _TAG
+"""Bytes that sealing adds."""
 _FIRST = (2).to_bytes(4, "big")  # the counter of the first block of text; 1 is the tag's
 _BATCH = 1_000
+COPIES = (
+    "select n.nspname, c.relname, array_agg(a.attname::text) from pg_class as c join pg_namespace as n on n.oid = c.relnamespace "
+    "join pg_attribute as a on a.attrelid = c.oid where c.relkind in ('r', 'm') and not a.attisdropped "
+    "and a.attname like '%\\_enc' and (select count(*) from pg_attribute as o where o.attrelid = c.oid "
+    "and o.attname in ('tenant_id', 'contact_point_id', 'occurred_at')) = 3 "
+    "group by 1, 2 order by 1, 2"
+)
+"""Tables of events with ciphertext, and its columns."""
 
 
 def opened(key: bytes, sealed: bytes) -> bytes:
@@ -41,12 +52,27 @@ def of_quarantine(url: str, keys: Mapping[str, bytes]) -> Iterator[Piece]:
                 yield Piece(f"state ops.quarantine {entry} (opened)", opened(keys[tenant_id], body))
 
 
-def of_lake(lake: Path, keys: Mapping[str, bytes]) -> Iterator[Piece]:
-    """Every ciphertext of an event that names nobody, by the key of its tenant."""
+def of_warehouse(url: str, keys: Mapping[str, bytes]) -> Iterator[Piece]:
+    """The same in a warehouse with a database of its own, whatever its tables are called."""
+    with psycopg.connect(url) as connection:
+        for schema, table, names in connection.execute(COPIES).fetchall():
+            with connection.cursor(name="copy", binary=True) as cursor:
+                cursor.itersize = _BATCH
+                columns = sql.SQL(", ").join(map(sql.Identifier, names))
+                select = sql.SQL("select tenant_id, {} from {}.{} where contact_point_id is null")
+                cursor.execute(select.format(columns, sql.Identifier(schema), sql.Identifier(table)))
+                for tenant_id, *values in cursor:
+                    texts = [opened(keys[tenant_id], each) for each in values if each and len(each) > OVERHEAD and tenant_id in keys]
+                    if texts:
+                        yield Piece(f"warehouse {schema}.{table} (opened)", b"\n".join(texts))
+
+
+def of_lake(home: Path, keys: Mapping[str, bytes]) -> Iterator[Piece]:
+    """Every ciphertext of an event that names nobody, by the key of its tenant, in whatever file of columns it lies."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    for path in sorted(lake.rglob("*.parquet")):
+    for path in sorted(home.rglob("*.parquet")):
         schema = pq.read_schema(path)
         secret = [name for name in schema.names if name.endswith("_enc")]
         if not secret or "contact_point_id" not in schema.names or "event_id" not in schema.names:
@@ -58,7 +84,7 @@ def of_lake(lake: Path, keys: Mapping[str, bytes]) -> Iterator[Piece]:
             texts = [
                 opened(keys[tenant_id], value)
                 for tenant_id, value in zip(tenants, table[name].to_pylist(), strict=True)
-                if value and len(value) > _NONCE + _TAG and tenant_id in keys
+                if value and len(value) > OVERHEAD and tenant_id in keys
             ]
             if texts:
-                yield Piece(f"lake/{path.relative_to(lake)} {name} (opened)", b"\n".join(texts))
+                yield Piece(f"{path.relative_to(home)} {name} (opened)", b"\n".join(texts))

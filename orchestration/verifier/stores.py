@@ -21,6 +21,7 @@ from orchestration.verifier.search import Piece
 
 _PART = 4 << 20
 _ROWS = 65_536
+_PLACE = 4  # bytes
 _DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile, pa.ArrowException)
 
 
@@ -96,12 +97,23 @@ class Files:
 
 
 def _parquet(path: Path, place: str) -> Iterator[Piece]:
-    """Every value of every column, as the pages say it once they are unpacked."""
+    """Every value of every column, as the pages say it once they are unpacked; of a column with few values each of them once."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    metadata = pq.read_metadata(path)
+    with pq.ParquetFile(path, metadata=metadata, read_dictionary=_of_few_values(metadata)) as file:
         for batch in file.iter_batches(batch_size=_ROWS):
             yield from _columns(batch, place)
+
+
+def _of_few_values(metadata: Any) -> list[str]:
+    """Columns whose pages hold places in a dictionary more than values: in no more bytes than such a place takes."""
+    sizes: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            sizes[column.path_in_schema] = sizes.get(column.path_in_schema, 0) + column.total_uncompressed_size
+    return [name for name, size in sizes.items() if size < _PLACE * metadata.num_rows]
 
 
 def _duckdb(path: Path, place: str) -> Iterator[Piece]:
@@ -120,7 +132,7 @@ def _duckdb(path: Path, place: str) -> Iterator[Piece]:
 
 def _columns(batch: pa.RecordBatch, place: str) -> Iterator[Piece]:
     for field, column in zip(batch.schema, batch.columns, strict=True):
-        values = column.cast(field.type.value_type) if pa.types.is_dictionary(field.type) else column
+        values = column.dictionary if pa.types.is_dictionary(field.type) else column
         kind = values.type
         if pa.types.is_integer(kind) or pa.types.is_nested(kind):
             values, kind = _as_text(values), pa.string()

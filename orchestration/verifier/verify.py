@@ -4,14 +4,15 @@ Here belongs its order, and what it says. Not here: signing it (`certificate`).
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from orchestration.verifier import handed_on
 from orchestration.verifier.claims import Claim, doubts
 from orchestration.verifier.needles import Sought, needles
-from orchestration.verifier.sealed import of_lake, of_quarantine
+from orchestration.verifier.sealed import of_lake, of_quarantine, of_warehouse
 from orchestration.verifier.search import Hit, Search
 from orchestration.verifier.servers import Tables
 from orchestration.verifier.stores import Files
@@ -47,7 +48,7 @@ class Report(NamedTuple):
 
 
 def verify(
-    target: Target, sought: Iterable[Sought], claims: Iterable[Claim] = (), tick: Callable[[int], None] = lambda _bytes: None
+    target: Target, sought: Iterable[Sought], claims: Sequence[Claim] = (), tick: Callable[[int], None] = lambda _bytes: None
 ) -> Report:
     """Search everything for everybody, and ask what must be true of each. `tick` is told how many bytes were read so far."""
     started = time.monotonic()
@@ -57,13 +58,15 @@ def verify(
     files = Files(target.home, search.longest, target.since)
     unsettled = tables.settle()
     state = target.urls["state"]
-    for source in (tables.pieces(), of_quarantine(state, target.keys), of_lake(target.home / "lake", target.keys), files.pieces()):
+    copies = (of_warehouse(url, target.keys) for name, url in target.urls.items() if name != "state")
+    for source in (tables.pieces(), of_quarantine(state, target.keys), of_lake(target.home, target.keys), *copies, files.pieces()):
         for piece in source:
             search.add(piece)
             tick(search.bytes)
     search.flush()
     hits = dict(search.hits)
-    for hit, count in doubts(state, claims):
+    left = handed_on.numbers(target.home / "reference", claims)
+    for hit, count in (*doubts(state, claims), *handed_on.of_lake(target.home, left), *handed_on.of_databases(target.urls, left)):
         hits[hit] = hits.get(hit, 0) + count
     missing = [f"{each.place}: {each.why}" for each in files.unread]
     if unsettled:

@@ -15,8 +15,9 @@ from assets.drift import alarms
 from assets.drift_pages import laid_out, sample
 from assets.model_drift import baseline_of, judge, judge_week
 from core.drift_ports import Batch, DriftVerdict, ModelPerformance, Served, Week
+from ml.columns import Coded
 from ml.drift.baseline import Baseline
-from ml.drift.feature import Coded, freeze_feature
+from ml.drift.feature import freeze_feature
 from ml.drift.policy import Policy
 from orchestration.resources.drift import DriftError, PostgresDrift
 from orchestration.resources.scored_rows import WarehouseScoredRows

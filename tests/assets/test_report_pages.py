@@ -64,6 +64,10 @@ def test_every_question_of_the_demo_is_answered_and_every_page_made(settings: Se
     }
     assert 'href="drift/rheinsolar--lead.html"' in made.pages["models.html"]
     assert len(made.pages["index.html"].encode()) < 500_000
+    drawn = made.plots["marts/fct_lead_scores"]
+    assert drawn.rows == 1477
+    assert list(drawn.panels) == ["Score against outcome", "Tiers over time"] and all("█" in text for text in drawn.panels.values())
+    assert "| persuasion_scarcity |" in made.plots["marts/exp_results"].panels["Effects at the last look"]
 
 
 def test_sums_of_all_tenants_are_those_of_each_where_they_add_up(settings: Settings, opened: State) -> None:

@@ -1,14 +1,16 @@
-"""The pictures of the README, from a demo's pages: `python -m tests.browser.screenshots [HOME]`; HOME is `.flexoraa-demo` where not given.
+"""The pictures of the README and the tour: `python -m tests.browser.screenshots [HOME]`, from the pages of a demo (`.flexoraa-demo`).
 
-Here belongs which pages, and how large. Not here: any test.
+Those of Dagster's UI are what the test of the tour took last (`tests/browser/test_tour.py`). Here belongs which pages, and how large. Not
+here: any test.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import CHROMIUM
+from tests.browser.conftest import CHROMIUM, SHOTS
 from tests.shared_demo import ROOT
 
 PICTURES = {
@@ -33,6 +35,8 @@ def main() -> None:
             page.wait_for_timeout(1500)  # the charts' own drawing
             page.screenshot(path=folder / f"{name}.png")
         browser.close()
+    for shot in SHOTS.glob("tour-[a-z]*.png"):
+        shutil.copy(shot, folder / shot.name)
 
 
 if __name__ == "__main__":

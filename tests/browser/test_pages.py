@@ -29,7 +29,7 @@ def drawn(page: Page) -> None:
     page.evaluate("for (const each of document.querySelectorAll('[data-plot]')) each.scrollIntoView()")
     for plot in page.locator("[data-plot]").all():
         plot.scroll_into_view_if_needed()
-        expect(plot.locator(".main-svg").first).to_be_visible()
+        expect(plot.locator(".main-svg").first).to_be_visible(timeout=30_000)
     page.evaluate("scrollTo(0, 0)")
 
 

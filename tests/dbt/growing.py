@@ -4,14 +4,17 @@ Here belongs writing files as the platform does (a file a batch and event date, 
 here: what happens (`histories`), what is compared (`test_increments`).
 """
 
+import atexit
 import hashlib
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,8 @@ import msgspec
 import pyarrow.parquet as pq
 
 from core.events import EVENT_TYPES
-from core.ports import Begun
 from core.reference import REFERENCE_TYPES
+from core.warehouse_ports import Begun
 from orchestration.resources.dbt import DbtRunner, ensure_manifest
 from orchestration.resources.dbt_profile import dbt_environment
 from orchestration.resources.engines import warehouse_of
@@ -33,6 +36,7 @@ from tests.dbt.histories import History
 from tests.dbt.warehouse import tables
 
 _LAID_OUT = timedelta(days=62)
+NOWHERE = "postgresql://nowhere/none"
 
 
 @dataclass
@@ -102,15 +106,54 @@ class Growing:
 
 @contextmanager
 def growing(engine: str, made: History) -> Iterator[Growing]:
-    """A new home, with the history's reference rows and no events."""
+    """A home with the history's reference rows and no events; a process has one at a time, so that dbt is imported once."""
+    if engine != "duckdb":
+        with ExitStack() as stack:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flexoraa-grow-"))) / "home"
+            url = stack.enter_context(open_state(_settings(home, engine))).libpq_url if engine == "postgres" else NOWHERE
+            yield _with_rows(_settings(home, engine), url, stack.enter_context(closing(_runner(_settings(home, engine), url))), made)
+        return
+    if _IN_USE:
+        raise RuntimeError("two growing homes at once: their builds would mix")
+    settings, dbt = _place()
+    for left in (settings.lake, settings.reference):
+        shutil.rmtree(left)
+    for left in settings.warehouse.parent.glob(f"{settings.warehouse.name}*"):
+        left.unlink()
+    settings.make_folders()
+    _IN_USE.append(settings.home)
+    try:
+        yield _with_rows(settings, NOWHERE, dbt, made)
+    finally:
+        _IN_USE.clear()
+
+
+_IN_USE: list[Path] = []
+
+
+@cache
+def _place() -> tuple[Settings, DbtRunner]:
+    folder = tempfile.TemporaryDirectory(prefix="flexoraa-grow-")
+    settings = _settings(Path(folder.name) / "home", "duckdb")
+    runner = _runner(settings, NOWHERE)
+    atexit.register(folder.cleanup)
+    atexit.register(runner.close)  # before the folder goes
+    return settings, runner
+
+
+def _settings(home: Path, engine: str) -> Settings:
+    settings = Settings.load(home, {}, engine=engine)
+    settings.make_folders()
+    return settings
+
+
+def _runner(settings: Settings, url: str) -> DbtRunner:
     ensure_manifest()
-    with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flexoraa-grow-")))
-        settings = Settings.load(home / "home", {}, engine=engine)
-        settings.make_folders()
-        url = stack.enter_context(open_state(settings)).libpq_url if engine == "postgres" else "postgresql://nowhere/none"
-        dbt = stack.enter_context(closing(DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, url))))
-        yield Growing(settings, warehouse_of(settings, url), dbt, reference={name: list(rows) for name, rows in made.reference.items()})
+    return DbtRunner(settings.dbt_target, settings.logs, dbt_environment(settings, url))
+
+
+def _with_rows(settings: Settings, url: str, dbt: DbtRunner, made: History) -> Growing:
+    return Growing(settings, warehouse_of(settings, url), dbt, reference={name: list(rows) for name, rows in made.reference.items()})
 
 
 def arrivals(made: History, rng: random.Random) -> list[tuple[datetime, str, dict[str, Any]]]:

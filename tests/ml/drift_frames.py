@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from ml.drift.feature import Coded, Column
+from ml.columns import Coded, Column
 from tests.outside import data
 
 LOAN = [

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml.columns import Coded, Column
 from ml.drift.baseline import PREDICTION, Baseline, BaselineError, freeze, take
 from ml.drift.decision import Verdict, decide, tallies
 from ml.drift.estimate import Blind, Estimate
-from ml.drift.feature import Coded, Column
 from ml.drift.outcomes import NotEnough, Performance, performance
 from ml.drift.policy import Policy
 from tests.ml.drift_frames import LOAN, ROWS_2008, bank, columns, loan

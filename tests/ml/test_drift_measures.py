@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
-from ml.drift.feature import BaselineError, Coded, freeze_feature
+from ml.columns import Coded
+from ml.drift.feature import BaselineError, freeze_feature
 from ml.drift.measures import distances, jensen_shannon, kolmogorov_smirnov, psi, wasserstein
 from ml.drift.tally import Tally, count
 

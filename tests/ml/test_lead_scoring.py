@@ -11,7 +11,8 @@ import pytest
 from scipy.special import expit
 
 from ml import evaluation, model_file
-from ml.features import Contract, Feature, FeatureError, LeakageError, guard, take, unseen
+from ml.columns import Coded, FeatureError, take
+from ml.features import Contract, Feature, LeakageError, guard, unseen
 from ml.lead_scoring import MILLION, LeadModel
 from ml.model_card import card, page
 from ml.shrinkage import effects
@@ -178,6 +179,19 @@ def test_constant_new_infinite_and_missing_values_are_dealt_with_and_told() -> N
     assert found.models["t"].score({"speed": np.zeros(0), "intent": np.zeros(0, dtype=object)}).score.shape == (0,)
     with pytest.raises(FeatureError, match="feature intent has no column"):
         found.models["t"].score({"speed": np.zeros(3)})
+
+
+def test_coded_texts_score_and_explain_as_the_texts_do() -> None:
+    model = trained().models["big"]
+    columns = {name: np.asarray(each) for name, each in planted(500, 3).rows.columns.items()}
+    words = [None, "", "never seen", *columns["intent"].tolist()[3:]]
+    plain = columns | {"intent": np.array(words, dtype=object)}
+    coded = columns | {"intent": Coded.of(words)}
+    assert (model.score(coded).score == model.score(plain).score).all()
+    assert (model.explain(coded).parts == model.explain(plain).parts).all()
+    assert unseen(model.encoder, coded) == unseen(model.encoder, plain)
+    with pytest.raises(FeatureError, match="feature speed is to be a number, and is coded texts"):
+        model.score(columns | {"speed": Coded.of(words)})
 
 
 def test_the_file_gives_the_same_model_back_and_is_made_of_allowed_types_alone() -> None:

@@ -75,9 +75,10 @@ class Home:
         return sorted(self.inbox.glob(".collector-*"))
 
     def clear(self) -> None:
-        """Remove all segments."""
-        for path in (*self.inbox.glob("*.ndjson"), *self.inbox.glob(".collector-*")):
-            path.unlink()
+        """Remove all segments, also one that another collector closes meanwhile, under its new name."""
+        while paths := [*self.inbox.glob("*.ndjson"), *self.inbox.glob(".collector-*")]:
+            for path in paths:
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -6,18 +6,25 @@ Not here: what must be true.
 import contextlib
 import dataclasses
 import tempfile
+import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from assets.leads import resolve_leads
 from assets.pending import take_in_all
 from core.events import Point
 from core.identity_ports import Leads
 from core.privacy import Request
+from core.sealing import seal
 from orchestration.erasure import run as eraser
+from orchestration.erasure.subjects import Subject
 from orchestration.gdpr_command import execution_of, office_of
 from orchestration.privacy_office import Office
 from orchestration.privacy_run import Execution, Ran
@@ -40,6 +47,8 @@ class World:
     platform: Platform
 
     def __post_init__(self) -> None:
+        self.planted = 0
+        self.had: set[str] = set()
         self.settings, self.state, self.vault = self.platform.settings, self.platform.state, self.platform.vault
 
     @property
@@ -68,11 +77,13 @@ class World:
             self.leads.setdefault(each.lead_id, (each.tenant_id, []))[1].append(each.point_id)
         now_held = {each.point_id: each.lead_id for each in sorted(found.points, key=lambda one: one.valid_from)}
         self.plain = [lead for lead, (_, points) in sorted(self.leads.items()) if all(now_held[each] == lead for each in points)]
-        self.pool = iter(self.plain)
+        self.pool = (each for each in self.plain if each not in self.had)
 
     def somebody(self, kind: str = "phone") -> str:
         """A lead that no test has had yet, with a point of a kind that is its own."""
-        return next(lead for lead in self.pool if self.values(lead) and self.values(lead)[0].kind == kind)
+        found = next(lead for lead in self.pool if self.values(lead) and self.values(lead)[0].kind == kind)
+        self.had.add(found)
+        return found
 
     def values(self, lead_id: str) -> list[Point]:
         tenant_id, points = self.leads[lead_id]
@@ -115,9 +126,47 @@ class World:
             connection.execute("create table if not exists serving.dim_leads (tenant_id text, lead_id text, is_erased boolean)")
             connection.execute("insert into serving.dim_leads (tenant_id, lead_id, is_erased) values (%s, %s, false)", (tenant_id, lead_id))
             connection.execute("grant all on serving.dim_leads to flexoraa_service")
+        self.plant_fragment(tenant_id, value)
+        self.hold_in_quarantine(tenant_id, value)
         for place in ("reports/page.html", "logs/run.log"):
             with (self.settings.home / place).open("a", encoding="utf-8") as file:
                 file.write(f"<p>{value.value.upper()}</p>\n")
+
+    def plant_fragment(self, tenant_id: str, value: Point) -> None:
+        """In the lake, in an event that names nobody, under the tenant's own key."""
+        self.planted += 1
+        event_id = f"planted_{self.planted}"
+        sealed = seal(
+            self.vault.tenant_key(tenant_id, "fragment"), f'{{"from": "{value.value}"}}'.encode(), f"{event_id}:fragment_enc".encode()
+        )
+        path = next((self.settings.lake / "unmodelled").rglob("*.parquet"))
+        rows = pq.read_table(path, partitioning=None).to_pylist()
+        rows.append(rows[0] | {"tenant_id": tenant_id, "event_id": event_id, "contact_point_id": None, "fragment_enc": sealed})
+        pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(path)), path)
+
+    def hold_in_quarantine(self, tenant_id: str, value: Point) -> str:
+        """A body that was turned away; its entry's id."""
+        segment = uuid.uuid4().hex
+        key = self.vault.tenant_key(tenant_id, "fragment")
+        sealed = seal(key, f'{{"body": "{value.value}"}}'.encode(), f"{segment}:1:1".encode())
+        with self.state.psycopg() as connection:
+            connection.execute(
+                "insert into ops.quarantine (quarantine_id, segment_id, line, item, tenant_id, source, reason, place, detail, body_enc, "
+                "key_id) values (%s, %s, 1, 1, %s, 'whatsapp', 'bad_shape', 'line 1', '', %s, 'k')",
+                (f"{segment}-1-1", segment, tenant_id, sealed),
+            )
+        return f"{segment}-1-1"
+
+    def hand_on(self, lead_id: str, until: datetime) -> str:
+        """As if a number of somebody else's had been this lead's until then; whose it is."""
+        path = self.settings.reference / "lead_points.parquet"
+        rows = pq.read_table(path).to_pylist()
+        other = self.somebody()
+        row = next(each for each in rows if each["lead_id"] == other)
+        rows.append(row | {"lead_id": lead_id, "valid_to": until})
+        row["valid_from"] = until
+        pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(path)), path)
+        return other
 
 
 def planted_warehouse(path: Path, values: Sequence[str]) -> None:
@@ -146,6 +195,10 @@ def world(leads: int, others: int, days: int = 7, tenants: int = 2) -> Iterator[
 @contextlib.contextmanager
 def broken(step: str, skipped: Collection[str]) -> Iterator[None]:
     """The eraser with one step that passes over some requests."""
+    if step == "collect":
+        with overlooking(skipped, points=(), handed_on=(), names=(), traces=()):
+            yield
+        return
     whole = eraser._MAKE[step]
 
     def part(stores: eraser.Stores, job: eraser.Job) -> dict[str, object]:
@@ -160,3 +213,24 @@ def broken(step: str, skipped: Collection[str]) -> Iterator[None]:
         yield
     finally:
         eraser._MAKE[step] = whole
+
+
+@contextlib.contextmanager
+def overlooking(whose: Collection[str], **left: Any) -> Iterator[None]:
+    """The eraser when it knows less of some than there is: these fields of a subject alone, or what a function leaves of it."""
+    whole = eraser.collect
+
+    def part(*arguments: Any) -> dict[str, Subject]:
+        made = whole(*arguments)
+        return {
+            key: msgspec.structs.replace(each, **{name: value(each) if callable(value) else value for name, value in left.items()})
+            if key in whose
+            else each
+            for key, each in made.items()
+        }
+
+    eraser.collect = part  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        eraser.collect = whole

@@ -55,7 +55,18 @@ def commands(command: object = None, name: tuple[str, ...] = ()) -> Iterator[tup
 def test_every_command_has_help_with_an_example_of_itself(flexoraa: Run, name: tuple[str, ...]) -> None:
     code, out, _ = flexoraa(*name, "--help")
     assert code == 0
-    assert f"Example: flexoraa {' '.join(name)}" in re.sub(r"\s+", " ", out)
+    text = re.sub(r"\s+", " ", out)
+    assert f"Example: flexoraa {' '.join(name)}" in text
+    assert text.index("Usage:") + 60 < text.index("Example:"), "it does not say what it does"
+
+
+def test_a_python_that_is_too_old_is_told_in_a_sentence_with_what_to_do(tmp_path: Path) -> None:
+    (old := tmp_path / "python3").write_text('#!/bin/sh\ntest "$1" = --version && echo Python 3.9.2\ntest "$1" = --version\n')
+    old.chmod(0o755)
+    command = ["make", "--always-make", ".venv/runtime.stamp", f"PYTHON={old}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"Python 3.11 or newer is needed; Python 3.9.2 is {old}. Set PYTHON=/path/to/python3.11" in done.stdout
 
 
 def test_every_option_is_explained_or_plain() -> None:

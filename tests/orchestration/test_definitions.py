@@ -81,6 +81,8 @@ def test_every_job_schedule_and_sensor_says_what_it_does_and_who_is_asked(defs: 
     for each in (*jobs, *(defs.schedules or []), *(defs.sensors or [])):
         assert len(each.description or "") > 20, each.name
         assert each.tags.get("owner"), each.name
+    filled = {job.name for job in jobs if job.run_config}
+    assert filled >= {"drift_on_demand", "back_fill", "model_rollback", "execute_privacy_requests"}
     for job in jobs:  # whatever wants a config opens filled in the Launchpad
         assert job.run_config_schema.config_type.fields["ops"].is_required is False or job.run_config, job.name
 
@@ -103,7 +105,10 @@ def test_every_table_shows_its_columns_and_pages_and_assets_lead_to_each_other(d
 def test_every_test_of_the_dbt_project_is_a_check_of_its_asset(defs: dg.Definitions) -> None:
     manifest = json.loads(MANIFEST.read_bytes())
     names = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
-    checks = {each.name for each in defs.resolve_asset_graph().asset_check_keys}
+    graph = defs.resolve_asset_graph()
+    checks = {each.name for each in graph.asset_check_keys}
+    for key in graph.asset_check_keys:
+        assert len(graph.get(key).description or "") > 12, f"{key} does not say what it demands"
     assert len(names) > 50
     assert names - checks == set()
     assert checks - names == {

@@ -4,12 +4,16 @@ import contextlib
 import json
 from collections.abc import Iterator
 
+import polars as pl
+import psycopg
 import pytest
 
-from core.events import Point
 from orchestration.erasure.run import STEPS
+from orchestration.resources.warehouse_postgres import PostgresWarehouse, warehouse_url
 from orchestration.verifier.certificate import is_signed
-from tests.orchestration.privacy_world import World, broken, planted_warehouse, world
+from orchestration.verifier.claims import Claim
+from orchestration.verifier.witness import look
+from tests.orchestration.privacy_world import END, World, broken, overlooking, planted_warehouse, world
 
 
 @pytest.fixture(scope="module")
@@ -51,52 +55,72 @@ def _lines(made: World, name: str) -> Iterator[object]:
 
 
 def test_with_any_step_broken_the_verifier_says_where_and_a_second_run_closes(people: World) -> None:
-    requests = {}
-    for step in ("control", *STEPS[1:]):
+    requests: dict[str, str] = {}
+    words: set[str] = set()
+    for step in ("control", *STEPS, "a number handed on", "a name"):
         lead = people.somebody()
+        while step == "a name" and not _name(people, lead):
+            lead = people.somebody()
         value = people.values(lead)[0]
         people.plant(lead, value)
-        _hold_in_quarantine(people, lead, value)
+        if step == "a name":
+            (people.settings.home / "reports" / "names.html").write_text(f"<td>{_name(people, lead).upper()}</td>")
+        if step == "a number handed on":
+            other = people.hand_on(lead, END)
+            words = _words(people, other)
         requests[step] = people.approved(lead).request_id
     planted_warehouse(people.settings.warehouse, ["nothing"])
+    PostgresWarehouse(people.state.libpq_url, people.settings.lake, people.settings.reference).prepare()
     with contextlib.ExitStack() as stack:
-        for step in STEPS[1:]:
-            stack.enter_context(broken(step, {requests[step]} if step != "bury" else set(requests.values()) - {"x"}))
+        for step in STEPS:
+            stack.enter_context(broken(step, {requests[step]} if step != "bury" else set(requests.values())))
+        stack.enter_context(overlooking({requests["a number handed on"]}, handed_on=()))
+        stack.enter_context(overlooking({requests["a name"]}, names=()))
         first = people.run(requests.values())
     assert all(each.state == "verifying" for each in first.values())  # nothing was buried, so traces of all are still in the files
-    found = {step: {place["place"].split(" ")[0] for place in first[each].places} for step, each in requests.items()}
-    assert any(place.startswith("state/postgres/") for place in found["control"])
-    for step, place in (
+    for step, *places in (
+        ("control", "state/postgres/"),
+        ("collect", "vault.points", "ops.erasures", "reports/page.html", "warehouse lake.unmodelled (opened)"),
         ("stop", "serving.dim_leads"),
         ("outbox", "ops.outbox"),
-        ("texts", "state"),
-        ("files", "reports/page.html"),
-        ("vault", "vault.points"),
+        ("quarantine", "state ops.quarantine"),
         ("inbox", "inbox"),
-        ("quarantine", "state"),
+        ("fragments", "lake/unmodelled", "warehouse lake.unmodelled (opened)"),
+        ("texts", "state dagster.event_logs"),
+        ("files", "reports/page.html"),
+        ("vault", "vault.points", "ops.erasures"),
+        ("bury", "state/postgres/"),
+        ("a number handed on", "lake/messages", "warehouse lake.messages"),
+        ("a name", "reports/names.html"),
     ):
-        places = [each["place"] for each in first[requests[step]].places]
-        assert any(each.startswith(place) for each in places), (step, places)
-    assert any("(opened)" in place["place"] for place in first[requests["quarantine"]].places)
-    assert any("dagster.event_logs" in place["place"] for place in first[requests["texts"]].places)
+        found = [each["place"] for each in first[requests[step]].places]
+        for place in places:
+            assert any(each.startswith(place) for each in found), (step, place, found)
+        if step in {"control", "bury"}:  # so what is found of the others is their step's
+            assert all(each.startswith("state/postgres/") for each in found), found
+    assert words
     second = people.run(requests.values())
-    assert {each.state for each in second.values()} == {"closed"}
+    assert {each.state: each.places for each in second.values()} == {"closed": []}
+    assert _words(people, other) == set()
     for request_id in requests.values():
         found_by = people.office.certificate(request_id)
         assert found_by.hits == 0
         assert is_signed(found_by.body, found_by.signature, found_by.public_key)
         assert json.loads(found_by.body)["verdict"] == "clean"
+    with psycopg.connect(warehouse_url(people.state.libpq_url)) as copy:
+        rows = copy.execute("select count(*), count(fragment_enc) from lake.unmodelled where event_id like 'planted%'").fetchone()
+    assert rows is not None and rows[0] == rows[1] == len(requests)  # what cannot be null is empty, and no row is gone
 
 
-def _hold_in_quarantine(made: World, lead_id: str, value: Point) -> None:
-    from core.sealing import seal
+def _name(made: World, lead_id: str) -> str:
+    """A name that nobody else bears, as the verifier reads it."""
+    tenant_id, points = made.leads[lead_id]
+    seen = look(made.state.libpq_url, made.settings.lake, made.settings.master_key(), [Claim("x", tenant_id, lead_id, tuple(points))])
+    return next((value for kind, value in seen["x"].values if kind == "name"), "")
 
-    tenant_id = made.leads[lead_id][0]
-    segment = f"{abs(hash(lead_id)):032x}"
-    sealed = seal(made.vault.tenant_key(tenant_id, "fragment"), f'{{"body": "{value.value}"}}'.encode(), f"{segment}:1:1".encode())
-    with made.state.psycopg() as connection:
-        connection.execute(
-            "insert into ops.quarantine (quarantine_id, segment_id, line, item, tenant_id, source, reason, place, detail, body_enc, key_id) "
-            "values (%s, %s, 1, 1, %s, 'whatsapp', 'bad_shape', 'line 1', '', %s, 'k')",
-            (f"{segment}-1-1", segment, tenant_id, sealed),
-        )
+
+def _words(made: World, lead_id: str) -> set[str]:
+    """Messages of a lead whose text is in the lake."""
+    points = made.leads[lead_id][1]
+    rows = pl.read_parquet(made.settings.lake / "messages" / "*" / "*.parquet", hive_partitioning=False)
+    return set(rows.filter(pl.col("contact_point_id").is_in(points) & (pl.col("text_enc").bin.size() > 0))["message_id"])

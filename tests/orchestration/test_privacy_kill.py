@@ -68,3 +68,21 @@ def test_killed_at_every_step_it_is_open_and_the_next_run_ends_it(
     assert not list((people.settings.secrets / "privacy").glob(f"{request.request_id}*"))
     again = people.run([request.request_id])[request.request_id]
     assert (again.code, again.state) == ("wrong_state", "closed")
+
+
+@pytest.mark.parametrize("allowed", [16, 4_096])
+def test_on_a_full_disk_it_stays_open_is_in_the_log_and_the_next_run_ends_it(
+    people: World, die: Callable[[str, str, str], int], allowed: int
+) -> None:
+    """16 bytes: not even the key of the search is kept; with more, a segment cannot be written anew."""
+    lead = people.somebody()
+    tenant_id, values = people.leads[lead][0], people.values(lead)
+    people.plant(lead, values[0])
+    request = people.approved(lead)
+    status = die(request.request_id, "full", str(allowed))
+    assert os.waitstatus_to_exitcode(status) == 1  # told in one sentence, by the exit code of a machine's fault
+    assert people.office.find(request.request_id).state == "running"
+    assert people.values(lead) == values
+    entries = [each for each in people.platform.audit.entries(tenant_id) if each.subject == request.request_id]
+    assert [each.action for each in entries][-2:] == ["erasure.started", "erasure.broken_off"]
+    assert people.run([request.request_id])[request.request_id].state == "closed"

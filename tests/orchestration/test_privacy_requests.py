@@ -8,6 +8,7 @@ import pytest
 
 from core.events import Point
 from core.privacy import PrivacyError
+from orchestration.identity_command import Desk, Who
 from orchestration.resources.retention import Hold, PostgresRetention
 from tests.orchestration.privacy_world import END, MANAGER, OPERATOR, OTHER, World
 
@@ -126,18 +127,21 @@ def _verified(made: World, by: str = "p_ben") -> str:
 
 def test_a_merge_after_the_approval_makes_it_another_person_and_nothing_is_done(people: World) -> None:
     one, other = people.somebody(), people.somebody()
-    request = people.approved(one)
-    persons = people.office.persons()
     tenant_id = people.leads[one][0]
-    persons._of_lead[tenant_id, one] |= {people.leads[other][1][0]}
-    persons._of_point[tenant_id, people.leads[other][1][0]] = [persons._of_point[tenant_id, people.leads[one][1][0]][-1]]
-    with pytest.raises(PrivacyError, match="now also") as changed:
-        people.execution._begin(request, OPERATOR, persons, {})
-    assert changed.value.code == "person_changed"
-    assert people.office.find(request.request_id).state == "approved"
-    assert people.values(one)
+    request = people.approved(one)
+    p = people.platform
+    desk = Desk(people.state, people.vault, p.lake, p.identity, END)
+    link = desk.accept((one, other), Who(MANAGER, "one person, two numbers"))["link_id"]
+    refused = people.run([request.request_id])[request.request_id]
+    assert (refused.code, refused.state) == ("person_changed", "approved")
+    assert "now also" in refused.message and people.leads[other][1][0] in refused.message
+    assert people.values(one) and people.values(other)
+    assert people.office.requests.steps(request.request_id) == {}
+    assert ("erasure.refused", "person_changed") in _codes(people, tenant_id)
     again = people.office.verify_identity(request.request_id, OTHER)
     assert (again.state, again.decided_by) == ("verified", None)
+    people.office.decide(again.request_id, MANAGER, "it was one person", is_approval=False)
+    Desk(people.state, people.vault, p.lake, p.identity, END).revoke(link, Who(MANAGER, "two persons"))
 
 
 def test_who_is_under_a_legal_hold_is_not_erased_before_it_is_released(people: World) -> None:

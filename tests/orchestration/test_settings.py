@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.resources.settings import Settings, SettingsError
+from orchestration.resources.variables import TABLE
 
 
 def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,3 +80,16 @@ def test_the_key_of_the_environment(tmp_path: Path) -> None:
             settings.master_key()
         assert wrong not in str(refused.value)
     assert not (tmp_path / "secrets").exists()
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_variable_is_a_sentence_with_an_example_that_is_taken(tmp_path: Path, name: str) -> None:
+    variable = TABLE[name]
+    assert len(variable.meaning.split()) >= 4 and variable.meaning.endswith("."), variable.meaning
+    if "SECONDS" in name or "_DAYS" in name:
+        assert name.rpartition("_")[2].lower() in variable.meaning  # the unit
+    plain = Settings.load(tmp_path, {})
+    if variable.example.startswith("$("):  # of a key an example would be used
+        return
+    told = Settings.load(None if name == "FLEXORAA_HOME" else tmp_path, {name: variable.example})
+    assert told != plain, "it is the default, or has no effect"

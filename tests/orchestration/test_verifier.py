@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.verifier.needles import Sought, needles
+from orchestration.verifier.needles import Needle, Sought, needles
 from orchestration.verifier.search import Piece, Search
 from orchestration.verifier.stores import Files
 
@@ -72,6 +73,46 @@ def test_what_only_looks_alike_is_not(raw: bytes) -> None:
 def test_whatever_is_around_it_base64_gives_it_away(before: bytes, after: bytes, place: int) -> None:
     coded = base64.b64encode(bytes(place) + before + b"919876543210" + after)
     assert "base64" in _found(coded)
+
+
+@st.composite
+def _haystacks(draw: st.DrawFn) -> tuple[list[Needle], list[bytes]]:
+    """Needles of few letters, so that they overlap and begin alike, and pieces that hold some of them."""
+    some = st.binary(min_size=6, max_size=12).map(lambda raw: bytes(b"aA1\xe1"[each % 4] for each in raw))
+    raws = draw(st.lists(some, min_size=1, max_size=8, unique=True))
+    needles = [Needle("a", f"f{n}", raw, draw(st.booleans()), raw.isdigit()) for n, raw in enumerate(raws)]
+    part = st.one_of(some, st.sampled_from(raws), st.sampled_from(raws).map(bytes.swapcase), st.binary(max_size=4))
+    return needles, [b"".join(each) for each in draw(st.lists(st.lists(part, max_size=6), max_size=4))]
+
+
+@settings(max_examples=150, deadline=None)
+@given(_haystacks())
+def test_it_finds_what_a_look_at_every_place_finds_and_as_often(made: tuple[list[Needle], list[bytes]]) -> None:
+    needles, pieces = made
+    search = Search(needles)
+    expected: Counter[tuple[str, str]] = Counter()
+    for n, raw in enumerate(pieces):
+        search.add(Piece(f"p{n}", raw))
+        for needle in needles:
+            for at in range(len(raw)):
+                there = raw[at : at + len(needle.raw)]
+                is_it = there == needle.raw if needle.is_exact else there.lower() == needle.raw.lower()
+                around = raw[at - 1 : at] + raw[at + len(needle.raw) :][:1] if at else raw[len(needle.raw) :][:1]
+                if is_it and not (needle.is_number and any(chr(each).isdigit() and each < 128 for each in around)):
+                    expected[f"p{n}", needle.form] += 1
+    search.flush()
+    assert {(hit.place, hit.form): count for hit, count in search.hits.items()} == expected
+
+
+def test_a_column_with_few_values_is_read_by_its_values_and_each_is_found(tmp_path: Path) -> None:
+    rows = {"few": [f"a{n % 3} 91987654321{n % 2}" for n in range(9_000)], "many": [f"{n:09d}x919876543210" for n in range(9_000)]}
+    pl.DataFrame(rows).write_parquet(tmp_path / "t.parquet")
+    search = Search(needles(SOUGHT))
+    for piece in Files(tmp_path, search.longest, None).pieces():
+        search.add(piece)
+    search.flush()
+    counts = {hit.place: count for hit, count in search.hits.items() if hit.form == "plain" and " " in hit.place}
+    assert counts == {"t.parquet few": 3, "t.parquet many": 9_000}
 
 
 def _packings(folder: Path) -> dict[str, Callable[[bytes], None]]:

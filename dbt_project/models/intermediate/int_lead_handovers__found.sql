@@ -1,4 +1,5 @@
 -- One row per wait of a lead for a person: from being escalated or assigned until a person acts, or the matter ends.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with escalations as (
     select
         tenant_id,

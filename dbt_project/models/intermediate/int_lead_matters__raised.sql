@@ -1,6 +1,7 @@
 -- One row per matter of a lead that wants a person: it became HOT, wrote something of high risk, or the assistant gave up. With who had
 -- the lead in hand at that instant, and when the matter is answered: by an assignment, or by its end. A message of high risk is told at
 -- once; the turn of the assistant that comes to the same tells nothing new.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with tiers as (
     select
         *,

@@ -1,4 +1,5 @@
 -- One row per lead and instant at which its score may change, with running counts and last words of all that had happened by then.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with moments as (
     select tenant_id, lead_id, scored_at from {{ ref('int_lead_moments__collected') }}
 ),

@@ -1,5 +1,5 @@
--- One row per lead that became HOT or whose assistant needs a person, and whose it is: the operating system is to assign it, or, where somebody
--- has it in hand or nobody can take it, people are told.
+-- One row per lead that became HOT or whose assistant needs a person, and whose it is: the operating system is to assign it, or, where
+-- somebody has it in hand or nobody can take it, people are told.
 with final as (
     select
         matters.tenant_id,

@@ -1,4 +1,5 @@
 -- One row per service-level clock, with the lead's tier and the policy as of the event that started it, and what stopped it.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with events as (
     select * from {{ ref('int_sla_events__found') }}
 ),
@@ -118,7 +119,7 @@ calendars as (
     select distinct
         tenant_id,
         calendar_id
-    from {{ ref('int_business_intervals__numbered') }}
+    from {{ source('reference', 'business_intervals') }}
 ),
 
 final as (

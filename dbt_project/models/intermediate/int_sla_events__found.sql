@@ -1,4 +1,5 @@
 -- One row per event that may start a service-level clock, with what would stop it: a reply of a person, or any reply.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with items as (
     select * from {{ ref('int_thread_items__ordered') }}
 ),

@@ -1,4 +1,5 @@
 -- One row per thread of messages and thing that counts in it: its messages, and what ends the lead's matter. Ordered by item_no.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with messages as (
     select
         tenant_id,

@@ -87,7 +87,6 @@ def page(site: Site, topic: Topic, scope: Scope, answers: Mapping[str, Answer], 
         as_of=view.as_of,
         zone=scope.zone,
         panels=shown,
-        has_charts=any(panel.chart for panel in topic.panels),
         links=[Link(each.title, each.address if "//" in each.address else up + each.address)
                for each in (*topic.see, *site.extra.get(topic.name, ()))],
         dagster=site.dagster,

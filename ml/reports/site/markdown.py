@@ -14,11 +14,11 @@ _BAR = 24
 
 
 def as_markdown(panel: Panel, rows: Sequence[Row], zone: ZoneInfo) -> str:
-    """Title, question and the first rows as a table; where the panel has a chart, its first series as bars."""
+    """Title, question and the first rows as a table; its first series, or what it names for that, as bars."""
     if not rows:
         return f"**{panel.title}.** {panel.empty}"
     columns = [each for each in panel.columns if each.name != "tenant_id" or panel.scope in {"rows", "tenants"}]
-    y = panel.chart.y[0] if panel.chart else ""
+    y = panel.chart.y[0] if panel.chart else panel.bar
     most = max((abs(float(row[y] or 0)) for row in rows), default=0.0) if y else 0.0
     heads = [each.title + (f" ({each.unit})" if each.unit else "") for each in columns] + ([""] if most else [])
     lines = ["| " + " | ".join(heads) + " |", "| " + " | ".join("---" for _ in heads) + " |"]

@@ -79,6 +79,8 @@ class Panel:
     store: Literal["marts", "state"] = "marts"
     empty: str = "Nothing."
     """What no row means, and what to do where something should be there."""
+    bar: str = ""
+    """Where it has no chart: the column that is drawn where text alone is shown (`markdown`)."""
     later: str = ""
     """What to say where the table that it asks is not there yet."""
 

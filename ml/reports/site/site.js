@@ -84,15 +84,19 @@
     }, { displayModeBar: false, responsive: true });
     plot.dataset.drawn = "yes";
   };
-  const plots = all("[data-plot]");
-  if (plots.length && window.Plotly) {
+  const plots = all("[data-plot]"), library = document.currentScript.dataset.plotly;
+  const begin = () => {
     const near = new IntersectionObserver((entries) => {
       for (const each of entries) if (each.isIntersecting) { near.unobserve(each.target); draw(each.target); }
     }, { rootMargin: "300px" });
     for (const plot of plots) near.observe(plot);
     document.addEventListener("flexoraa-theme", () => { for (const plot of plots) if (plot.dataset.drawn) draw(plot); });
     addEventListener("beforeprint", () => { for (const plot of plots) if (!plot.dataset.drawn) draw(plot); });
-  }
+  };
+  // 4.6 MB of library only once the page was painted: a deferred script of that size comes before the first paint
+  const fetchLibrary = () => document.head.append(Object.assign(document.createElement("script"), { src: library, onload: begin }));
+  if (plots.length && window.Plotly) begin();  // a page that an older version made loads it itself
+  else if (plots.length) requestAnimationFrame(() => setTimeout(fetchLibrary));
 
   // --- how old the numbers are, and whether the last run failed
   const banner = document.querySelector("[data-banner]"), asOf = new Date(document.documentElement.dataset.asOf);

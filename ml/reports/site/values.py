@@ -5,7 +5,6 @@ Here belongs formatting of one value. Not here: where it stands on a page.
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +16,7 @@ from ml.reports.site.parts import Column, Row
 NOTHING = "–"
 _DECIMALS = {"JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}
 """Digits of the minor unit where they are not two (ISO 4217)."""
-_RISKY = re.compile(r"^[=+\-@\t\r]")
+_RISKY = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for a formula."""
 
 
@@ -122,6 +121,6 @@ def as_csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
 
 
 def _raw(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return "'" + value if isinstance(value, str) and _RISKY.match(value) else value
+    if isinstance(value, str):
+        return "'" + value if value.startswith(_RISKY) else value
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -70,21 +70,3 @@ def _code(answer: bytes) -> int | None:
         return msgspec.json.decode(answer, type=_Failure).error.code
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def social(message: dict[str, Any], contact: str, tag: str | None) -> dict[str, Any]:
-    """A body of the Send API of Messenger and Instagram: an answer, or what a person wrote later and is tagged so."""
-    kind: dict[str, Any] = {"messaging_type": "RESPONSE"} if tag is None else {"messaging_type": "MESSAGE_TAG", "tag": tag}
-    return {"recipient": {"id": contact}, **kind, "message": message}
-
-
-class _Sent(Struct):
-    message_id: str = ""
-
-
-def social_id(answer: bytes) -> str | None:
-    """The id in the Send API's answer."""
-    try:
-        return msgspec.json.decode(answer, type=_Sent).message_id or None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None

@@ -1,30 +1,19 @@
-"""Instagram's Send API: one text to a person who wrote to our account, `POST /{account id}/messages`.
+"""Instagram's side of Meta's Send API: its address, and whom it writes to.
 
-Here belongs that way; the body is in `_graph`, since Messenger and Instagram take the same. Not here: whether the window is open.
+Here belong those. Not here: the body and the answer, which are the same for Messenger and Instagram (`_social`).
 """
 
-from core.actions import Delivery, Outcome
-from orchestration.resources.senders._graph import post, social, social_id
-from orchestration.resources.senders._tools import OneWay, SenderTools
-from orchestration.resources.senders._words import ready, words
+from orchestration.resources.senders._social import SocialChannel
+from orchestration.resources.senders._tools import SenderTools
 
 CHANNEL = "instagram"
 
 
-class Channel(OneWay):
+class Channel(SocialChannel):
     """Sends from the tenant's own account."""
+
+    channel, point_kind = CHANNEL, "igsid"
 
     def __init__(self, tools: SenderTools) -> None:
         """Take client, look-ups and the base address."""
-        self._tools = tools
-
-    def send(self, delivery: Delivery) -> Outcome:
-        """Try once."""
-        way = ready(self._tools, delivery, ("igsid",), CHANNEL)
-        if isinstance(way, Outcome):
-            return way
-        said = words(self._tools, delivery)
-        if isinstance(said, Outcome):
-            return said
-        body = social({"text": said.text}, way.contact.value, delivery.tag)
-        return post(self._tools, self._tools.instagram_url, way, body, social_id)
+        super().__init__(tools, tools.instagram_url)

@@ -1,4 +1,5 @@
 -- One row per lead and instant at which its score may change: what was known of it at that instant, and nothing of what came later.
+{{ config(materialized='incremental', meta={'scope': 'lead'}) }}
 with moments as (
     select
         moments.*,

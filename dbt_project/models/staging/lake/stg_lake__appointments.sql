@@ -1,4 +1,5 @@
 -- One row per step in the life of a booking, each told once.
+{{ config(meta={'scope': 'point'}) }}
 with source as (
     {{ first_tellings('appointments') }}
 ),

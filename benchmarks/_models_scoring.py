@@ -1,8 +1,9 @@
 """The lead model on real sales contacts in their order in time, and what scoring costs beside the estimators' own work.
 
 bank_marketing (Moro, Cortez and Rita 2014): without `duration`, which is known only after the call; a rolling window of 20,000 rows, a new
-fit every `--step` rows, all later rows pooled. Speed: features to scores against `predict_proba` of the same members on ready arrays.
-`python -m benchmarks.models_scoring [--step 500] [--rows 200000] --json`
+fit every `--step` rows, all later rows pooled. Speed: columns of Arrow to columns of scores, as on
+Spark, against `predict_proba` of the same members on ready arrays.
+`python -m benchmarks.models --only scoring [--step 500] [--rows 200000] --json`
 """
 
 import argparse
@@ -13,13 +14,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from benchmarks._claim import ROOT, Claim
 from core.models import Shadow, answer_drift
 from ml import evaluation
-from ml.features import Contract, Feature, take
+from ml.columns import take
+from ml.features import Contract, Feature
 from ml.training import Rows, Trained, train
+from orchestration.resources.spark_scoring import KEYS, score_batch
 
 _FILE = ROOT.parent / "shared" / "data" / "bank_marketing" / "bank-additional-full.csv"
 _NUMBERS = {
@@ -29,20 +33,15 @@ _WINDOW = 20_000
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--step", type=int, default=500, help="rows between two fits")
-    parser.add_argument("--rows", type=int, default=200_000, help="rows to score for speed")
-    parser.add_argument("--json", action="store_true", help="the only format there is")
-    options = parser.parse_args()
+def claims(options: argparse.Namespace) -> Iterator[Claim]:
+    """All of them; `options.step` rows lie between two fits, `options.rows` are scored for speed."""
     found = read()
     if found is None:
-        print('{"claim": "bank_marketing", "skipped": "../shared/data is not here"}')
-        return
+        raise FileNotFoundError("../shared/data/bank_marketing is not here")
     contract, rows, years = found
-    for claim in (*rolling(contract, rows, options.step), *drifted(contract, rows, years), *speed(contract, rows, options.rows)):
-        print(claim.report(), flush=True)
+    yield from rolling(contract, rows, options.step)
+    yield from drifted(contract, rows, years)
+    yield from speed(contract, rows, options.rows)
 
 
 def read() -> tuple[Contract, Rows, np.ndarray] | None:
@@ -125,24 +124,26 @@ def speed(contract: Contract, rows: Rows, count: int) -> Iterator[Claim]:
     model = fitted(contract, part(rows, slice(0, _WINDOW))).models[""]
     places = np.random.default_rng(0).integers(0, len(np.asarray(rows.outcome)), count)
     columns = take(rows.columns, places)
+    given = {name: pa.array(values) for name, values in columns.items()} | {name: pa.array(places) for name in KEYS}
+    batch = pa.RecordBatch.from_pydict(given)
     encoded = model.encoder.encode(columns)
     line = LogisticRegression()
     line.classes_, line.coef_, line.intercept_ = np.array([0, 1]), model.logistic[None, :-1], model.logistic[-1:]
-    mine, theirs = [], []
+
+    def ready() -> None:
+        line.predict_proba(encoded.linear)
+        for each in model.trees:
+            each.predict_proba(encoded.raw)
+
+    ways = {"arrow": lambda: score_batch(model, batch), "ready": ready}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     with threadpool_limits(limits=1):
         for _ in range(5):
-            started = time.process_time()
-            model.score(columns)
-            mine.append(time.process_time() - started)
-            started = time.process_time()
-            line.predict_proba(encoded.linear)
-            for each in model.trees:
-                each.predict_proba(encoded.raw)
-            theirs.append(time.process_time() - started)
+            for name, work in ways.items():
+                started = time.process_time()
+                work()
+                seconds[name].append(time.process_time() - started)
+    rates = {name: count / min(each) for name, each in seconds.items()}
     size = f"{count} rows, {len(contract.features)} features, 1 thread, load {os.getloadavg()[0]:.1f}"
     reference = "predict_proba of its members, ready arrays"
-    yield Claim("features to scores", count / min(mine), "rows/s", reference, count / min(theirs), 0.7, size, is_floor=True)
-
-
-if __name__ == "__main__":
-    main()
+    yield Claim("columns of Arrow to scores", rates["arrow"], "rows/s", reference, rates["ready"], 0.7, size, is_floor=True)

@@ -2,7 +2,7 @@
 
 Data sets are read from ../shared/data and left out where that is absent. Evidently is the peer of speed, DuckDB's scan of the same file
 the limit.
-`python -m benchmarks.models_drift [--rows 10000000] [--columns 50] [--peer-rows 200000] [--years 1000] --json`
+`python -m benchmarks.models --only drift [--drift-rows 10000000] [--columns 50] [--peer-rows 200000] [--years 1000] --json`
 """
 
 import argparse
@@ -19,9 +19,9 @@ import pyarrow as pa
 import pytest
 
 from benchmarks._claim import Claim
+from ml.columns import Coded, Column
 from ml.drift.baseline import PREDICTION, Baseline, freeze, take
 from ml.drift.decision import Verdict, decide, tallies
-from ml.drift.feature import Coded, Column
 from ml.drift.outcomes import NotEnough, performance
 from orchestration.resources.scored_rows import plain
 from tests.ml.drift_frames import LOAN, LOAN_AUCS, ROWS_2008, bank, columns, loan
@@ -32,17 +32,12 @@ _TEXTS = 10  # of 50 columns, as many are text
 _BATCH = 131_072
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000, help="of the scan")
-    parser.add_argument("--columns", type=int, default=50, help="of the scan; a fifth of them text")
-    parser.add_argument("--peer-rows", type=int, default=200_000, help="of 20 columns that Evidently's preset is given; 0 leaves it out")
-    parser.add_argument("--years", type=int, default=1000, help="model-years without drift")
-    parser.add_argument("--json", action="store_true", help="the only format there is")
-    options = parser.parse_args()
-    for claim in (*known_points(), *calm(options.years), *speed(options.rows, options.columns), *peer(options.peer_rows)):
-        print(claim.report(), flush=True)
+def claims(options: argparse.Namespace) -> Iterator[Claim]:
+    """All of them; sizes are `options.drift_rows`, `columns`, `peer_rows` and `years`."""
+    yield from known_points()
+    yield from calm(options.years)
+    yield from speed(options.drift_rows, options.columns)
+    yield from peer(options.peer_rows)
 
 
 def known_points() -> Iterator[Claim]:
@@ -216,7 +211,3 @@ def _timed(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
-
-
-if __name__ == "__main__":
-    main()
