@@ -5,6 +5,7 @@ Here belong an action's identity, its states and the outcomes of one try. Not he
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -56,6 +57,37 @@ class Action(NamedTuple):
     details: str
     due_at: datetime
     expires_at: datetime
+
+
+class About(NamedTuple):
+    """What an action is about that concerns no lead: its rule, subject and trigger, and the tenant whose it is."""
+
+    tenant_id: str
+    rule: str
+    subject: str
+    trigger: str
+
+
+def telling(
+    about: About, kind: str, channel: str, told: Mapping[str, object], due_at: datetime, lifetime: timedelta, action_id: str = ""
+) -> Action:
+    """The action that tells of something, to no lead and from no account; without an id of its own it has that of what it is about."""
+    return Action(
+        action_id=action_id or key_of(about.tenant_id, about.rule, about.subject, about.trigger),
+        tenant_id=about.tenant_id,
+        rule=about.rule,
+        kind=kind,
+        channel=channel,
+        lead_id=None,
+        point_id=None,
+        account_id=None,
+        template_name=None,
+        subject=about.subject,
+        trigger=about.trigger,
+        details=json.dumps(told, sort_keys=True),
+        due_at=due_at,
+        expires_at=due_at + lifetime,
+    )
 
 
 class Delivery(NamedTuple):

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from core.actions import Action, key_of
+from core.actions import About, Action, key_of, telling
 from core.reference import Experiment, ExperimentMetric
 
 RULE = "experiment_switch"
@@ -148,22 +148,9 @@ def switch_action(verdict: Verdict, lifetime: timedelta) -> Action:
         "decided_at": verdict.decided_at.isoformat(),
         "evidence": json.loads(verdict.evidence),
     }
-    return Action(
-        action_id=verdict.action_id,
-        tenant_id=verdict.tenant_id,
-        rule=RULE,
-        kind="kill_experiment" if verdict.verdict == "killed" else "resume_experiment",
-        channel="callback",
-        lead_id=None,
-        point_id=None,
-        account_id=None,
-        template_name=None,
-        subject=verdict.experiment_id,
-        trigger=str(verdict.follows),
-        details=json.dumps(told, sort_keys=True),
-        due_at=verdict.decided_at,
-        expires_at=verdict.decided_at + lifetime,
-    )
+    kind = "kill_experiment" if verdict.verdict == "killed" else "resume_experiment"
+    about = About(verdict.tenant_id, RULE, verdict.experiment_id, str(verdict.follows))
+    return telling(about, kind, "callback", told, verdict.decided_at, lifetime, verdict.action_id)
 
 
 def switch_id(tenant_id: str, experiment_id: str, follows: int) -> str:

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from msgspec import Struct
 
-from core.actions import Action, key_of
+from core.actions import About, Action, key_of, telling
 
 RULE = "model_governance"
 """The rule of actions that tell the product team of a new champion, or of drift after which the old one stays."""
@@ -226,22 +226,9 @@ def action_of(change: Change, lifetime: timedelta) -> Action:
         "decided_by": change.decided_by,
         "evidence": json.loads(change.evidence),
     }
-    return Action(
-        action_id=change.action_id,
-        tenant_id=change.tenant_id,
-        rule=RULE,
-        kind="model_champion_kept" if change.cause == "kept" else "model_champion_changed",
-        channel="webhook",
-        lead_id=None,
-        point_id=None,
-        account_id=None,
-        template_name=None,
-        subject=change.model,
-        trigger=str(change.follows),
-        details=json.dumps(told, sort_keys=True),
-        due_at=change.decided_at,
-        expires_at=change.decided_at + lifetime,
-    )
+    kind = "model_champion_kept" if change.cause == "kept" else "model_champion_changed"
+    about = About(change.tenant_id, RULE, change.model, str(change.follows))
+    return telling(about, kind, "webhook", told, change.decided_at, lifetime, change.action_id)
 
 
 def _rows(shadow: Shadow) -> str:

@@ -3,13 +3,12 @@
 Here belong their actions and when they are due. Not here: the rules of the marts (`core.plans`), counting what happened.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from core.actions import Action, key_of
+from core.actions import About, Action, key_of, telling
 
 RUN_FAILURE, DIGEST = "run_failure", "daily_digest"
 NOTICE_RULES = frozenset({RUN_FAILURE, DIGEST})
@@ -102,7 +101,7 @@ def plan_digests(zones: Mapping[str, str], known: Collection[str], as_of: dateti
 def digest_action(day: DigestDay, tally: Mapping[str, int], lifetime: timedelta) -> Action:
     """The digest as a wanted action."""
     details = {"date": day.day.isoformat(), **tally}
-    return _notice(day.tenant_id, DIGEST, "digest", day.day.isoformat(), details, day.due_at, lifetime)
+    return telling(About(day.tenant_id, DIGEST, "digest", day.day.isoformat()), "notify", "webhook", details, day.due_at, lifetime)
 
 
 def failure_action(tenant_id: str, job: str, run_id: str, steps: Sequence[str], failed_at: datetime, lifetime: timedelta) -> Action:
@@ -119,28 +118,8 @@ def failure_action(tenant_id: str, job: str, run_id: str, steps: Sequence[str], 
         lifetime: how long it is worth telling.
     """
     details = {"job": job, "run_id": run_id, "failed_steps": list(steps), "failed_at": failed_at.isoformat()}
-    return _notice(tenant_id, RUN_FAILURE, job, f"{job}:{failed_at:%Y-%m-%dT%H}", details, failed_at, lifetime)
-
-
-def _notice(
-    tenant_id: str, rule: str, subject: str, trigger: str, details: Mapping[str, object], due_at: datetime, lifetime: timedelta
-) -> Action:
-    return Action(
-        action_id=key_of(tenant_id, rule, subject, trigger),
-        tenant_id=tenant_id,
-        rule=rule,
-        kind="notify",
-        channel="webhook",
-        lead_id=None,
-        point_id=None,
-        account_id=None,
-        template_name=None,
-        subject=subject,
-        trigger=trigger,
-        details=json.dumps(details),
-        due_at=due_at,
-        expires_at=due_at + lifetime,
-    )
+    about = About(tenant_id, RUN_FAILURE, job, f"{job}:{failed_at:%Y-%m-%dT%H}")
+    return telling(about, "notify", "webhook", details, failed_at, lifetime)
 
 
 def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:

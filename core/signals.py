@@ -21,6 +21,7 @@ OFF = "off"
 class Heard(Struct, frozen=True, kw_only=True):
     """What one message says; None where it says nothing of the kind, or that is not read of its direction.
 
+    `ml.signals.reader.Reading` has the same fields but the first: neither layer may import the other, and a test holds them together.
     Amounts in the currency's smallest unit, times in days from the message's local date, confidences 0 to 1. `reader` is who read it.
     """
 

@@ -31,7 +31,10 @@ class Message(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one message says; None where it says nothing of the kind, or that is not read of its direction. Confidences 0 to 1."""
+    """What one message says; None where it says nothing of the kind, or that is not read of its direction. Confidences 0 to 1.
+
+    As `core.signals.Heard` without who read it; the layers do not import each other.
+    """
 
     language: str
     language_confidence: float

@@ -145,6 +145,17 @@ def test_too_little_to_learn_from_is_refused() -> None:
         fit_classifier(["a b", "b c", "c d"], ["x", "y", "y"])
 
 
+def test_paraphrases_of_one_text_are_left_out_together() -> None:
+    words = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet", "kilo", "lima"]
+    texts = [f"{one} {two} {more}" for one, two in zip(words[::2], words[1::2], strict=True) for more in ("please", "now", "sir")]
+    labels = [name for name in "abab" for _ in range(3)] + ["a"] * 3 + ["b"] * 3
+    alone = fit_classifier(texts, labels, groups=list(range(len(texts))))
+    together = fit_classifier(texts, labels)
+    by_line = fit_classifier(texts, labels, groups=[place // 3 for place in range(len(texts))])
+    assert together.predict(texts)[1].tolist() == by_line.predict(texts)[1].tolist()
+    assert together.predict(texts)[1].mean() < alone.predict(texts)[1].mean() - 0.2
+
+
 def test_a_class_that_one_text_shows_and_texts_of_nothing_known_are_no_crash() -> None:
     model = fit_classifier(["buy now", "pay me", "order it", "take two", "broken", "late", "lost"], list("aaaabbc"))
     classes, sure = model.predict(["", "zzz qqq", "buy"])

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from core.signals import Heard, Spoken
+from ml.signals.reader import Reading
 from orchestration.resources.settings import Settings, SettingsError
 from orchestration.resources.signal_readers import NoReader, OutsideReader, ShippedReader, reader_of
 
@@ -89,6 +90,10 @@ def spoken(tenant: str, text: str) -> Spoken:
 
 def outside(client: httpx.Client, url: str, here: Here) -> OutsideReader:
     return OutsideReader(client, url, "secret", ["asha"], here)
+
+
+def test_what_the_shipped_models_say_has_the_fields_that_are_kept_but_for_who_read_it() -> None:
+    assert ("reader", *Reading._fields) == Heard.__struct_fields__
 
 
 def test_only_messages_of_tenants_who_let_them_go_out_and_they_name_nobody(service: Service, client: httpx.Client) -> None:
