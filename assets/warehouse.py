@@ -17,7 +17,6 @@ from assets.dbt_library import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
     DbtCoreCliEventMessage,
-    DbtProject,
     dbt_assets,
     get_subset_selection_for_context,
 )

@@ -11,23 +11,17 @@ import json
 import os
 import sys
 import time
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import numpy as np
 
+from benchmarks import _persuasion
 from benchmarks._claim import ROOT, Claim
 
 DATA = ROOT.parent / "shared" / "data"
-_SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_STRATEGIES = (
-    "logical-appeal", "emotion-appeal", "credibility-appeal", "foot-in-the-door", "self-modeling", "personal-story", "donation-information",
-    "source-related-inquiry", "task-related-inquiry", "personal-related-inquiry",
-)  # fmt: skip
 Split = tuple[list[str], list[str], list[str], list[str]]
 
 
@@ -105,24 +99,8 @@ def by_chance(sure: Any) -> float:
 
 
 def persuasion() -> Iterator[Claim]:
-    """Strategies of the persuader, 5-fold: the ten of the paper and everything else as one; folds by dialogue."""
-    from sklearn.metrics import f1_score
-    from sklearn.model_selection import GroupKFold
-
-    from ml.signals.classifier import fit_classifier
-
-    rows = [row for row in _sheet(DATA / "persuasion_for_good" / "300_dialog.xlsx")[1:] if row.get("C") == "0" and row.get("E")]
-    texts = [row["E"] for row in rows]
-    labels = np.array([row["F"] if row.get("F") in _STRATEGIES else "non-strategy" for row in rows])
-    groups = [row["B"] for row in rows]
-    found = np.empty(len(rows), dtype=labels.dtype)
-    for train, test in GroupKFold(5, shuffle=True, random_state=0).split(texts, groups=groups):
-        model = fit_classifier([texts[place] for place in train], list(labels[train]))
-        found[test] = model.predict([texts[place] for place in test])[0]
-    size = f"{len(rows)} sentences of this release (the paper's 4,313 cannot be told from them), 11 classes, load {os.getloadavg()[0]:.1f}"
-    accuracy, f1 = float((found == labels).mean()), float(f1_score(labels, found, average="macro"))
-    yield Claim("persuasion strategies: accuracy", accuracy, "share", "hybrid RCNN, Wang 2019", 0.748, 1.0, size, is_floor=True)
-    yield Claim("persuasion strategies: macro F1", f1, "share", "hybrid RCNN, Wang 2019", 0.596, 1.0, size, is_floor=True)
+    """Strategies of the persuader, five folds."""
+    yield from _persuasion.claims(DATA / "persuasion_for_good" / "300_dialog.xlsx")
 
 
 def speed() -> Iterator[Claim]:
@@ -163,17 +141,3 @@ def _rows(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
     with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return [row[text] for row in rows], [row[label] for row in rows]
-
-
-def _sheet(path: Path) -> Sequence[dict[str, str]]:
-    """Rows of a workbook's first sheet, by column letter."""
-    with zipfile.ZipFile(path) as book:
-        sheet = ET.fromstring(book.read("xl/worksheets/sheet1.xml"))  # noqa: S314 — our own copy of a public set
-    rows = []
-    for row in sheet.iter(f"{_SHEET}row"):
-        cells = {}
-        for cell in row.iter(f"{_SHEET}c"):  # texts lie in the cells themselves
-            text = "".join(part.text or "" for part in cell.iter() if part.tag in {f"{_SHEET}t", f"{_SHEET}v"})
-            cells["".join(letter for letter in cell.get("r", "") if letter.isalpha())] = text
-        rows.append(cells)
-    return rows

@@ -17,7 +17,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", choices=_PARTS, default=list(_PARTS), help="parts to run")
-    parser.add_argument("--sets", nargs="*", help="of text: hint3 hwu64 banking77 clinc150 persuasion risk speed; all without it")
+    parser.add_argument("--sets", nargs="*", help="of text: hint3 hwu64 banking77 clinc150 persuasion speed; all without it")
     parser.add_argument("--step", type=int, default=500, help="of scoring: rows between two fits")
     parser.add_argument("--rows", type=int, default=200_000, help="of scoring: rows to score for speed")
     parser.add_argument("--drift-rows", type=int, default=10_000_000, help="of drift: rows of the scan")

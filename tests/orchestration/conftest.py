@@ -3,7 +3,9 @@
 import tempfile
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import httpx
@@ -19,6 +21,11 @@ from tests.orchestration.effects import NOW, Scene
 from tests.orchestration.privacy_world import World, world
 from tests.orchestration.pulling import Pulling
 from tests.orchestration.vendors import serving
+
+if TYPE_CHECKING:
+    from assets.model_training import Made
+    from orchestration.resources.registry import MlflowRegistry
+    from tests.orchestration.model_world import ModelWorld
 
 
 @pytest.fixture(scope="session")
@@ -98,3 +105,34 @@ def people() -> Iterator[World]:
     """An installation with some people; each test asks for somebody of its own."""
     with world(leads=30, others=1, tenants=1) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def registry(state: State, vault: Vault, tmp_path_factory: pytest.TempPathFactory) -> "MlflowRegistry":
+    """A registry of models over the same state."""
+    from orchestration.resources.registry import MlflowRegistry
+
+    return MlflowRegistry(state, vault, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def model_world(registry: "MlflowRegistry") -> "ModelWorld":
+    """A fresh tenant without leads."""
+    from tests.orchestration.model_world import ModelWorld
+
+    return ModelWorld(f"t{uuid.uuid4().hex[:10]}", registry)
+
+
+@pytest.fixture(scope="session")
+def calm(registry: "MlflowRegistry") -> "tuple[ModelWorld, datetime, Made]":
+    """A tenant whose world does not move, with its first champion."""
+    from assets.model_governance import first
+    from tests.orchestration.model_world import ModelWorld
+
+    world = ModelWorld(f"t{uuid.uuid4().hex[:10]}", registry)
+    as_of = world.live(1.0, seed=1)
+    made = world.train(as_of)
+    verdict = first(registry, made, as_of, "test")
+    assert verdict is not None
+    assert verdict.kind == "promote", verdict
+    return world, as_of, made

@@ -1,18 +1,25 @@
 """Leads of a tenant through time with a planted truth: rows of `ftr_leads` and `fct_lead_outcomes` as the warehouse would give them.
 
-Here belongs drawing them. Not here: what is expected of models.
+Here belongs drawing them, and a tenant that lives through eras of them over a real registry. Not here: what is expected of models.
 """
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
-from assets.model_rows import CONTRACT
+from assets.model_governance import respond
+from assets.model_rows import CONTRACT, MODEL, snapshot
+from assets.model_training import Made, train_all
+from core.models import Change, ModelPolicy
+from orchestration.resources.registry import MlflowRegistry
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HORIZON = timedelta(days=30)
+DAY = timedelta(days=1)
+POLICY = ModelPolicy(30, 1, 3, 1, 19)
 Row = dict[str, Any]
 
 
@@ -38,3 +45,35 @@ def leads(tenant: str, count: int, since: datetime, until: datetime, *, seed: in
                 {"tenant_id": tenant, "lead_id": row["lead_id"], "event_id": f"w{seed}-{number}", "outcome": "won", "occurred_at": won}
             )
     return features, outcomes
+
+
+@dataclass
+class ModelWorld:
+    """One tenant's leads, and a registry; each era is 60 days and 900 leads."""
+
+    tenant: str
+    registry: MlflowRegistry
+    features: list[Row] = field(default_factory=list)
+    outcomes: list[Row] = field(default_factory=list)
+    end: datetime = START
+
+    def live(self, turn: float, seed: int, count: int = 900) -> datetime:
+        """Another era; the moment at which all its outcomes are known."""
+        until = self.end + 60 * DAY
+        features, outcomes = leads(self.tenant, count, self.end, until, seed=seed, turn=turn)
+        self.features += features
+        self.outcomes += outcomes
+        self.end = until
+        return until + HORIZON
+
+    def train(self, as_of: datetime) -> Made:
+        found = snapshot(self.features, self.outcomes, as_of, 30)
+        return train_all(self.registry, found, POLICY, as_of, "test", [self.tenant])[0]
+
+    def respond(self, as_of: datetime, severity: Any = "critical", reason: str = "confidence drifts") -> Any:
+        found = snapshot(self.features, self.outcomes, as_of, 30)
+        return respond(self.registry, found, (self.tenant, MODEL), severity, reason, as_of, lambda: self.train(as_of))
+
+    @property
+    def journal(self) -> list[Change]:
+        return [each for each in self.registry.changes() if each.tenant_id == self.tenant]
