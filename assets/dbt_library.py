@@ -10,7 +10,7 @@ _IS_LOADED = "dbt" in sys.modules
 if not _IS_LOADED:
     sys.modules["dbt"] = None  # type: ignore[assignment]  # what Python takes for "not installed"
 try:
-    from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
+    from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
     from dagster_dbt.asset_utils import get_subset_selection_for_context
     from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 finally:
@@ -21,7 +21,6 @@ __all__ = [
     "DagsterDbtTranslator",
     "DagsterDbtTranslatorSettings",
     "DbtCoreCliEventMessage",
-    "DbtProject",
     "dbt_assets",
     "get_subset_selection_for_context",
 ]

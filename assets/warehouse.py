@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.actions import PUBLISHED
+from assets.brief_builds import names_of_tests_that_may_wait
 from assets.check_words import demands, found
 from assets.days import opened
 from assets.dbt_library import (
@@ -58,13 +58,6 @@ class _Translator(DagsterDbtTranslator):
 
 
 _TRANSLATOR = _Translator()
-
-
-def names_of_tests_that_may_wait(manifest: Mapping[str, Any]) -> list[str]:
-    """Names of the tests on what nobody acts on: 150 of 210, a third of the time that dbt takes."""
-    acted_on = {f"model.flexoraa.{mart}" for mart in PUBLISHED}
-    tests = [each for each in manifest["nodes"].values() if each["resource_type"] == "test"]
-    return sorted(each["name"] for each in tests if each["attached_node"] not in acted_on)
 
 
 @dbt_assets(manifest=MANIFEST, dagster_dbt_translator=_TRANSLATOR, name="warehouse")

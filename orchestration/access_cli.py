@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestration.cli_options import Home, Json, print_json
+from orchestration.cli_options import Home, Json, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def list_roles(
     """List who holds which role."""
     with _access(home) as access:
         rows = [each._asdict() for each in access.held(tenant)]
+        refuse_unknown(home, tenant, rows)
     _print(rows, "nobody holds a role", is_json=json, name="roles")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration.cli_options import Home, Json, moment, print_json
+from orchestration.cli_options import Home, Json, moment, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 actions_app = typer.Typer(help="Actions: what became of them, trying again, settling doubts, pauses, the digest.", no_args_is_help=True)
@@ -60,6 +60,7 @@ def list_actions(  # noqa: PLR0913 — one parameter an option
     with open_office(Settings.load(home)) as office:
         rows = office.desk.list(limit, bound, tenant_id=tenant, state=state and state.value, rule=rule, kind=kind)
         counts, pauses = office.desk.counts(), office.desk.pauses(tenant)
+        refuse_unknown(home, tenant, rows, pauses)
     if json:
         print_json({"actions": rows, "counts": counts, "pauses": pauses})
         return

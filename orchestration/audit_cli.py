@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration.cli_options import Home, Json, moment, print_json
+from orchestration.cli_options import Home, Json, moment, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 audit_app = typer.Typer(help="Who did what: a log that shows when it was tampered with.", no_args_is_help=True)
@@ -30,6 +30,7 @@ def list_entries(
     from orchestration.audit_command import listed
 
     rows = listed(Settings.load(home), tenant, action, None if since is None else moment(since), limit)
+    refuse_unknown(home, tenant, rows)
     if not rows and not json:
         typer.echo("no entry")
         return

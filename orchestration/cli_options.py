@@ -29,6 +29,23 @@ def print_json(value: dict[str, Any]) -> None:
     typer.echo(dumps(value, indent=2, default=str))
 
 
+def refuse_unknown(home: Path | None, tenant: str | None, *found: object) -> None:
+    """Where nothing was found of a tenant that somebody named: is there such a tenant at all?
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if not tenant or any(found):
+        return
+    from orchestration.resources.settings import Settings, SettingsError  # here: `--help` wants neither
+    from orchestration.resources.state import open_state
+
+    with open_state(Settings.load(home)) as state, state.psycopg() as connection:
+        known = [row[0] for row in connection.execute("select tenant_id from ops.tenants where tenant_id <> '' order by 1")]
+    if tenant not in known:
+        raise SettingsError(f"there is no tenant {tenant!r}; there are {', '.join(known) or 'none yet: flexoraa tenant apply makes them'}")
+
+
 def moment(text: str) -> datetime:
     """A moment in UTC, from ISO 8601 with an offset."""
     try:

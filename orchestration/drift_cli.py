@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration.cli_options import Home, Json, moment, print_json
+from orchestration.cli_options import Home, Json, moment, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 drift_app = typer.Typer(help="Drift: models in service against what they were made with.", no_args_is_help=True)
@@ -33,6 +33,7 @@ def run(
     from orchestration.drift_command import look
 
     answer = look(Settings.load(home), week, None if as_of is None else moment(as_of), (tenant, model), with_report=report)
+    refuse_unknown(home, tenant, answer["models"])
     _tell(answer, is_json=json)
     raise typer.Exit(3 if any(each["severity"] != "ok" for each in answer["models"]) else 0)
 
@@ -42,7 +43,9 @@ def show(tenant: Tenant = None, model: Model = None, home: Home = None, json: Js
     """Every verdict so far, the newest last; from the journal, so it also answers while a run is on its way."""
     from orchestration.drift_command import history
 
-    _tell({"state": "", "models": history(Settings.load(home), (tenant, model)), "pages": []}, is_json=json)
+    models = history(Settings.load(home), (tenant, model))
+    refuse_unknown(home, tenant, models)
+    _tell({"state": "", "models": models, "pages": []}, is_json=json)
 
 
 def _tell(answer: dict[str, Any], *, is_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration.cli_options import Home, Json, moment, print_json
+from orchestration.cli_options import Home, Json, moment, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 experiment_app = typer.Typer(help="Experiments: planning them, how they stand, stopping them, and pages to read.", no_args_is_help=True)
@@ -51,6 +51,7 @@ def status(tenant: Tenant = None, as_of: AsOf = None, home: Home = None, json: J
 
     with open_bench(Settings.load(home), None if as_of is None else moment(as_of)) as bench:
         rows = bench.status(tenant)
+        refuse_unknown(home, tenant, rows)
     if json:
         print_json({"experiments": rows})
     elif not rows:

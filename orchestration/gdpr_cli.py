@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration.cli_options import Home, Json, Quiet, moment, print_json
+from orchestration.cli_options import Home, Json, Quiet, moment, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 gdpr_app = typer.Typer(help="Requests of people about their own data: made, verified, decided, executed, proven.", no_args_is_help=True)
@@ -135,6 +135,7 @@ def status(
             print_json(answer)
             return
         rows = office.status(tenant, is_all=all)
+        refuse_unknown(home, tenant, rows)
     if json:
         print_json({"requests": rows})
     elif not rows:

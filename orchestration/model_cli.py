@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration.cli_options import Home, Json, moment, print_json
+from orchestration.cli_options import Home, Json, moment, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 model_app = typer.Typer(help="Models of leads: training, versions, who is champion and why, scoring.", no_args_is_help=True)
@@ -49,6 +49,7 @@ def list_versions(tenant: Tenant = None, home: Home = None, json: Json = False) 
 
     with open_models(Settings.load(home), None) as models:
         rows = models.versions(tenant)
+        refuse_unknown(home, tenant, rows)
     if json:
         print_json({"versions": rows})
     elif not rows:
@@ -107,6 +108,7 @@ def score(tenant: Tenant = None, as_of: AsOf = None, home: Home = None, json: Js
 
     with open_models(Settings.load(home), None if as_of is None else moment(as_of)) as models:
         rows, refused = models.score(tenant)
+        refuse_unknown(home, tenant, rows, refused)
     if json:
         print_json({"scores": rows, "refused": refused})
     elif rows:

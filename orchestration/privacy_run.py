@@ -4,7 +4,7 @@ Here belongs the one place that knows both. What waits in the inbox is taken in 
 known as its; what comes later is of somebody new. Not here: who may ask for it (`privacy_office`), steps (`erasure`), search (`verifier`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -65,11 +65,12 @@ class Execution:
         """Execute erasures together; each is closed, left open with the places of what was found, or refused."""
         stores = self.stores
         with alone(stores.settings.home):
-            persons = self._persons(is_news=self._take_in())
+            is_news = self._take_in()
             self._forget_closed()
             done: list[Ran] = []
             begun: dict[str, tuple[Request, Person | None]] = {}
             wanted = [stores.requests.find(each) for each in dict.fromkeys(request_ids)]
+            persons = self._persons({each.lead_id for each in wanted}, is_news=is_news)
             journals = stores.requests.journals([each.request_id for each in wanted])
             for request in wanted:
                 try:
@@ -113,11 +114,11 @@ class Execution:
         taken, _ = take_in_all(stores.inbox, stores.lake, self.ledger, stores.vault, self.progress, self.workers)
         return bool(taken)
 
-    def _persons(self, *, is_news: bool) -> Persons:
-        """Who is who now: as the last run saw it, unless something came or was decided since."""
+    def _persons(self, leads: Collection[str], *, is_news: bool) -> Persons:
+        """Who is who now: these leads as the last run saw them, unless something came or was decided since."""
         stores = self.stores
         if not is_news and not self._is_decided_since():
-            return Persons.read(stores.settings.reference, stores.vault)
+            return Persons.read(stores.settings.reference, stores.vault, leads)
         found = resolve_leads(stores.lake, stores.vault, self.identity, stores.clock.now())
         rows = (Stretch(each.tenant_id, each.point_id, each.lead_id, each.valid_from, each.valid_to) for each in found.points)
         return Persons(rows, ((each.tenant_id, each.alias_id, each.lead_id) for each in found.aliases), stores.vault)

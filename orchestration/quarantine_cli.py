@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli_options import Home, Json, Quiet, moment, print_json
+from orchestration.cli_options import Home, Json, Quiet, moment, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 quarantine_app = typer.Typer(
@@ -36,6 +36,7 @@ def list_entries(  # noqa: PLR0913 — one parameter an option
 
     choice = Choice((), tenant, source, reason, state, None if since is None else moment(since))
     found = listed(Settings.load(home), choice, limit)
+    refuse_unknown(home, tenant, found["counts"], found["entries"])
     if json:
         print_json(found)
     else:
@@ -80,6 +81,7 @@ def replay(  # noqa: PLR0913 — one parameter an option
 
     wanted = Wanted(Choice(tuple(ids or ()), tenant, source, reason), all_, unmodelled, kind, dry_run)
     found = replayed(Settings.load(home), wanted, quiet=quiet)
+    refuse_unknown(home, tenant, found["tried"])
     if json:
         print_json(found)
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestration.cli_options import Home, Json, print_json
+from orchestration.cli_options import Home, Json, print_json, refuse_unknown
 from orchestration.resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def list_(
 
     with _opened(home) as (retention, _):
         rules, holds = retention.rules(tenant), retention.holds(tenant)
+        refuse_unknown(home, tenant, rules, holds)
     if json:
         print_json({"rules": [each._asdict() for each in rules], "holds": [each._asdict() for each in holds], "kept": dict(KEPT)})
         return

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.actions import PUBLISHED
+from assets.brief_builds import names_of_tests_that_may_wait
 from assets.days import days, opened
 from assets.project import MANIFEST
-from assets.warehouse import names_of_tests_that_may_wait
 from orchestration.resources.progress import TerminalProgress
 from tests.dbt.growing import Growing, arrivals, growing, merged
 from tests.dbt.histories import history

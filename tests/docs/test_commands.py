@@ -167,6 +167,24 @@ def test_a_command_of_the_documents_does_what_it_says(
     assert ended.value.code in {None, 0, 3}, f"{sys.argv}: {capsys.readouterr().err}"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("actions list", "audit list", "drift show", "experiment status", "gdpr status", "identity list", "model list", "model score"),
+        *("quarantine list", "quarantine replay", "retention list", "role list"),
+    ],
+)
+def test_an_unknown_tenant_is_told_with_those_that_there_are(
+    words: str, home: Path, state: State, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["flexoraa", *words.split(), "--tenant", "nobody", "--home", str(home)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    assert told.err.startswith("flexoraa: there is no tenant 'nobody'; there are ") and "rheinsolar" in told.err
+
+
 def test_what_is_done_elsewhere_is_done_there() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name in ELSEWHERE.values() if f"def {name}(" not in code] == []

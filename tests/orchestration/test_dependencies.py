@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,13 +27,19 @@ def known() -> list[dict[str, Any]]:
     return found
 
 
-def test_a_locked_version_with_a_known_advisory_fails_the_check(
-    audit: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_a_locked_version_with_a_known_advisory_fails_the_check_which_says_how_old_and_how_complete_its_list_is(
+    audit: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text(f"jinja2==3.1.5 --hash=sha256:{'0' * 64}\n")
-    assert audit.audit((lock,), known()) == 1
-    assert "CVE-2025-27516" in capfd.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["audit.py", str(lock)])
+    assert audit.main() == 1
+    said = capfd.readouterr().out
+    assert "CVE-2025-27516" in said
+    listed = json.loads((ROOT / "requirements" / "advisories.json").read_text())
+    assert f"{len(known())} advisories as of {listed['taken_at']}, {listed['source']}" in said
+    # a list that was not taken over from OSV says that it is not whole
+    assert listed["source"] == audit.EVERYTHING or "known to be incomplete" in said
 
 
 @pytest.mark.parametrize(

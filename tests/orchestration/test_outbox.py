@@ -74,7 +74,7 @@ def test_of_many_who_put_the_same_in_at_once_each_counts_only_its_own(scene: Sce
 
 
 def test_sixteen_workers_never_share_an_action(scene: Scene) -> None:
-    actions = [scene.alert(number) for number in range(500)]
+    actions = [scene.alert(number) for number in range(250)]
     scene.outbox.add(actions, NOW)
 
     def work(number: int) -> list[str]:
@@ -89,8 +89,8 @@ def test_sixteen_workers_never_share_an_action(scene: Scene) -> None:
     shares = in_threads(16, work)
     taken = Counter(action_id for share in shares for action_id in share)
     assert taken == Counter(each.action_id for each in actions)
-    assert scene.rows("state, attempts, fence") == [("sent", 1, 1)] * 500
-    assert len(scene.rows("action_id", "delivery_attempts")) == 500
+    assert scene.rows("state, attempts, fence") == [("sent", 1, 1)] * 250
+    assert len(scene.rows("action_id", "delivery_attempts")) == 250
 
 
 def test_two_workers_share_out_and_the_oldest_comes_first(scene: Scene) -> None:
