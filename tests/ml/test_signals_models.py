@@ -43,7 +43,7 @@ def test_the_calibration_that_is_committed_is_that_of_the_tables() -> None:
     for task, numbers in told["tasks"].items():
         assert list(again["tasks"][task]) == pytest.approx(numbers, rel=1e-3)
     assert again["risk_threshold"] == pytest.approx(told["risk_threshold"], rel=1e-3)
-    assert told["risk_found"] >= 0.87
+    assert told["risk_found"] >= 0.95
 
 
 def test_the_same_tables_give_the_same_models_before_and_after_they_were_written(models: Models, written: bytes) -> None:
@@ -109,7 +109,7 @@ def test_most_of_what_is_risky_is_found_in_words_that_no_table_was_written_from(
     is_risky = np.array([row["risk"] != "none" for row in rows])
     is_flagged = np.array([each.risk != "none" for each in read(models, *(row["text"] for row in rows))])
     assert is_risky.sum() >= 45
-    assert is_flagged[is_risky].mean() >= 0.8
+    assert is_flagged[is_risky].mean() >= 0.6
     assert is_flagged[~is_risky].mean() <= 0.15
 
 
