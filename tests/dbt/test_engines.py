@@ -86,6 +86,14 @@ def test_differences_between_engines_are_in_one_file() -> None:
     assert "target.type" not in (PROJECT / "macros" / "generate_schema_name.sql").read_text()
 
 
+def test_every_name_fits_postgres() -> None:
+    """Which takes 63 characters; a unit test becomes a table there."""
+    named = re.compile(r"^ *- name: (\w+)$", re.MULTILINE)
+    names = [name for path in (PROJECT / "models").rglob("*.yml") for name in named.findall(path.read_text())]
+    assert len(names) > 500
+    assert [name for name in names if len(name) > 63] == []
+
+
 @pytest.fixture
 def lake(engine: str, other: engines.Installation, rows: Rows) -> Iterator[Path]:
     """The lake of a Postgres installation as last loaded: messages in one file."""
