@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _POLICIES = "model_policies"
 _SCHEMA = "mlflow"
 _LOCK = 5_146_007_031  # the advisory lock of whoever makes MLflow's tables
+_LOG = logging.getLogger(__name__)
 _VERSION = ModelVersion.__struct_fields__
 _CHANGE = Change._fields
 _LOGGED = tuple(name for name in Prediction.__struct_fields__ if name not in {"outcome", "outcome_at"})
@@ -56,11 +57,12 @@ class MlflowRegistry:
         A process that dies before the last step leaves a file and a number in MLflow that nobody uses.
         """
         client, name = self._client(), registered(draft.tenant_id, draft.model)
+        if not client.search_registered_models(f"name = '{name}'", max_results=1):
+            client.create_registered_model(name, tags={"tenant_id": draft.tenant_id, "model": draft.model})
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             client.create_experiment(name, artifact_location=(self._folder / name).absolute().as_uri())
             experiment = client.get_experiment_by_name(name)
-            client.create_registered_model(name, tags={"tenant_id": draft.tenant_id, "model": draft.model})
         assert experiment is not None  # noqa: S101 — it was made just now
         run = client.create_run(experiment.experiment_id, tags={"sha256": draft.sha256, "trained_by": draft.trained_by})
         place = Path(name) / run.info.run_id / "artifacts"
@@ -152,13 +154,23 @@ class MlflowRegistry:
             return [row[0] for row in connection.execute("select tenant_id from ops.tenants where tenant_id <> '' order by 1")]
 
     def mirror(self) -> Mapping[str, int]:
-        """Point MLflow's alias `champion` where the journal says."""
+        """Point MLflow's alias `champion` where the journal says; a version that MLflow has lost is told in the log, and the others go on."""
         found = {registered(*key): change.version for key, change in champions(self.changes()).items()}
-        if found:
-            client = self._client()
-            for name, version in found.items():
+        if not found:
+            return {}
+        client, pointed = self._client(), {}
+        from mlflow import MlflowException
+
+        for name, version in found.items():
+            try:
                 client.set_registered_model_alias(name, "champion", str(version))
-        return found
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                _LOG.warning("MLflow does not know version %s of %s, which is champion: its alias stays where it is", version, name)
+            else:
+                pointed[name] = version
+        return pointed
 
     def _client(self) -> "MlflowClient":
         """MLflow's own tables live in a schema of the same database; the first use makes them."""

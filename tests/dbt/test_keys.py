@@ -23,8 +23,9 @@ def test_encoding_in_sql() -> None:
     part = "coalesce(cast(strlen(p[{0}]) as text) || ':' || p[{0}], '-')"
     for parts, expected in VECTORS.items():
         encoded = " || ".join(part.format(number + 1) for number in range(len(parts)))
-        found = duckdb.execute(f"select sha256({encoded}) from (select ? as p)", [list(parts)]).fetchone()
-        assert found == (expected,)
+        with duckdb.connect() as connection:
+            found = connection.execute(f"select sha256({encoded}) from (select ? as p)", [list(parts)]).fetchall()
+        assert found == [(expected,)]
 
 
 def test_ids_of_the_marts(built: duckdb.DuckDBPyConnection) -> None:

@@ -100,9 +100,9 @@ def pulling(tmp_path: Path, settings: Settings, state: State, vault: Vault) -> I
         cursor.executemany("insert into vault.secrets values (%s, %s, %s, %s, %s, %s, %s)", others)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def people() -> Iterator[World]:
-    """An installation with some people; each test asks for somebody of its own."""
+    """An installation with some people; each test asks for somebody of its own. A module's alone: merges and decisions outlast a test."""
     with world(leads=30, others=1, tenants=1) as made:
         yield made
 
@@ -123,7 +123,7 @@ def model_world(registry: "MlflowRegistry") -> "ModelWorld":
     return ModelWorld(f"t{uuid.uuid4().hex[:10]}", registry)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def calm(registry: "MlflowRegistry") -> "tuple[ModelWorld, datetime, Made]":
     """A tenant whose world does not move, with its first champion."""
     from assets.model_governance import first

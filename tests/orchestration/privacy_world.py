@@ -75,8 +75,9 @@ class World:
         self.leads: dict[str, tuple[str, list[str]]] = {}
         for each in found.points:
             self.leads.setdefault(each.lead_id, (each.tenant_id, []))[1].append(each.point_id)
-        now_held = {each.point_id: each.lead_id for each in sorted(found.points, key=lambda one: one.valid_from)}
-        self.plain = [lead for lead, (_, points) in sorted(self.leads.items()) if all(now_held[each] == lead for each in points)]
+        # Whoever goes by two ids is asked for by one and noted under the other.
+        two_named = {name for each in found.aliases for name in (each.alias_id, each.lead_id)}
+        self.plain = sorted(self.leads.keys() - two_named)
         self.pool = (each for each in self.plain if each not in self.had)
 
     def somebody(self, kind: str = "phone") -> str:

@@ -133,3 +133,12 @@ def test_without_rows_enough_there_is_no_baseline_and_that_is_said(made: Made, j
     stranger = made._replace(tenant_id=f"{made.tenant_id}x")
     assert "0 rows; a baseline takes at least 200" in freeze_baseline(journal, stranger, AT)
     assert journal.baseline(Served(stranger.tenant_id, MODEL, 7)) is None
+
+
+def test_a_champion_that_mlflow_does_not_know_is_told_and_the_others_are_pointed_at(
+    made: Made, registry: MlflowRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    pointed = registry.mirror()
+    name = f"{MODEL}--{made.tenant_id}"
+    assert name not in pointed
+    assert f"MLflow does not know version 7 of {name}" in caplog.text

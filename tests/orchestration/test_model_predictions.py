@@ -1,6 +1,7 @@
 """What champions and challengers say of leads, with the truth as it comes; and which files and features are refused."""
 
 import json
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,14 +27,16 @@ from tests.orchestration.model_world import DAY, HORIZON, START, ModelWorld, Row
 def test_champion_and_challenger_score_each_open_lead_once_and_the_truth_comes_at_the_end_of_the_horizon(
     calm: tuple[ModelWorld, datetime, Made],
 ) -> None:
-    world, _, _ = calm
-    versions = [each for each in in_service(world.registry, world.end) if each.tenant_id == world.tenant]
-    features, outcomes = leads(world.tenant, 20, world.end, world.end + DAY, seed=8)
-    at = world.end + DAY
+    world, as_of, _ = calm
+    assert [each for each in in_service(world.registry, as_of - timedelta(microseconds=1)) if each.tenant_id == world.tenant] == []
+    world.train(as_of)  # a newer version shadows
+    versions = [each for each in in_service(world.registry, as_of) if each.tenant_id == world.tenant]
+    features, outcomes = leads(world.tenant, 20, as_of, as_of + DAY, seed=8)
+    at = as_of + DAY
     scored = score_all(world.registry, features, outcomes, at)
     own = [each for each in scored.predictions if each.tenant_id == world.tenant]
-    assert len(own) == 20 * len(versions)
-    assert {each.role for each in own} == ({"champion", "shadow"} if len(versions) == 2 else {"champion"})
+    assert [each.version for each in versions] == [1, 2]
+    assert Counter(each.role for each in own) == {"champion": 20, "shadow": 20}
     assert (world.registry.log(own), world.registry.log(own)) == (len(own), 0)
     for each in own:
         parts = json.loads(each.parts)
@@ -113,8 +116,8 @@ def test_a_run_trains_scores_and_shows_predictions_with_their_outcome_in_the_war
     tmp_path: Path, calm: tuple[ModelWorld, datetime, Made]
 ) -> None:
     """Marts in a real DuckDB, the asset in Dagster, twice: the second run adds nothing."""
-    world, _, _ = calm
-    features, outcomes = leads(world.tenant, 30, world.end, world.end + DAY, seed=14)
+    world, as_of, _ = calm
+    features, outcomes = leads(world.tenant, 30, as_of, as_of + DAY, seed=14)
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("set TimeZone = 'UTC'; create schema marts")
@@ -124,9 +127,9 @@ def test_a_run_trains_scores_and_shows_predictions_with_their_outcome_in_the_war
             connection.register("given", table)
             connection.execute(f"create table marts.{name} as from given")
     warehouse = Warehouse(path, tmp_path, tmp_path)
-    told = train_models(warehouse, world.registry, PostgresDrift(world.registry._state), world.end + 40 * DAY, "test", [world.tenant])
+    told = train_models(warehouse, world.registry, PostgresDrift(world.registry._state), as_of + 40 * DAY, "test", [world.tenant])
     assert (told[0]["state"], told[0]["version"]) == ("not_trained", None)
-    for at, new, known in ((world.end + DAY, True, 0), (world.end + DAY, False, 0), (world.end + 31 * DAY, False, 30)):
+    for at, new, known in ((as_of + DAY, True, 0), (as_of + DAY, False, 0), (as_of + 31 * DAY, False, 30)):
         ports = {"warehouse": warehouse, "registry": world.registry, "clock": FixedClock(at), "run_lock": None}
         ran = dg.materialize([predictions], resources=ports)
         metadata = ran.asset_materializations_for_node("marts__fct_predictions")[0].metadata

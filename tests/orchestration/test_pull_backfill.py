@@ -214,7 +214,8 @@ def lake_rows(lake: Path) -> list[tuple[Any, ...]]:
     import duckdb
 
     own = "event_id, kind, subject_id, payment_id, refund_id, amount_minor, fee_minor, occurred_at, contact_point_id"
-    return duckdb.sql(f"select {own} from read_parquet('{lake}/payments/*/*.parquet') order by all").fetchall()
+    with duckdb.connect() as connection:
+        return connection.execute(f"select {own} from read_parquet('{lake}/payments/*/*.parquet') order by all").fetchall()
 
 
 def test_a_dry_run_counts_and_leaves_nothing_behind(pulling: Pulling) -> None:

@@ -69,7 +69,9 @@ def lake_rows(pulling: Pulling, folder: Path, table: str, columns: str) -> list[
 
     ledger = PostgresLedger(pulling.state, pulling.vault, SystemClock())
     take_in_all(FolderInbox(pulling.settings.inbox), FolderLake(folder), ledger, pulling.vault, TerminalProgress(quiet=True))
-    found = duckdb.sql(f"select distinct event_id, {columns} from read_parquet('{folder}/{table}/*/*.parquet')").fetchall()
+    with duckdb.connect() as connection:
+        query = f"select distinct event_id, {columns} from read_parquet('{folder}/{table}/*/*.parquet')"
+        found = connection.execute(query).fetchall()
     return [row[1:] for row in found]
 
 
