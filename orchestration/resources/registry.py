@@ -154,7 +154,7 @@ class MlflowRegistry:
             return [row[0] for row in connection.execute("select tenant_id from ops.tenants where tenant_id <> '' order by 1")]
 
     def mirror(self) -> Mapping[str, int]:
-        """Point MLflow's alias `champion` where the journal says; a version that MLflow has lost is told in the log, and the others go on."""
+        """Point MLflow's alias `champion` where the journal says; a version that MLflow lost is told in the log, and the others go on."""
         found = {registered(*key): change.version for key, change in champions(self.changes()).items()}
         if not found:
             return {}
