@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from core.action_ports import Outbox, Receipts, Sender
 from core.actions import Delivery, Outcome
-from core.gate import may_send, tag_of
+from core.gate import Standing, may_send, tag_of
 from core.plans import plan_requests
 from core.ports import Clock
+from core.reroutes import reroute
 
 RULES = (
     "lead_leak",
@@ -119,6 +120,7 @@ class _Round:
         standing, now = self.outbox.standing(delivery, self.clock.now()), self.clock.now()
         refused = may_send(delivery.action, standing, now)
         if refused is not None:
+            self._reroute(delivery, standing, refused)
             return delivery, refused
         if (
             standing.point_id is not None and standing.point_id != delivery.action.point_id
@@ -135,6 +137,13 @@ class _Round:
         if aimed is None:
             return delivery, Outcome("unknown", "the lease was lost before anything was sent")
         return aimed, self.senders[aimed.action.channel].send(aimed)
+
+    def _reroute(self, delivery: Delivery, standing: Standing, refused: Outcome) -> None:
+        """Before the hold is recorded: whoever dies in between holds it again, and asks for the same."""
+        now = self.clock.now()
+        wanted = reroute(delivery.action, standing, now) if refused.state in {"held", "expired"} else None
+        if wanted is not None:
+            self.outbox.add([wanted], now)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         if outcome.provider_id is not None:

@@ -145,10 +145,10 @@ PERSONAL_KINDS = frozenset(
 )  # fmt: skip
 """Actions that reach a lead, by ourselves or by the operating system for us; all others reach the tenant's own people or systems."""
 
-COMMANDS = frozenset({"pause", "assign", "send_scheduled", "send_confirmation", "send_reminder", "send_follow_up"})
+COMMANDS = frozenset({"pause", "assign", "reroute", "send_scheduled", "send_confirmation", "send_reminder", "send_follow_up"})
 """What only the operating system can do: it goes to destinations of kind `callback`, though a rule may say `webhook`."""
 
-ANNOUNCED = frozenset({"assign"})
+ANNOUNCED = frozenset({"assign", "reroute"})
 """Commands of which people hear as well, at the destinations of kind `alerts`."""
 
 

@@ -55,7 +55,8 @@ class Standing(NamedTuple):
     action was put in the outbox ends earlier than it was to. `point_id`: whom to write to, another than the action's where a number was
     changed. `window_until`, `human_until`: the ends of the open or last windows. `balance_tokens` is absent without a wallet.
     `last_sent_at` to the same person; `day_frees_at` is when one more may go within the day's limit, `users_free_at` the same of the
-    portfolio's: both absent where there is room now.
+    portfolio's: both absent where there is room now. `open_channels` are the others that the lead can be answered on now; they are
+    looked for only where something is suspended.
     """
 
     is_wanted: bool
@@ -72,6 +73,7 @@ class Standing(NamedTuple):
     day_frees_at: datetime | None = None
     users_free_at: datetime | None = None
     limits: Limits = Limits()
+    open_channels: tuple[str, ...] = ()
 
 
 def may_send(action: Action, standing: Standing, now: datetime) -> Outcome | None:
@@ -121,13 +123,21 @@ def _is_of_a_person(action: Action) -> bool:
     return bool(json.loads(action.details).get("author_type") == "human")
 
 
-def _suspension(action: Action, standing: Standing, now: datetime) -> Outcome | None:
+def suspended_by(action: Action, standing: Standing, now: datetime) -> Suspension | None:
+    """The suspension that stops an action at a moment."""
     for each in standing.suspensions:
         is_meant = each.scope != "template" or (is_template(action) and each.subject == action.template_name)
         if is_meant and each.since_at <= now and (each.until_at is None or now < each.until_at):
-            what = f"template {each.subject}" if each.scope == "template" else "account"
-            return Outcome("held", f"the {what} is suspended: {each.reason}", release=f"the {what} is reinstated", not_before=each.until_at)
+            return each
     return None
+
+
+def _suspension(action: Action, standing: Standing, now: datetime) -> Outcome | None:
+    found = suspended_by(action, standing, now)
+    if found is None:
+        return None
+    what = f"template {found.subject}" if found.scope == "template" else "account"
+    return Outcome("held", f"the {what} is suspended: {found.reason}", release=f"the {what} is reinstated", not_before=found.until_at)
 
 
 def _window(action: Action, standing: Standing, now: datetime) -> Outcome | None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from core.actions import PERSONAL_KINDS, Action
 from core.gate import DAY, PORTFOLIO_RELEASE, WINDOWED, Limits, Standing, Suspension, is_template
+from core.reroutes import RULE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -37,7 +38,11 @@ _ASKED = text(
     "select wanted.until, wanted.until is not null or exists (select from switched) or exists (select from clocked) "
     # what became of a model is told whatever came after it
     "or (cast(:rule as text) = 'model_governance' and exists (select from ops.model_changes where tenant_id = :tenant_id "
-    "and model = :subject and follows::text = cast(:trigger as text))), "
+    "and model = :subject and follows::text = cast(:trigger as text))) "
+    # a lead goes on elsewhere as long as what a suspension holds is wanted
+    "or (cast(:rule as text) = :reroute and exists (select from ops.outbox as o join serving.act_requests as a "
+    "on a.tenant_id = o.tenant_id and a.action_id = coalesce(o.request_id, o.action_id) where o.tenant_id = :tenant_id "
+    "and o.action_id = cast(:trigger as text) and o.state in ('requested', 'claimed', 'held', 'expired'))), "
     "lead.is_opted_out, lead.is_erased, "
     "case when held.is_held then wanted.point_id else (select min(contact_point_id) from heirs having count(*) = 1) end, wanted.point_id "
     "from asked as wanted, held, lateral (select coalesce(bool_or(is_opted_out), false) as is_opted_out, "
@@ -61,6 +66,14 @@ _SUSPENSIONS = text(
     "and other.section = 'connections' and other.body ->> 'connection_id' = own.body ->> 'connection_id' where own.tenant_id = :tenant_id "
     "and own.section = 'connections' and own.body ->> 'source' = :channel and own.body ->> 'account_id' = :account_id) order by since_at"
 )
+_OPEN = text(
+    "select distinct channel from serving.fct_messaging_windows as w where tenant_id = :tenant_id and kind = 'service' "
+    "and channel <> :channel and opened_at <= :now and :now < expires_at and contact_point_id in (select contact_point_id "
+    "from serving.dim_contact_points where tenant_id = :tenant_id and lead_id = :lead_id and valid_to_at is null) "
+    "and not exists (select from serving.act_suspensions where tenant_id = w.tenant_id and channel = w.channel "
+    "and account_id = w.channel_account_id and scope <> 'template' and since_at <= :now and (until_at is null or :now < until_at)) "
+    "order by channel"
+)
 _REACHED = (
     "from ops.outbox where tenant_id = :tenant_id and state in ('claimed', 'sent', 'unknown') and updated_at > :since "
     "and action_id <> :action_id and "
@@ -78,7 +91,7 @@ _USERS = text(
 
 def standing_of(connection: "Connection", action: Action, now: datetime) -> Standing:
     """The facts on an action at a moment; on one that reaches no lead, only whether it is still wanted."""
-    values = action._asdict() | {"now": now, "since": now - DAY, "release": PORTFOLIO_RELEASE}
+    values = action._asdict() | {"now": now, "since": now - DAY, "release": PORTFOLIO_RELEASE, "reroute": RULE}
     asked: Any = connection.execute(_ASKED, values).one()
     until, is_wanted, is_opted_out, is_erased, point_id, wanted_id = asked
     if action.kind not in PERSONAL_KINDS:
@@ -105,6 +118,7 @@ def standing_of(connection: "Connection", action: Action, now: datetime) -> Stan
         sent_at[len(sent_at) - most] + DAY if most and len(sent_at) >= most else None,
         _users_free_at(connection, action, limits, values),
         limits,
+        tuple(connection.execute(_OPEN, values).scalars()) if suspensions else (),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from tests.assets.delivering import ask_for, limit, reason, serve
+from tests.assets.delivering import SYSTEM, ask_for, configure, limit, reason, serve
 from tests.orchestration.effects import NOW, NUMBER, Scene
 
 
@@ -49,7 +49,7 @@ def test_a_suspended_account_holds_and_its_reinstatement_lets_go(scene: Scene) -
         (scene.tenant, f"{scene.tenant}-waba", "whatsapp", "account", None, "DISABLE", NOW - timedelta(hours=1), None),
     )
     scene.deliver()
-    assert sorted(scene.states()) == ["held", "sent"]  # of the account, though the message goes from its number
+    assert sorted(_without_reroutes(scene)) == ["held", "sent"]  # of the account, though the message goes from its number
     assert [row[1:] for row in scene.rows("state, reason, release") if row[0] == "held"] == [
         ("the account is suspended: DISABLE", "the account is reinstated")
     ]
@@ -58,8 +58,57 @@ def test_a_suspended_account_holds_and_its_reinstatement_lets_go(scene: Scene) -
         connection.exec_driver_sql("update serving.act_suspensions set until_at = since_at + interval '59 minutes'")
     serve(scene, "act_suspensions")
     scene.deliver()
-    assert scene.states() == ["sent", "sent"]
+    assert _without_reroutes(scene) == ["sent", "sent"]
     assert len(scene.receiver.messages()) == 1
+
+
+def _without_reroutes(scene: Scene) -> list[str]:
+    return [state for rule, state in scene.rows("rule, state") if rule != "suspension_reroute"]
+
+
+def _reroutes(scene: Scene) -> list[dict[str, object]]:
+    """What the tenant's systems and people got of them."""
+    return [each.json() for each in scene.receiver.requests if each.json().get("rule") == "suspension_reroute"]
+
+
+def test_the_lead_of_a_suspended_account_goes_on_where_it_can_be_answered_or_with_a_person_once_a_suspension(scene: Scene) -> None:
+    configure(scene, destinations=SYSTEM)
+    two = scene.template(3, lead_id=scene.template(1).lead_id, point_id=scene.template(1).point_id)
+    ask_for(scene, scene.template(1), scene.template(2, lead_id="l2"), two)
+    page = f"{scene.tenant}-page"
+    window = (scene.tenant, scene.template(1).point_id, page, "messenger", "service", NOW - timedelta(hours=1), NOW + timedelta(hours=23))
+    serve(scene, "fct_messaging_windows", window)
+    ban = (scene.tenant, f"{scene.tenant}-waba", "whatsapp", "account", None, "DISABLE", NOW - timedelta(hours=1), None)
+    serve(scene, "act_suspensions", ban)
+    scene.deliver()
+    assert _without_reroutes(scene) == ["held"] * 3
+    told = _reroutes(scene)
+    assert len(told) == 4  # two leads, and of each the system and the people; the second message of the first asks for nothing new
+    found = {each["lead_id"]: (each["details"]["route"], each["details"]["channels"]) for each in told}  # type: ignore[index]
+    assert found == {"l1": ("another_channel", ["messenger"]), "l2": ("human_now", [])}
+    serve(scene, "act_suspensions")
+    scene.deliver()
+    assert len(_reroutes(scene)) == 4  # judged anew and held again: once all the same
+    scene.publish([scene.template(1)])  # reinstated, and suspended again, and the page with it
+    serve(scene, "fct_messaging_windows", window)
+    serve(scene, "act_suspensions", (*ban[:6], NOW, None), (scene.tenant, page, "messenger", "account", None, "block", NOW, None))
+    scene.deliver()
+    last = _reroutes(scene)[4:]
+    assert [(each["lead_id"], each["details"]["route"]) for each in last] == [("l1", "human_now")] * 2  # type: ignore[index]
+
+
+def test_a_reroute_is_dropped_when_what_waited_is_not_wanted_any_more(scene: Scene) -> None:
+    ask_for(scene, scene.template(1))
+    serve(scene, "act_suspensions", (scene.tenant, f"{scene.tenant}-waba", "whatsapp", "account", None, "DISABLE", NOW, None))
+    with scene.receiver.misbehaving(status=429):
+        scene.deliver()
+    assert dict(scene.rows("rule, state")) == {"cold_recovery": "held", "suspension_reroute": "requested"}
+    scene.publish([])  # the lead wrote
+    scene.now = NOW + timedelta(minutes=5)
+    scene.deliver()
+    scene.now = NOW + timedelta(minutes=10)
+    scene.deliver()
+    assert dict(scene.rows("rule, state")) == {"cold_recovery": "cancelled", "suspension_reroute": "cancelled"}
 
 
 def test_a_restriction_ends_by_itself_at_its_moment(scene: Scene) -> None:
@@ -69,14 +118,15 @@ def test_a_restriction_ends_by_itself_at_its_moment(scene: Scene) -> None:
     for moment, state in ((NOW, "held"), (ends - timedelta(microseconds=1), "held"), (ends, "sent")):
         scene.now = moment
         scene.deliver()
-        assert scene.states() == [state]
+        assert _without_reroutes(scene) == [state]
 
 
 def test_a_paused_template_waits_and_another_goes(scene: Scene) -> None:
     ask_for(scene, scene.template(1), scene.template(2, template_name="other"))
     serve(scene, "act_suspensions", (scene.tenant, f"{scene.tenant}-waba", "whatsapp", "template", "recovery_1", "PAUSED", NOW, None))
     scene.deliver()
-    assert {row[0]: row[1] for row in scene.rows("template_name, state")} == {"recovery_1": "held", "other": "sent"}
+    found = {row[0]: row[1] for row in scene.rows("coalesce(template_name, rule), state")}
+    assert found == {"recovery_1": "held", "other": "sent", "suspension_reroute": "sent"}
 
 
 def test_a_held_action_expires_at_its_time_and_says_what_held_it(scene: Scene) -> None:
@@ -84,10 +134,11 @@ def test_a_held_action_expires_at_its_time_and_says_what_held_it(scene: Scene) -
     ask_for(scene, scene.template(1, expires_at=ends))
     serve(scene, "act_suspensions", (scene.tenant, f"{scene.tenant}-waba", "whatsapp", "account", None, "DISABLE", NOW, None))
     scene.deliver()
-    assert scene.states() == ["held"]
+    assert _without_reroutes(scene) == ["held"]
     scene.now = ends
     scene.deliver()
-    assert reason(scene)[:2] == ("expired", "its time is over; it was held: the account is suspended: DISABLE")
+    found = [row[1:] for row in scene.rows("rule, state, reason") if row[0] == "cold_recovery"]
+    assert found == [("expired", "its time is over; it was held: the account is suspended: DISABLE")]
 
 
 def test_an_empty_wallet_holds_until_the_top_up_is_published(scene: Scene) -> None:
