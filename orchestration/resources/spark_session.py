@@ -6,6 +6,8 @@ cores) and admits one process; all that it would know can be read from the folde
 """
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +58,9 @@ def _configuration(place: SparkPlace) -> dict[str, str]:
         "spark.executor.memory": place.memory,
         "spark.local.dir": str(folder / "tmp"),
         "spark.log.level": "ERROR",
+        "spark.pyspark.python": os.environ.get(
+            "PYSPARK_PYTHON", sys.executable
+        ),  # Spark's own choice is the python3 of the path, which has no pyarrow
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.ansi.enabled": "true",
@@ -116,10 +121,12 @@ def _show_files(session: SparkSession, source: Source, folder: Path) -> None:
 
 def _show_own(session: SparkSession, schema: str, table: str, folder: Path) -> None:
     """A table of the warehouse: made over its files, then called managed, so that `drop table` takes the files with it."""
-    metadata = pq.read_metadata(next(folder.glob("*.parquet"))).metadata
-    fields = StructType.fromJson(json.loads(metadata[_SPARK_SCHEMA])).fields
-    listed = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in fields)
-    session.sql(f"create table {schema}.{table} ({listed}) using parquet location '{_quoted(folder)}'")
+    metadata = pq.read_metadata(next(folder.glob("*.parquet"))).metadata or {}
+    listed = ""  # what Python writes (predictions, results of experiments) says nothing to Spark, which then reads the files' own schema
+    if _SPARK_SCHEMA in metadata:
+        fields = StructType.fromJson(json.loads(metadata[_SPARK_SCHEMA])).fields
+        listed = "(" + ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in fields) + ")"
+    session.sql(f"create table {schema}.{table} {listed} using parquet location '{_quoted(folder)}'")
     java: Any = session._jsparkSession  # the catalog's own interface; SQL has no word for it
     identifier = java.sessionState().sqlParser().parseTableIdentifier(f"{schema}.{table}")
     made = java.sessionState().catalog().getTableMetadata(identifier)

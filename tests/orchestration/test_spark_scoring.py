@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ml import model_file
 from ml.lead_scoring import LeadModel
 from ml.model_file import ModelFileError
 from ml.training import Trained, train
+from orchestration.resources.spark_place import SparkPlace
 from orchestration.resources.spark_scoring import KEYS, score_frame, scorer
 from tests.orchestration.model_world import START, leads
 
@@ -53,19 +55,11 @@ def test_batches_of_arrow_give_the_models_own_scores_and_a_changed_file_none() -
 
 
 @pytest.mark.spark
-def test_executors_of_spark_give_the_same() -> None:
-    from pyspark.sql import SparkSession
+def test_executors_of_spark_give_the_same(tmp_path: Path) -> None:
+    from orchestration.resources.spark_session import open_session
 
     _, data, sha256 = fitted()
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .getOrCreate()
-    )
-    try:
+    with open_session(SparkPlace(str(tmp_path / "warehouse"), str(tmp_path), str(tmp_path), "local[2]", "1g")) as session:
         frame = session.createDataFrame(table().to_pandas()).repartition(3)
         found = {row["lead_id"]: row["score_millionths"] for row in score_frame(frame, data, sha256).collect()}
-    finally:
-        session.stop()
     assert found == dict(zip(table()["lead_id"].to_pylist(), expected().score.tolist(), strict=True))
