@@ -37,6 +37,7 @@ _SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 def open_session(place: SparkPlace) -> Iterator[SparkSession]:
     """Start Java and hold a session, stopped at the end; the catalog is empty (see `show`)."""
     Path(place.folder, "tmp").mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else executors take the python3 of the path, which has no pyarrow
     builder = SparkSession.builder.appName("flexoraa").master(place.master)
     for name, value in _configuration(place).items():
         builder = builder.config(name, value)
@@ -58,9 +59,6 @@ def _configuration(place: SparkPlace) -> dict[str, str]:
         "spark.executor.memory": place.memory,
         "spark.local.dir": str(folder / "tmp"),
         "spark.log.level": "ERROR",
-        "spark.pyspark.python": os.environ.get(
-            "PYSPARK_PYTHON", sys.executable
-        ),  # Spark's own choice is the python3 of the path, which has no pyarrow
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.ansi.enabled": "true",
