@@ -14,13 +14,6 @@ def pytest_configure(config: pytest.Config) -> None:
         shared_demo.begin()
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: each waits for its dbt worker and for commands, two on two cores kept 65 % of them busy."""
-    cores = len(os.sched_getaffinity(0))
-    return cores + cores // 2
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--large`: run the tests marked `large` too."""
     parser.addoption("--large", action="store_true", help="also run the tests that take minutes")

@@ -98,7 +98,7 @@ def test_increments_over_thirty_days_equal_one_full_refresh(engine: str) -> None
     if engine == "spark":
         pytest.skip("on Spark every build makes everything anew")
     with growing(engine, history(5, LEADS)) as home:
-        assert grown(home, 5, LEADS, batches=5, checks=1) == []
+        assert grown(home, 5, LEADS, batches=4, checks=1) == []
 
 
 @pytest.mark.large
