@@ -31,8 +31,8 @@ class DigestDay(NamedTuple):
 class Backlog(NamedTuple):
     """What the outbox holds for a delivery run.
 
-    `ready` may be tried now, of `releasable` the moment has come until which the gate held them, and of `abandoned` the worker has died.
-    What the gate holds until the marts say otherwise is looked at by the run that publishes.
+    `ready` may be tried now, their lanes being open, of `releasable` the moment has come until which the gate held them, and of `abandoned`
+    the worker has died. What the gate holds until the marts say otherwise is looked at by the run that publishes.
     """
 
     ready: int

@@ -12,6 +12,7 @@ from assets.delivery import deliver
 from core.actions import key_of
 from orchestration.receiver import Request
 from orchestration.resources.clock import FixedClock
+from orchestration.resources.notices import PostgresNotices
 from orchestration.resources.outbox import PostgresOutbox
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
@@ -41,8 +42,11 @@ def test_what_is_down_takes_no_more_than_five_actions_into_doubt(scene: Scene) -
     with scene.receiver.misbehaving(status=500):
         scene.deliver()
         assert Counter(scene.states()) == {"unknown": 5, "requested": 7}
+        notices = PostgresNotices(scene.state, None)
+        waiting = notices.backlog(NOW).ready
         with scene.state.begin() as connection:
-            connection.exec_driver_sql("update ops.lanes set closed_until = clock_timestamp()")  # the half minute is over
+            connection.exec_driver_sql("update ops.lanes set closed_until = clock_timestamp() where tenant_id = %s", (scene.tenant,))
+        assert notices.backlog(NOW).ready == waiting + 7  # the half minute is over; before, nothing asked for a run
         scene.deliver()
     assert Counter(scene.states()) == {"unknown": 6, "requested": 6}  # one went as a test
     with scene.state.begin() as connection:
