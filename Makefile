@@ -43,7 +43,7 @@ engines: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -X
 engines: setup-spark  ## the dbt suite on Postgres and on Spark, and every mart against DuckDB's; needs Java 17
 	@command -v java >/dev/null || test -x "$$JAVA_HOME/bin/java" || { echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless, or set JAVA_HOME"; exit 2; }
 	$(BIN)/python -m pytest tests/dbt --engine postgres
-	$(BIN)/python -m pytest tests/dbt tests/e2e/test_engines.py tests/e2e/test_spark_cluster.py tests/orchestration/test_spark_scoring.py --engine spark -o timeout=1800
+	$(BIN)/python -m pytest tests/dbt tests/e2e/test_engines.py tests/e2e/test_spark_cluster.py tests/orchestration/test_scoring.py --engine spark -o timeout=1800
 
 check: setup-dev  ## lint, format, types, layers, SQL style, known vulnerabilities of what is locked
 	$(BIN)/ruff check .

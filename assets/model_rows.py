@@ -4,8 +4,6 @@ Here belong the contract of features, and rows for training, for scoring and for
 champions (`assets.model_governance`).
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -107,8 +105,3 @@ def training_rows(found: Snapshot) -> Rows:
         counts[each] = counts.get(each, 0) + 1
     weight = np.array([1 / counts[each] for each in leads])
     return Rows(found.columns(), found.moment, found.outcome, found.known_at, found.tenant, weight)
-
-
-def row_sha256(row: Row, contract: Contract = CONTRACT) -> str:
-    """Of the values of a row's features, in the contract's order: the same values give the same hash."""
-    return hashlib.sha256(json.dumps([row[each.name] for each in contract.features]).encode()).hexdigest()

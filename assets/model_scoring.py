@@ -4,16 +4,16 @@ Here belong predictions as rows. Not here: features (`assets.model_rows`), who i
 (`assets.models`).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import msgspec
+import numpy as np
 
 from assets.model_governance import load
-from assets.model_rows import CONTRACT, Row, Snapshot, latest, row_sha256, snapshot, words_of
-from core.model_ports import Registry
+from assets.model_rows import CONTRACT, Row, words_of
+from core.model_ports import Registry, Said, Scorer
 from core.models import GovernanceError, ModelVersion, Prediction, champions
 from ml.labels import label
 from ml.thresholds import tiers
@@ -39,53 +39,47 @@ def in_service(registry: Registry, as_of: datetime) -> list[ModelVersion]:
     return found
 
 
-def score_all(registry: Registry, features: Sequence[Row], outcomes: Sequence[Row], as_of: datetime) -> Scored:
+def score_all(registry: Registry, scorer: Scorer, as_of: datetime) -> Scored:
     """Score the last instant of each open lead. A version whose file is refused is left out and told; the others go on."""
     scored = Scored([], [])
-    now = latest(snapshot(features, outcomes, as_of, 1))
-    champion: tuple[str, str] | None = None
+    models: list[tuple[ModelVersion, bytes]] = []
     for version in in_service(registry, as_of):
-        key = (version.tenant_id, version.model)
-        role: Role = "shadow" if key == champion else "champion"
-        champion = key
-        own = now.part(now.tenant == version.tenant_id)
-        if not own.rows:
-            continue
         try:
             if version.features_sha256 != CONTRACT.sha256:
                 raise GovernanceError(
                     f"version {version.version} of {version.model} ({version.tenant_id}) reads other features: train anew"
                 )
-            scored.predictions.extend(_predictions(registry, version, own, role, as_of))
+            load(registry, version)
+            models.append((version, registry.data(version)))
         except GovernanceError as error:
             scored.refused.append(str(error))
+    now = champions(registry.changes(as_of))
+    for said in scorer.score(models, as_of):
+        is_champion = now[said.version.tenant_id, said.version.model].version == said.version.version
+        scored.predictions.append(_prediction(said, "champion" if is_champion else "shadow", as_of))
     return scored
 
 
-def _predictions(registry: Registry, version: ModelVersion, own: Snapshot, role: Role, as_of: datetime) -> list[Prediction]:
-    model, columns = load(registry, version), own.columns()
-    scores, said = model.score(columns), model.explain(columns)
-    tier = tiers(scores.probability, version.hot_threshold, version.warm_threshold)
-    return [
-        Prediction(
-            tenant_id=version.tenant_id,
-            lead_id=row["lead_id"],
-            model_name=version.model,
-            model_version=version.version,
-            role=role,
-            trigger_event_id=row["trigger_event_id"],
-            row_sha256=row_sha256(row),
-            score_millionths=int(scores.score[place]),
-            probability=float(scores.probability[place]),
-            tier=msgspec.convert(str(tier[place]), Prediction.__annotations__["tier"]),
-            hot_threshold=version.hot_threshold,
-            warm_threshold=version.warm_threshold,
-            parts=json.dumps({"base": said.base} | dict(zip(said.names, said.parts[place].tolist(), strict=True))),
-            featured_at=row["featured_at"],
-            predicted_at=as_of,
-        )
-        for place, row in enumerate(own.rows)
-    ]
+def _prediction(said: Said, role: Role, as_of: datetime) -> Prediction:
+    version = said.version
+    [tier] = tiers(np.array([said.probability]), version.hot_threshold, version.warm_threshold)
+    return Prediction(
+        tenant_id=version.tenant_id,
+        lead_id=said.lead_id,
+        model_name=version.model,
+        model_version=version.version,
+        role=role,
+        trigger_event_id=said.trigger_event_id,
+        row_sha256=said.row_sha256,
+        score_millionths=said.score_millionths,
+        probability=said.probability,
+        tier=msgspec.convert(str(tier), Prediction.__annotations__["tier"]),
+        hot_threshold=version.hot_threshold,
+        warm_threshold=version.warm_threshold,
+        parts=said.parts,
+        featured_at=said.featured_at,
+        predicted_at=as_of,
+    )
 
 
 def with_outcomes(

@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.owners import BY_PRODUCT
 from core.drift_ports import Baselines
-from core.model_ports import Registry
+from core.model_ports import Registry, Scorer
 from core.models import Prediction
 from core.ports import Clock
 from core.warehouse_ports import Warehouse
@@ -30,6 +30,7 @@ _FEATURES, _OUTCOMES = "ftr_leads", "fct_lead_outcomes"
 def predictions(
     warehouse: dg.ResourceParam[Warehouse],
     registry: dg.ResourceParam[Registry],
+    scorer: dg.ResourceParam[Scorer],
     clock: dg.ResourceParam[Clock],
     run_lock: dg.ResourceParam[None],
 ) -> dg.MaterializeResult[None]:
@@ -40,10 +41,9 @@ def predictions(
         return dg.MaterializeResult(metadata={"rows": 0, "state": "no model is in service: `flexoraa model train` makes one"})
     from assets.model_scoring import score_all, told, with_outcomes  # here: numpy, scipy: 1 s
 
-    outcomes = warehouse.rows(_OUTCOMES)
-    scored = score_all(registry, warehouse.rows(_FEATURES), outcomes, now)
+    scored = score_all(registry, scorer, now)
     new = registry.log(scored.predictions)
-    rows = with_outcomes(registry.logged(now), registry.versions(), outcomes, warehouse.rows("dim_lead_aliases"), now)
+    rows = with_outcomes(registry.logged(now), registry.versions(), warehouse.rows(_OUTCOMES), warehouse.rows("dim_lead_aliases"), now)
     warehouse.write({Prediction: rows})
     known = sum(each.outcome is not None for each in rows)
     counts = {f"scored_by_{role}": count for role, count in told(scored).items()}

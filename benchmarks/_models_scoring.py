@@ -23,7 +23,7 @@ from ml import evaluation
 from ml.columns import take
 from ml.features import Contract, Feature
 from ml.training import Rows, Trained, train
-from orchestration.resources.spark_scoring import KEYS, score_batch
+from orchestration.resources.scoring import columns_of
 
 _FILE = ROOT.parent / "shared" / "data" / "bank_marketing" / "bank-additional-full.csv"
 _NUMBERS = {
@@ -124,8 +124,7 @@ def speed(contract: Contract, rows: Rows, count: int) -> Iterator[Claim]:
     model = fitted(contract, part(rows, slice(0, _WINDOW))).models[""]
     places = np.random.default_rng(0).integers(0, len(np.asarray(rows.outcome)), count)
     columns = take(rows.columns, places)
-    given = {name: pa.array(values) for name, values in columns.items()} | {name: pa.array(places) for name in KEYS}
-    batch = pa.RecordBatch.from_pydict(given)
+    batch = pa.RecordBatch.from_pydict({name: pa.array(values) for name, values in columns.items()})
     encoded = model.encoder.encode(columns)
     line = LogisticRegression()
     line.classes_, line.coef_, line.intercept_ = np.array([0, 1]), model.logistic[None, :-1], model.logistic[-1:]
@@ -135,7 +134,7 @@ def speed(contract: Contract, rows: Rows, count: int) -> Iterator[Claim]:
         for each in model.trees:
             each.predict_proba(encoded.raw)
 
-    ways = {"arrow": lambda: score_batch(model, batch), "ready": ready}
+    ways = {"arrow": lambda: model.score(columns_of(model, batch)), "ready": ready}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     with threadpool_limits(limits=1):
         for _ in range(5):

@@ -1,13 +1,34 @@
 """Where models are kept, as the assets need it.
 
-Here belongs the port. Not here: the shapes and decisions (`core.models`), the adapter (`orchestration.resources.registry`).
+Here belong the ports. Not here: the shapes and decisions (`core.models`), the adapters (`orchestration.resources`: `registry`, `scoring`).
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from core.models import Change, ModelPolicy, ModelVersion, Prediction
+
+
+class Said(NamedTuple):
+    """What a version says of a lead at an instant; `parts` is JSON, what each feature added to the score, which is their sum."""
+
+    version: ModelVersion
+    lead_id: str
+    trigger_event_id: str
+    featured_at: datetime
+    row_sha256: str
+    score_millionths: int
+    probability: float
+    parts: str
+
+
+class Scorer(Protocol):
+    """Applies versions to leads where their features lie."""
+
+    def score(self, models: Sequence[tuple[ModelVersion, bytes]], as_of: datetime) -> Sequence[Said]:
+        """What each version, whose file is given, says of every lead of its tenant: at the last instant up to a moment that it was open."""
+        ...
 
 
 class Registry(Protocol):

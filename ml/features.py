@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,6 +52,10 @@ class Contract:
     def sha256(self) -> str:
         """Of names, kinds and when they are known: what two versions must share to read the same rows."""
         return hashlib.sha256(json.dumps(self.features).encode()).hexdigest()
+
+    def row_sha256(self, row: Mapping[str, Any]) -> str:
+        """Of the values of a row's features, in their order: the same values give the same hash."""
+        return hashlib.sha256(json.dumps([row[each.name] for each in self.features]).encode()).hexdigest()
 
 
 def guard(

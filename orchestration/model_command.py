@@ -118,8 +118,9 @@ class Models:
     def score(self, tenant: str | None) -> tuple[list[dict[str, Any]], list[str]]:
         """Every open lead by the champions, best first; and the versions that could not be used."""
         from assets.model_scoring import score_all  # as above
+        from orchestration.resources.scoring import WarehouseScorer
 
-        scored = score_all(self.registry, self.warehouse.rows("ftr_leads"), self.warehouse.rows("fct_lead_outcomes"), self.as_of)
+        scored = score_all(self.registry, WarehouseScorer(self.warehouse), self.as_of)
         rows = []
         for each in sorted(scored.predictions, key=lambda each: (each.tenant_id, -each.probability, each.lead_id)):
             if each.role == "champion" and tenant in {None, each.tenant_id}:

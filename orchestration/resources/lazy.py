@@ -21,7 +21,7 @@ PORTS = (
     "clock", "progress", "vault", "inbox", "lake", "lake_rows", "quarantine", "ledger", "reference", "warehouse", "publisher",
     "outbox", "senders", "receipts",
     "dbt", "identity", "pull", "workers", "experiments", "pages", "audit", "privacy", "retention", "notices",
-    "baselines", "drift_journal", "scored_rows",
+    "baselines", "drift_journal", "scored_rows", "scorer",
     "signals", "signal_models", "signal_reader",
     "readings",
     "registry",

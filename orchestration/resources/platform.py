@@ -39,6 +39,7 @@ from orchestration.resources.receipts import InboxReceipts
 from orchestration.resources.reference import ParquetReference
 from orchestration.resources.registry import MlflowRegistry
 from orchestration.resources.scored_rows import WarehouseScoredRows
+from orchestration.resources.scoring import WarehouseScorer
 from orchestration.resources.senders import senders
 from orchestration.resources.senders._tools import SenderTools
 from orchestration.resources.serving import PostgresPublisher
@@ -85,6 +86,7 @@ class Platform:
     notices: PostgresNotices
     drift: PostgresDrift
     scored_rows: WarehouseScoredRows
+    scorer: WarehouseScorer
     signals: FolderSignals
     signal_models: SignalModels
     signal_reader: SignalReader
@@ -140,6 +142,7 @@ class Platform:
             "baselines": self.drift,
             "drift_journal": self.drift,
             "scored_rows": self.scored_rows,
+            "scorer": self.scorer,
             "signals": self.signals,
             "signal_models": self.signal_models,
             "signal_reader": self.signal_reader,
@@ -196,6 +199,7 @@ def open_platform(
             notices=PostgresNotices(state, settings.operations_tenant),
             drift=PostgresDrift(state),
             scored_rows=WarehouseScoredRows(warehouse),
+            scorer=WarehouseScorer(warehouse),
             signals=FolderSignals(settings.reference, settings.lake, state),
             signal_models=(models := SignalModels(settings.models, vault)),
             signal_reader=reader_of(settings, models, client),

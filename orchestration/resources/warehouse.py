@@ -7,7 +7,7 @@ engines (`warehouse_postgres`, `warehouse_spark`), which one an installation has
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ from orchestration.resources.lake_files import LakeFiles
 from orchestration.resources.lake_views import lake_query, quote
 from orchestration.resources.signal_files import signals_query
 
-__all__ = ["EngineWarehouse", "Mart", "Warehouse", "WarehouseBusyError", "WarehouseError"]
+__all__ = ["Batches", "EngineWarehouse", "Mart", "Warehouse", "WarehouseBusyError", "WarehouseError"]
 
+Batches = Iterator[pa.RecordBatch]
 _CONTRACT_TYPES = {"VARCHAR": "text", "TIMESTAMP WITH TIME ZONE": "timestamptz", "DOUBLE": "double precision"}
 
 
@@ -143,6 +144,14 @@ class EngineWarehouse(ABC):
         Raises:
             WarehouseError: the statement is wrong, is not one query, or would write.
         """
+
+    def mapped(self, statement: str, function: Callable[[Batches], Batches], schema: pa.Schema) -> pa.Table:
+        """What a function of Arrow batches, of that schema, makes of the answer to a query in SQL of all engines: where the rows lie.
+
+        Raises:
+            WarehouseError: as `query`; and on Spark, whatever the function raises.
+        """
+        return pa.Table.from_batches(function(iter(self.query(statement).to_batches())), schema)
 
     @abstractmethod
     def names(self, schema: str = "marts") -> list[str]:

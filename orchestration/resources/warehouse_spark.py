@@ -5,10 +5,11 @@ takes 10 s and more. A person's query is Spark's to answer, so it starts a sessi
 (`spark_place`).
 """
 
+import contextlib
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
@@ -19,10 +20,10 @@ import pyarrow.parquet as pq
 
 from orchestration.resources.settings import SettingsError
 from orchestration.resources.spark_place import SparkPlace
-from orchestration.resources.warehouse import EngineWarehouse, WarehouseError
+from orchestration.resources.warehouse import Batches, EngineWarehouse, WarehouseError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 _JAVA = 17
 _CONTRACT_TYPES = {"string": "text", "int64": "bigint", "int32": "integer", "double": "double precision", "bool": "boolean",
@@ -78,6 +79,20 @@ class SparkWarehouse(EngineWarehouse):
 
     def query(self, statement: str) -> pa.Table:
         """As `EngineWarehouse.query`."""
+        with self._asked(statement) as frame:
+            return frame.toArrow()
+
+    def mapped(self, statement: str, function: Callable[[Batches], Batches], schema: pa.Schema) -> pa.Table:
+        """As `EngineWarehouse.mapped`, in Spark's executors: batches never pass through this process, only what is made of them."""
+        require_spark()
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        with self._asked(statement) as frame:
+            return frame.mapInArrow(function, from_arrow_schema(schema)).toArrow().cast(schema)
+
+    @contextlib.contextmanager
+    def _asked(self, statement: str) -> Iterator["DataFrame"]:
+        """A query in a session of its own, which ends with the block."""
         require_spark()
         from pyspark.errors import PySparkException
 
@@ -88,7 +103,7 @@ class SparkWarehouse(EngineWarehouse):
                 show(session, self._place, statement)
                 session.conf.set("spark.sql.runSQLOnFiles", "false")  # a query may read the tables, and no other file
                 _refuse_commands(session, statement)
-                return session.sql(statement).toArrow()
+                yield session.sql(statement)
             except PySparkException as error:
                 raise WarehouseError(str(error).partition("\n\nJVM stacktrace")[0]) from error
 

@@ -5,9 +5,12 @@ Here belongs drawing them, and a tenant that lives through eras of them over a r
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 from scipy.special import expit
 
 from assets.model_governance import respond
@@ -15,12 +18,14 @@ from assets.model_rows import CONTRACT, MODEL, snapshot
 from assets.model_training import Made, train_all
 from core.models import Change, ModelPolicy
 from orchestration.resources.registry import MlflowRegistry
+from orchestration.resources.warehouse import Warehouse
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HORIZON = timedelta(days=30)
 DAY = timedelta(days=1)
 POLICY = ModelPolicy(30, 1, 3, 1, 19)
 Row = dict[str, Any]
+_TIME = pa.timestamp("us", tz="UTC")
 
 
 def leads(tenant: str, count: int, since: datetime, until: datetime, *, seed: int, turn: float = 1.0) -> tuple[list[Row], list[Row]]:
@@ -45,6 +50,22 @@ def leads(tenant: str, count: int, since: datetime, until: datetime, *, seed: in
                 {"tenant_id": tenant, "lead_id": row["lead_id"], "event_id": f"w{seed}-{number}", "outcome": "won", "occurred_at": won}
             )
     return features, outcomes
+
+
+def marts(folder: Path, features: list[Row], outcomes: list[Row]) -> Warehouse:
+    """A real DuckDB warehouse that holds just these rows."""
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("set TimeZone = 'UTC'; create schema marts")
+        schema = pa.schema({name: pa.string() for name in ("tenant_id", "lead_id", "event_id", "outcome")} | {"occurred_at": _TIME})
+        tables = {
+            "ftr_leads": pa.Table.from_pylist(features),
+            "fct_lead_outcomes": pa.Table.from_pylist(outcomes, schema),
+            "dim_lead_aliases": pa.table({name: pa.array([], pa.string()) for name in ("tenant_id", "alias_id", "lead_id")}),
+        }
+        for name, table in tables.items():
+            connection.register("given", table)
+            connection.execute(f"create table marts.{name} as from given")
+    return Warehouse(folder / "warehouse.duckdb", folder, folder)
 
 
 @dataclass

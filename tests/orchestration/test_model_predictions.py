@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import msgspec
-import pyarrow as pa
 
 from assets.model_governance import first
 from assets.model_rows import CONTRACT, latest, snapshot
@@ -19,13 +17,13 @@ from core.models import ModelVersion
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.drift import PostgresDrift
 from orchestration.resources.registry import MlflowRegistry
+from orchestration.resources.scoring import WarehouseScorer
 from orchestration.resources.vault import Vault
-from orchestration.resources.warehouse import Warehouse
-from tests.orchestration.model_world import DAY, HORIZON, START, ModelWorld, Row, leads
+from tests.orchestration.model_world import DAY, HORIZON, START, ModelWorld, Row, leads, marts
 
 
 def test_champion_and_challenger_score_each_open_lead_once_and_the_truth_comes_at_the_end_of_the_horizon(
-    calm: tuple[ModelWorld, datetime, Made],
+    tmp_path: Path, calm: tuple[ModelWorld, datetime, Made]
 ) -> None:
     world, as_of, _ = calm
     assert [each for each in in_service(world.registry, as_of - timedelta(microseconds=1)) if each.tenant_id == world.tenant] == []
@@ -33,7 +31,7 @@ def test_champion_and_challenger_score_each_open_lead_once_and_the_truth_comes_a
     versions = [each for each in in_service(world.registry, as_of) if each.tenant_id == world.tenant]
     features, outcomes = leads(world.tenant, 20, as_of, as_of + DAY, seed=8)
     at = as_of + DAY
-    scored = score_all(world.registry, features, outcomes, at)
+    scored = score_all(world.registry, WarehouseScorer(marts(tmp_path, features, outcomes)), at)
     own = [each for each in scored.predictions if each.tenant_id == world.tenant]
     assert [each.version for each in versions] == [1, 2]
     assert Counter(each.role for each in own) == {"champion": 20, "shadow": 20}
@@ -77,7 +75,9 @@ def test_labels_told_twice_are_one_and_the_last_word_within_the_horizon_counts()
     assert len(latest(twice).rows) == 2
 
 
-def test_a_tampered_file_is_refused_and_the_other_tenants_go_on(calm: tuple[ModelWorld, datetime, Made], model_world: ModelWorld) -> None:
+def test_a_tampered_file_is_refused_and_the_other_tenants_go_on(
+    tmp_path: Path, calm: tuple[ModelWorld, datetime, Made], model_world: ModelWorld
+) -> None:
     good, as_of, _ = calm
     world = model_world
     as_of = max(world.live(1.0, seed=10), good.end)
@@ -89,7 +89,7 @@ def test_a_tampered_file_is_refused_and_the_other_tenants_go_on(calm: tuple[Mode
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
     features = [*leads(world.tenant, 3, as_of, as_of + DAY, seed=11)[0], *leads(good.tenant, 3, as_of, as_of + DAY, seed=12)[0]]
-    scored = score_all(world.registry, features, [], as_of + DAY)
+    scored = score_all(world.registry, WarehouseScorer(marts(tmp_path, features, [])), as_of + DAY)
     assert {each.tenant_id for each in scored.predictions} == {good.tenant}
     [refused] = [each for each in scored.refused if world.tenant in each]
     assert "the file was changed" in refused
@@ -98,7 +98,7 @@ def test_a_tampered_file_is_refused_and_the_other_tenants_go_on(calm: tuple[Mode
     assert any("is gone" in each for each in unreadable(world.registry, as_of))
 
 
-def test_a_version_that_reads_other_features_is_refused(calm: tuple[ModelWorld, datetime, Made], vault: Vault) -> None:
+def test_a_version_that_reads_other_features_is_refused(tmp_path: Path, calm: tuple[ModelWorld, datetime, Made], vault: Vault) -> None:
     world, as_of, made = calm
     assert made.version is not None
     assert made.version.features_sha256 == CONTRACT.sha256
@@ -109,7 +109,7 @@ def test_a_version_that_reads_other_features_is_refused(calm: tuple[ModelWorld, 
 
     other = Other(world.registry._state, vault, world.registry._folder)
     features, _ = leads(world.tenant, 2, as_of, as_of + DAY, seed=13)
-    assert "reads other features" in score_all(other, features, [], as_of + DAY).refused[0]
+    assert "reads other features" in score_all(other, WarehouseScorer(marts(tmp_path, features, [])), as_of + DAY).refused[0]
 
 
 def test_a_run_trains_scores_and_shows_predictions_with_their_outcome_in_the_warehouse(
@@ -118,19 +118,17 @@ def test_a_run_trains_scores_and_shows_predictions_with_their_outcome_in_the_war
     """Marts in a real DuckDB, the asset in Dagster, twice: the second run adds nothing."""
     world, as_of, _ = calm
     features, outcomes = leads(world.tenant, 30, as_of, as_of + DAY, seed=14)
-    path = tmp_path / "warehouse.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("set TimeZone = 'UTC'; create schema marts")
-        aliases = pa.table({name: pa.array([], pa.string()) for name in ("tenant_id", "alias_id", "lead_id")})
-        outcome = pa.Table.from_pylist(outcomes)
-        for name, table in (("ftr_leads", pa.Table.from_pylist(features)), ("fct_lead_outcomes", outcome), ("dim_lead_aliases", aliases)):
-            connection.register("given", table)
-            connection.execute(f"create table marts.{name} as from given")
-    warehouse = Warehouse(path, tmp_path, tmp_path)
+    warehouse = marts(tmp_path, features, outcomes)
     told = train_models(warehouse, world.registry, PostgresDrift(world.registry._state), as_of + 40 * DAY, "test", [world.tenant])
     assert (told[0]["state"], told[0]["version"]) == ("not_trained", None)
     for at, new, known in ((as_of + DAY, True, 0), (as_of + DAY, False, 0), (as_of + 31 * DAY, False, 30)):
-        ports = {"warehouse": warehouse, "registry": world.registry, "clock": FixedClock(at), "run_lock": None}
+        ports = {
+            "warehouse": warehouse,
+            "registry": world.registry,
+            "scorer": WarehouseScorer(warehouse),
+            "clock": FixedClock(at),
+            "run_lock": None,
+        }
         ran = dg.materialize([predictions], resources=ports)
         metadata = ran.asset_materializations_for_node("marts__fct_predictions")[0].metadata
         assert (metadata["new"].value > 0) == new
