@@ -38,6 +38,7 @@ MONITOR = "ab_monitor"
         ),
     ],
     name="experiment_results",
+    op_tags={"dagster/priority": "10"},  # what is published waits for it
 )
 def experiment_results(
     warehouse: dg.ResourceParam[Warehouse],

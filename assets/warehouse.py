@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.brief_builds import names_of_tests_that_may_wait
+from assets.brief_builds import brief_selection
 from assets.check_words import demands, found
 from assets.days import opened
 from assets.dbt_library import (
@@ -22,7 +22,7 @@ from assets.dbt_library import (
 )
 from assets.project import MANIFEST
 from core.ports import Progress
-from core.warehouse_ports import BRIEF, REBUILD, Dbt, Warehouse
+from core.warehouse_ports import BRIEF, REBUILD, Begun, Dbt, Warehouse
 
 MART_GROUPS = ("leads", "messaging", "sla", "billing", "experiments", "ml", "ops", "actions")
 
@@ -75,23 +75,9 @@ def warehouse_assets(
         context.log_event(day)
     context.log.info("%s; files came for event dates %s", told, ", ".join(map(str, begun.days[-40:])) or "none")
     manifest = json.loads(MANIFEST.read_bytes())
-    selection, indirect = get_subset_selection_for_context(
-        context=context,
-        manifest=manifest,
-        select=context.op.tags.get("dagster_dbt/select"),
-        exclude=context.op.tags.get("dagster_dbt/exclude"),
-        selector=context.op.tags.get("dagster_dbt/selector"),
-        dagster_dbt_translator=_TRANSLATOR,
-        current_dbt_indirect_selection_env=None,
-    )
     # unit tests are of the SQL and not of the data: the test suite runs them
-    arguments = ["--exclude-resource-type", "unit_test", *selection, *(["--indirect-selection", indirect] if indirect else [])]
-    left_out = names_of_tests_that_may_wait(manifest) if begun.is_brief else []
-    if left_out:
-        arguments += ["--exclude", *left_out]
-        # Dagster says of each that nothing waits for it, which is what was asked for: 150 lines
-        logging.getLogger("dagster._core.execution.plan.active").addFilter(lambda said: "emitted no result" not in said.getMessage())
-    total = len(context.selected_output_names) + len(context.selected_asset_check_keys) - len(left_out)
+    arguments = ["--exclude-resource-type", "unit_test", *_selection(context, manifest, begun)]
+    total = len(context.selected_output_names) + len(context.selected_asset_check_keys)
     for event in progress.over("models and tests", dbt.build(arguments), total):
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         if event["info"]["level"] in {"warn", "error"}:
@@ -103,6 +89,24 @@ def warehouse_assets(
     for mart, rows in warehouse.row_counts().items():
         if (key := dg.AssetKey(["marts", mart])) in context.selected_asset_keys:
             context.log_event(dg.AssetObservation(key, metadata={"dagster/row_count": rows}))
+
+
+def _selection(context: dg.AssetExecutionContext, manifest: Mapping[str, Any], begun: Begun) -> list[str]:
+    """What dbt is asked to build."""
+    if begun.is_brief and not context.is_subset:
+        # Dagster says of each that nothing came of it, which is what was asked for: 200 lines
+        logging.getLogger("dagster._core.execution.plan.active").addFilter(lambda said: "emitted no result" not in said.getMessage())
+        return brief_selection(manifest, is_steady=begun.is_steady)
+    selection, indirect = get_subset_selection_for_context(
+        context=context,
+        manifest=manifest,
+        select=context.op.tags.get("dagster_dbt/select"),
+        exclude=context.op.tags.get("dagster_dbt/exclude"),
+        selector=context.op.tags.get("dagster_dbt/selector"),
+        dagster_dbt_translator=_TRANSLATOR,
+        current_dbt_indirect_selection_env=None,
+    )
+    return [*selection, *(["--indirect-selection", indirect] if indirect else [])]
 
 
 def _in_words(told: Any, event: Mapping[str, Any], manifest: Mapping[str, Any]) -> Any:

@@ -257,10 +257,14 @@ REFERENCE_TYPES: tuple[type[Struct], ...] = (
 
 
 class Build(Struct, kw_only=True, frozen=True):
-    """What the tables of the warehouse hold when a build begins: one row. `previous_as_of` is absent where everything is made anew."""
+    """What the tables of the warehouse hold when a build begins: one row. `previous_as_of` is absent where everything is made anew.
+
+    `is_steady`: this build continues one that continued another, so views and seeds are as it would make them.
+    """
 
     table: ClassVar[str] = "build"
     build_id: str
+    is_steady: bool
     previous_as_of: datetime | None = None
 
 

@@ -42,6 +42,7 @@ class Begun(NamedTuple):
     touched: Mapping[str, int]
     days: Sequence[date]
     is_brief: bool = False
+    is_steady: bool = False
 
 
 class Warehouse(Protocol):

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.project import MANIFEST
+from core.columns import columns
 from core.reference import Build, TouchedKey
 from core.warehouse_ports import Begun
 from orchestration.resources.arrow import schema_of, table_of
@@ -84,19 +85,20 @@ class Increments:
             touched.close()
         if is_brief:
             _unite([place / TOUCHED, *untested], place / UNTESTED)
-        self._tell(now, before)
-        return Begun(now.build_id, as_of, why, counts, _new_days(before, files), is_brief)
+        is_steady = now.base is not None and before is not None and before.base is not None
+        previous = before.as_of if now.base is not None and before is not None else None
+        self._tell(Build(build_id=now.build_id, is_steady=is_steady, previous_as_of=previous))
+        return Begun(now.build_id, as_of, why, counts, _new_days(before, files), is_brief, is_steady)
 
     def end(self, begun: Begun) -> None:
         """Forget the builds before it; the warehouse says by now that it is of this one."""
         self._memory.keep_only(begun.build_id)
 
-    def _tell(self, now: Seen, before: Seen | None) -> None:
+    def _tell(self, build: Build) -> None:
         """The two tables that models' macros read."""
-        previous = before.as_of if now.base is not None and before is not None else None
-        build = table_of(Build, {"build_id": [now.build_id], "previous_as_of": [previous]})
-        touched = pq.read_table(self._memory.place(now.build_id) / TOUCHED).select(schema_of(TouchedKey).names)
-        for name, table in ((Build.table, build), (TouchedKey.table, touched.cast(schema_of(TouchedKey)))):
+        told = table_of(Build, {column.name: [getattr(build, column.field)] for column in columns(Build)})
+        touched = pq.read_table(self._memory.place(build.build_id) / TOUCHED).select(schema_of(TouchedKey).names)
+        for name, table in ((Build.table, told), (TouchedKey.table, touched.cast(schema_of(TouchedKey)))):
             draft = self._reference / f".{name}.parquet"
             pq.write_table(table, draft)
             draft.replace(self._reference / f"{name}.parquet")

@@ -6,6 +6,7 @@ here: what happens (`histories`), what is compared (`test_increments`).
 
 import atexit
 import hashlib
+import json
 import random
 import shutil
 import tempfile
@@ -21,6 +22,8 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
+from assets.brief_builds import brief_selection
+from assets.project import MANIFEST
 from core.events import EVENT_TYPES
 from core.reference import REFERENCE_TYPES
 from core.warehouse_ports import Begun
@@ -86,11 +89,12 @@ class Growing:
                 time.sleep(0.1)
         raise AssertionError("the dead builder's worker still holds the warehouse")
 
-    def build(self, as_of: datetime, *, rebuild: bool = False, tests: bool = False) -> Begun:
-        """A whole build of that moment."""
+    def build(self, as_of: datetime, *, rebuild: bool = False, tests: bool = False, brief: bool = False) -> Begun:
+        """A whole build of that moment; or a brief one, of all tables, for which somebody would wait."""
         self.refer(as_of)
-        begun = self.warehouse.begin(rebuild=rebuild)
-        for _ in self.dbt.build(WITHOUT_UNIT_TESTS if tests else MODELS_ONLY):
+        begun = self.warehouse.begin(rebuild=rebuild, brief=brief)
+        selected = brief_selection(json.loads(MANIFEST.read_bytes()), is_steady=begun.is_steady) if begun.is_brief else []
+        for _ in self.dbt.build([*(WITHOUT_UNIT_TESTS if tests else MODELS_ONLY), *selected]):
             pass
         self.warehouse.end(begun)
         return begun
