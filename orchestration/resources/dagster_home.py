@@ -18,7 +18,13 @@ LOCKED = "flexoraa/locked"
 """The tag of jobs that hold the run lock."""
 
 CONFIGURATION = {
-    "storage": {"postgres": {"postgres_url": {"env": URL_VARIABLE}}},
+    "storage": {
+        "custom": {
+            "module": "orchestration.resources.dagster_storage",
+            "class": "PooledPostgresStorage",
+            "config": {"postgres_url": {"env": URL_VARIABLE}},
+        }
+    },
     "telemetry": {"enabled": False},
     "nux": {"enabled": False},
     "run_monitoring": {"enabled": True},
