@@ -27,25 +27,62 @@ exposures as (
 ordered as (
     select
         *,
-        row_number() over (partition by tenant_id, experiment_id, unit_id order by occurred_at, event_id) as exposure_no,
-        first_value(variant) over (partition by tenant_id, experiment_id, unit_id order by occurred_at, event_id) as first_variant
+        row_number() over (partition by tenant_id, experiment_id, unit_id order by occurred_at, event_id) as exposure_no
     from exposures
     where unit_id is not null
 ),
 
+firsts as (
+    select * from ordered
+    where exposure_no = 1
+),
+
+-- Few see a second variant; the others need not be looked at again.
+mixed as (
+    select tenant_id, experiment_id, unit_id from exposures
+    where unit_id is not null
+    group by tenant_id, experiment_id, unit_id
+    having min(variant) <> max(variant)
+),
+
+crossings as (
+    select
+        exposures.tenant_id,
+        exposures.experiment_id,
+        exposures.unit_id,
+        min(exposures.occurred_at) as crossed_at
+    from exposures
+    inner join mixed
+        on
+            exposures.tenant_id = mixed.tenant_id
+            and exposures.experiment_id = mixed.experiment_id
+            and exposures.unit_id = mixed.unit_id
+    inner join firsts
+        on
+            exposures.tenant_id = firsts.tenant_id
+            and exposures.experiment_id = firsts.experiment_id
+            and exposures.unit_id = firsts.unit_id
+    where exposures.variant <> firsts.variant
+    group by exposures.tenant_id, exposures.experiment_id, exposures.unit_id
+),
+
 units as (
     select
-        tenant_id,
-        experiment_id,
-        unit_id,
-        max(case when exposure_no = 1 then unit end) as unit,
-        max(first_variant) as variant,
-        max(case when exposure_no = 1 then point_kind end) as point_kind,
-        max(case when exposure_no = 1 then valid_from end) as valid_from,
-        min(occurred_at) as exposed_at,
-        min(case when variant <> first_variant then occurred_at end) as crossed_at
-    from ordered
-    group by tenant_id, experiment_id, unit_id
+        firsts.tenant_id,
+        firsts.experiment_id,
+        firsts.unit_id,
+        firsts.unit,
+        firsts.variant,
+        firsts.point_kind,
+        firsts.valid_from,
+        firsts.occurred_at as exposed_at,
+        crossings.crossed_at
+    from firsts
+    left join crossings
+        on
+            firsts.tenant_id = crossings.tenant_id
+            and firsts.experiment_id = crossings.experiment_id
+            and firsts.unit_id = crossings.unit_id
 ),
 
 final as (

@@ -71,6 +71,10 @@ counted as (
         on units.tenant_id = tenants.tenant_id
 ),
 
+moving as (
+    select distinct tenant_id, experiment_id, unit_id, metric from counted
+),
+
 days as (
     select
         tenant_id,
@@ -86,9 +90,15 @@ days as (
         select tenant_id, experiment_id, unit_id, metric, moved_date, amount, other_amount, hits, 0 as exposures from counted
         union all
         select
-            tenant_id, experiment_id, unit_id, metric, exposed_date as moved_date,
+            units.tenant_id, units.experiment_id, units.unit_id, units.metric, units.exposed_date as moved_date,
             cast(0 as {{ wide_type() }}) as amount, cast(0 as {{ wide_type() }}) as other_amount, 0 as hits, 1 as exposures
         from units
+        inner join moving
+            on
+                units.tenant_id = moving.tenant_id
+                and units.experiment_id = moving.experiment_id
+                and units.unit_id = moving.unit_id
+                and units.metric = moving.metric
     ) as moves
     group by tenant_id, experiment_id, unit_id, metric, moved_date
 ),
@@ -117,6 +127,32 @@ running as (
 ),
 
 final as (
+    -- What nothing moves but its exposure: most units, without a sort.
+    select
+        units.tenant_id,
+        units.experiment_id,
+        units.unit_id,
+        units.variant,
+        units.metric,
+
+        1 as exposures,
+        cast(0 as {{ wide_type() }}) as value_before,
+        cast(0 as {{ wide_type() }}) as value_after,
+        cast(0 as {{ wide_type() }}) as other_before,
+        cast(0 as {{ wide_type() }}) as other_after,
+        true as is_in_range,
+
+        units.exposed_date as moved_date,
+        units.valid_from
+    from units
+    left join moving
+        on
+            units.tenant_id = moving.tenant_id
+            and units.experiment_id = moving.experiment_id
+            and units.unit_id = moving.unit_id
+            and units.metric = moving.metric
+    where moving.metric is null
+    union all
     select
         tenant_id,
         experiment_id,
