@@ -122,7 +122,8 @@ def _grouping(warehouse: Path, table: str) -> float:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         started = time.perf_counter()
         exposures = connection.table(table).filter("event = '@exposed'")
-        exposures.aggregate("tenant_id, experiment_id, lead_id, min(occurred_at), min(variant)").execute()
+        firsts = exposures.aggregate("min(occurred_at) as exposed_at, min(variant) as variant", "tenant_id, experiment_id, lead_id")
+        firsts.aggregate("max(exposed_at), max(variant)").fetchall()
         return time.perf_counter() - started
 
 
