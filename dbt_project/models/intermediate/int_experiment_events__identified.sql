@@ -1,4 +1,5 @@
 -- One row per exposure to an experiment, and per event that a metric of any experiment counts, with its lead and its conversation.
+{{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with metrics as (
     select tenant_id, event from {{ source('reference', 'experiment_metrics') }}
     union
@@ -129,6 +130,7 @@ final as (
     select
         events.tenant_id,
         events.event_id,
+        events.contact_point_id,
         lead_points.lead_id,
         conversations.conversation_id,
         events.experiment_id,
