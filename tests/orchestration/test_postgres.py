@@ -17,7 +17,7 @@ import pytest
 
 from orchestration.resources.postgres import EmbeddedPostgres
 from orchestration.resources.settings import Settings
-from orchestration.resources.state import open_state
+from orchestration.resources.state import State, open_state
 
 CLIENT = """
 import sys
@@ -156,3 +156,18 @@ def test_a_given_database_starts_nothing(state: object, settings: Settings, own_
     with open_state(Settings.load(own_home, {"DATABASE_URL": url})) as opened, opened.psycopg() as connection:
         assert connection.execute("select current_user").fetchone() == ("flexoraa_service",)
     assert not (own_home / "state").exists()
+
+
+def test_a_connection_that_died_while_it_rested_is_replaced(state: State) -> None:
+    """As if the server had been stopped and started in between; within a second nobody looks, and who is in the middle is told."""
+
+    def backend() -> int:
+        with state.begin() as connection:
+            return int(connection.exec_driver_sql("select pg_backend_pid()").scalar_one())
+
+    first = backend()
+    assert backend() == first, "the pool keeps it"
+    with state.owner() as owner:
+        assert owner.execute("select pg_terminate_backend(%s, 10000)", (first,)).fetchone() == (True,)
+    time.sleep(1.1)
+    assert backend() != first
