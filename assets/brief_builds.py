@@ -19,8 +19,10 @@ def looking_tests(manifest: Mapping[str, Any]) -> list[str]:
 def brief_selection(manifest: Mapping[str, Any], *, is_steady: bool) -> list[str]:
     """Arguments for dbt: all models with the tests on what is acted on; without views and seeds where the last build left them as they are.
 
-    What stays is named and not what goes: dbt looks at every node for every name, and 158 names cost 1.2 s more than 55.
+    What stays is named and not what goes: dbt looks at every node for every name, and 158 names cost 1.2 s more than 55. No manifest is
+    written, which takes 1.1 s: documentation is made from that of the last whole build.
     """
     left_out = ["--exclude", "config.materialized:view"] if is_steady else []
     seeds = [] if is_steady else ["resource_type:seed"]
-    return ["--select", "resource_type:model", *seeds, *looking_tests(manifest), *left_out, "--indirect-selection", "empty"]
+    selected = ["--select", "resource_type:model", *seeds, *looking_tests(manifest), *left_out]
+    return [*selected, "--indirect-selection", "empty", "--no-write-json"]

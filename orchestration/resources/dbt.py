@@ -96,8 +96,7 @@ class DbtRunner:
         worker = self._worker
         if worker is None or worker.stdin is None or worker.stdout is None:
             raise DbtError("the dbt worker has no pipes")
-        command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info"]
-        command += [*(["--no-write-json"] if command_name == "build" else []), command_name, *arguments]  # it is told by events: 1.5 s
+        command = ["--quiet", "--no-use-colors", "--log-path", str(self._logs), "--log-level-file", "info", command_name, *arguments]
         worker.stdin.write(json.dumps([*command, *places(self._target)]) + "\n")
         worker.stdin.flush()
         errors: list[str] = []
