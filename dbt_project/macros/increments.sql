@@ -66,9 +66,10 @@
 #}
 {% macro show_touched() %}
     {%- set scope = model.config.meta.get('scope') -%}
-    {%- if scope and has_increments() and build_state() != 'steady' -%}
+    {#- tables and views are put in place of the last ones, with which PostgreSQL drops what looks at them -#}
+    {%- if scope and has_increments() and (build_state() != 'steady' or model.config.materialized != 'incremental') -%}
         {%- set body = 'select * from ' ~ this -%}
-        {%- if build_state() == 'continued' -%}
+        {%- if build_state() != 'anew' -%}
             {%- set condition = is_touched(scope) -%}
             {%- if '/* only touched */' in model['compiled_code'] -%}
                 {%- if scope == 'message' -%}
