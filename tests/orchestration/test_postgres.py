@@ -160,9 +160,10 @@ def test_a_given_database_starts_nothing(state: object, settings: Settings, own_
 
 def test_a_connection_that_died_while_it_rested_is_replaced(state: State) -> None:
     """As if the server had been stopped and started in between; within a second nobody looks, and who is in the middle is told."""
+    own = State(state.libpq_url)  # of one connection: the pool that all tests share has several, and gives them in turn
 
     def backend() -> int:
-        with state.begin() as connection:
+        with own.begin() as connection:
             return int(connection.exec_driver_sql("select pg_backend_pid()").scalar_one())
 
     first = backend()
@@ -171,3 +172,4 @@ def test_a_connection_that_died_while_it_rested_is_replaced(state: State) -> Non
         assert owner.execute("select pg_terminate_backend(%s, 10000)", (first,)).fetchone() == (True,)
     time.sleep(1.1)
     assert backend() != first
+    own.dispose()
