@@ -22,7 +22,7 @@ from core.ports import Count, Held, Lake, LakeWriter, Line, Part, Task, Vault
 from core.rows import Origin, PointKey, TenantKeys, columns_of, hash_of, micros, point_fields, points_of
 from core.sealing import seal
 
-REMEMBERED = 100_000
+REMEMBERED = 50_000
 """Contacts whose keys a process remembers, twice as many at most: 400 bytes each. To ask the vault takes 5 µs, to remember 0.1 µs."""
 
 CHUNK_LINES = 6_000

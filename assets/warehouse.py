@@ -77,7 +77,8 @@ def warehouse_assets(
     manifest = json.loads(MANIFEST.read_bytes())
     # unit tests are of the SQL and not of the data: the test suite runs them
     arguments = ["--exclude-resource-type", "unit_test", *_selection(context, manifest, begun)]
-    total = len(context.selected_output_names) + len(context.selected_asset_check_keys)
+    # how many a brief build leaves out is dbt's to say
+    total = None if begun.is_brief else len(context.selected_output_names) + len(context.selected_asset_check_keys)
     for event in progress.over("models and tests", dbt.build(arguments), total):
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         if event["info"]["level"] in {"warn", "error"}:
