@@ -5,8 +5,10 @@
         config(materialized='incremental', meta={'scope': 'lead'})
 
     which promises that its rows of a key (scope point, lead, message or event) follow from the inputs' rows of the same key alone. Its refs then
-    read `touched.<model>`, and of what comes out the rows of touched keys take the place of those that were there. A model that does not
-    adopt it is built in full and reads in full. A table or view that says `scope` without being incremental promises the same to its readers.
+    read `touched.<model>`, and of what comes out the rows of touched keys take the place of those that were there. These are kept as
+    `anew.<model>` too, which whoever comes after it in the same invocation reads instead: the same rows, without looking for them among all. A
+    model that does not adopt it is built in full and reads in full. A table or view that says `scope` without being incremental promises the
+    same to its readers.
 #}
 
 {#
@@ -49,9 +51,26 @@
 {% macro get_incremental_touched_sql(arguments) -%}
     {%- set scope = model.config.meta['scope'] -%}
     {%- set names = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set anew = in_schema(arguments['target_relation'], 'anew') -%}
+    drop table if exists {{ anew }};
+    create table {{ anew }} as select {{ names }} from {{ arguments['temp_relation'] }} where {{ is_touched(scope) }};
+    {{ gather_statistics(anew) }};
     delete from {{ arguments['target_relation'] }} where {{ is_touched(scope) }};
-    insert into {{ arguments['target_relation'] }} ({{ names }})
-    select {{ names }} from {{ arguments['temp_relation'] }} where {{ is_touched(scope) }}
+    insert into {{ arguments['target_relation'] }} ({{ names }}) select {{ names }} from {{ anew }}
+{%- endmacro %}
+
+{# A relation's namesake in another schema. #}
+{% macro in_schema(relation, schema) -%}
+    {{ return(api.Relation.create(database=relation.database, schema=schema, identifier=relation.identifier)) }}
+{%- endmacro %}
+
+{#
+    Where the rows of touched keys of a node that says `scope` are: in `anew` once this invocation made them; else, where another one built it,
+    or it is built in full, they are looked for.
+#}
+{% macro touched_rows(node, relation) -%}
+    {%- set is_made = node.config.materialized == 'incremental' and node.unique_id in selected_resources and build_state() != 'anew' -%}
+    {{ return(in_schema(relation, 'anew' if is_made else 'touched')) }}
 {%- endmacro %}
 
 {# Stands where a staging model may be restricted: see `show_touched`. #}
@@ -91,7 +110,7 @@
     {%- if execute and model.config.materialized == 'incremental' and not relation.identifier.startswith('__dbt__cte__') -%}
         {%- set node = graph.nodes.get('model.' ~ project_name ~ '.' ~ varargs[-1]) -%}
         {%- if node and node.config.meta.get('scope') and has_increments() -%}
-            {{ return(api.Relation.create(database=relation.database, schema='touched', identifier=relation.identifier)) }}
+            {{ return(touched_rows(node, relation)) }}
         {%- endif -%}
     {%- endif -%}
     {{ return(relation) }}
@@ -101,7 +120,7 @@
 {% macro get_where_subquery(relation) %}
     {%- set node = graph.nodes.get(model.attached_node) if execute else none -%}
     {%- if node and node.config.meta.get('scope') and has_increments() -%}
-        {%- set relation = api.Relation.create(database=relation.database, schema='touched', identifier=relation.identifier) -%}
+        {%- set relation = touched_rows(node, relation) -%}
     {%- endif -%}
     {{ return('(select * from ' ~ relation ~ ' where ' ~ config.get('where') ~ ') as tested' if config.get('where') else relation) }}
 {% endmacro %}

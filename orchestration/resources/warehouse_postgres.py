@@ -69,7 +69,7 @@ class PostgresWarehouse(EngineWarehouse):
         self._make_database()
         with self._lake.reading(), self._open() as connection:
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-            for schema in ("lake", "reference", "touched"):
+            for schema in ("lake", "reference", "touched", "anew"):
                 connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
             load(connection, sources(self._lake.folder, self._reference))
 
