@@ -2,8 +2,8 @@
 
 Here belongs finding them, in files alone, so that every engine is told the same. A key counts as touched where an event came or came of
 age, where who holds a point changed, where its tenant's reference rows changed; then everything that hangs together with it: the leads that
-ever held a point, the points that they ever held, points under which one event was told twice. So a model of one scope may read any of
-another. Not here: what falls due (`increments` asks the warehouse), what is done with the keys (`dbt_project/macros/increments.sql`).
+ever held a point, the points that they ever held, points under which one event was told twice, and of touched points all messages and uses.
+So a model of one scope may read any of another. Not here: what falls due (`increments` asks the warehouse), what is done with the keys (`dbt_project/macros/increments.sql`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -91,7 +91,7 @@ class Touched:
         self._db.execute(f"insert into touched select tenant_id, scope, key from read_parquet({quote(path)})")
 
     def close_over(self, lead_points: Sequence[Path]) -> None:
-        """Add what hangs together with the touched: by leads and points of all times, and by twins; last, the points' messages."""
+        """Add what hangs together with the touched: by leads and points of all times, and by twins; last, the points' messages and uses."""
         held = " union all ".join(f"select tenant_id, point_id, lead_id from read_parquet({quote(path)})" for path in lead_points)
         twins = "select tenant_id, 'point', {}, 'point', {} from twins"
         self._db.execute(
@@ -110,8 +110,9 @@ class Touched:
                 "and reached.scope = edges.other_scope and reached.key = edges.other; insert into reached from newest"
             )
         at_points = "(tenant_id, contact_point_id) in (select (tenant_id, key) from reached where scope = 'point')"
-        messages = f"from ({self._all('messages')}) where message_id is not null and {at_points}"
-        self._db.execute(f"insert into reached select distinct tenant_id, 'message', message_id {messages}")
+        for scope, key, table in (("message", "message_id", "messages"), ("event", "event_id", "token_usage")):
+            rows = f"from ({self._all(table)}) where {key} is not null and {at_points}"
+            self._db.execute(f"insert into reached select distinct tenant_id, '{scope}', {key} {rows}")
 
     def write(self, path: Path, twins: Path) -> dict[str, int]:
         """The keys and the twins as files; returns how many keys each scope has."""

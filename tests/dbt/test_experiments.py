@@ -11,7 +11,7 @@ from core.reference import Experiment, ExperimentMetric, LeadPoint, Tenant
 from ml.moments import Counts, CovariateMoments, Moments, RatioMoments
 from tests.dbt.histories import AS_OF, History
 from tests.dbt.warehouse import at, build, lake_row
-from tests.oracles import experiments
+from tests.oracles import experiments, tokens
 from tests.oracles.common import Holders, Row
 
 _MICRO = timedelta(microseconds=1)
@@ -47,6 +47,8 @@ def expected(made: History, built: duckdb.DuckDBPyConnection) -> Cells:
     own = [("@inbound", row, 1) for row in made.known("messages", AS_OF) if row["direction"] == "inbound"]
     own += [("@won", row, 1) for row in made.known("lead_events", AS_OF) if row["kind"] == "won"]
     own += [("@opted_out", row, 1) for row in made.known("contact_events", AS_OF) if row["kind"] in ("opted_out", "blocked")]
+    used = [row for row in made.known("token_usage", AS_OF) if row.get("contact_point_id")]
+    own += [("@tokens", row, tokens.debit(row, made.reference["debit_rates"])) for row in used]
     zones = {row.tenant_id: row.timezone for row in made.reference["tenants"]}
     return experiments.moments(made.known("experiment_events", AS_OF), own, made.reference, zones, unit_of)
 
