@@ -1,7 +1,7 @@
 """What must be true of events that enter, by their Structs: types, which columns are filled, which words and which ranges they may hold.
 
-Here belong the expectations, how much is a usual day, and how long it may be silent. Not here: the library that looks (`assets.quality`), whether anything was
-lost (`assets.checks`).
+Here belong the expectations, how much is a usual day, and how long it may be silent. Not here: the library that looks
+(`assets.quality`), whether anything was lost (`assets.checks`).
 """
 
 import statistics

@@ -148,9 +148,7 @@ class _Totals:
                 error = event.step_failure_data.error
                 cause = error.cause if error and error.cause else error
                 self.failed.append(str(event.step_key))
-                # Dagster names a check that failed, and what it found is the reason
-                words = "; ".join(stopped) if stopped and cause and cause.cls_name == _CHECK_FAILED else cause.message.strip() if cause else "failed"
-                self.errors.append(f"{event.step_key}: {words}")
+                self.errors.append(f"{event.step_key}: {_why(cause, stopped)}")
         if not result.success and not self.errors:  # it failed before its first step, or after its last
             words = [event.message or event.event_type_value for event in result.all_events if event.is_failure]
             self.errors.append("; ".join(words) or "the run failed")
@@ -166,3 +164,10 @@ class _Totals:
             case ["ops", "deliveries"]:
                 for name, count in metadata.items():
                     self.actions[name] = self.actions.get(name, 0) + count
+
+
+def _why(cause: Any, stopped: list[str]) -> str:
+    """Dagster only names the checks that failed; what they found is the reason."""
+    if cause is None:
+        return "failed"
+    return "; ".join(stopped) if stopped and cause.cls_name == _CHECK_FAILED else str(cause.message).strip()

@@ -3,7 +3,8 @@
 Here belongs finding them, in files alone, so that every engine is told the same. A key counts as touched where an event came or came of
 age, where who holds a point changed, where its tenant's reference rows changed; then everything that hangs together with it: the leads that
 ever held a point, the points that they ever held, points under which one event was told twice, and of touched points all messages and uses.
-So a model of one scope may read any of another. Not here: what falls due (`increments` asks the warehouse), what is done with the keys (`dbt_project/macros/increments.sql`).
+So a model of one scope may read any of another. Not here: what falls due (`increments` asks the warehouse), what is done with the keys
+(`dbt_project/macros/increments.sql`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
