@@ -12,6 +12,7 @@ def add_tokens(made: History, tenant: str, rng: random.Random) -> None:
     """All of one tenant."""
     _add_payments(made, tenant, rng)
     _add_money(made, tenant, random.Random(f"money:{tenant}:{rng.random()}"))
+    _add_inquiries(made, tenant)
 
 
 def _add_money(made: History, tenant: str, rng: random.Random) -> None:
@@ -44,6 +45,20 @@ def _add_money(made: History, tenant: str, rng: random.Random) -> None:
     if tenant in ("tenant_0", "tenant_3"):
         made.add("payments", tenant, "rich", START, kind="payment.captured", payment_id="rich", amount_minor=9_000_000_000,
                  fee_minor=1, **CURRENCY)  # fmt: skip
+
+
+def _add_inquiries(made: History, tenant: str) -> None:
+    """Disputes that are closed: once, twice, after a loss, in the same second as one, before one, and open at the end."""
+    day = timedelta(days=1)
+    for number, ends in enumerate((
+        [("closed", day)], [("closed", day), ("closed", 2 * day)], [("lost", day), ("closed", 2 * day)], [("closed", day), ("lost", day)],
+        [("closed", day), ("lost", 2 * day)], [("closed", -day)], [("closed", 90 * day)],
+    )):  # fmt: skip
+        at, told = START + timedelta(days=8 + number), {"payment_id": f"asked_{number}", "amount_minor": 20_000, **CURRENCY}
+        made.add("payments", tenant, f"asked:{number}", at, kind="payment.captured", fee_minor=400, tax_minor=0, **told)
+        for place, (kind, after) in enumerate([("created", timedelta()), *ends]):
+            made.add("payments", tenant, f"{kind}:{place}:asked_{number}", at + day + after, kind=f"payment.dispute.{kind}",
+                     dispute_id=f"inquiry_{number}", **told)  # fmt: skip
 
 
 def _add_payments(made: History, tenant: str, rng: random.Random) -> None:

@@ -81,7 +81,7 @@ def test_no_events_at_all(first) -> None:
 def test_unit_tests(first) -> None:
     folder, _ = first
     other = engines.chosen()
-    assert (other.unit_tests_passed() if other else worker.unit_tests_passed(folder / "warehouse.duckdb")) == 17
+    assert (other.unit_tests_passed() if other else worker.unit_tests_passed(folder / "warehouse.duckdb")) == 18
 
 
 def test_models_know_neither_clock_nor_engine() -> None:

@@ -51,7 +51,7 @@ def program(made: History, tenant: str, rng: random.Random) -> None:
                      amount_minor=rng.choice((amount, amount // 3, 1)), **common)  # fmt: skip
         if rng.random() < 0.35:
             disputed = {"dispute_id": f"d{number}", "amount_minor": rng.choice((amount, amount // 2))}
-            for kind in rng.sample(("created", "won", "lost"), rng.randint(1, 2)):
+            for kind in rng.sample(("created", "won", "lost", "closed"), rng.randint(1, 3)):
                 made.add("payments", tenant, f"{kind}:{number}", moment(rng), kind=f"payment.dispute.{kind}", **disputed, **common)
     for number in range(rng.randint(0, 14)):
         made.add("token_usage", tenant, f"use:{number}", moment(rng), kind="message", quantity=rng.choice((0, 1, 7, 40, 150)))

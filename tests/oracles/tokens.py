@@ -57,20 +57,19 @@ def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, ro
         (tenant, "sales", "credit", credited_at, -tokens),
     ]
     created = {row["dispute_id"]: row for row in rows if row["kind"] == "payment.dispute.created"}
-    ended = [row for row in rows if row["kind"] in ("payment.dispute.won", "payment.dispute.lost")]
-    first_last = sorted(ended, key=lambda row: (row["occurred_at"], row["kind"]), reverse=True)
-    verdicts = {row["dispute_id"]: row for row in first_last}  # the first verdict stands
     steps: list[tuple[datetime, int, str, str, Row]] = []
     told = {row["refund_id"] for row in rows if row["kind"] == "refund.processed"}
     for row in rows:
         if row["kind"] == "refund.processed" or (row["kind"] == "refund.listed.processed" and row["refund_id"] not in told):
             steps.append((row["occurred_at"], 1, row["refund_id"], "refund", row))
+    ended = dispute_ends(rows)
     for dispute, row in created.items():
-        moments = [row["occurred_at"]] + ([verdicts[dispute]["occurred_at"]] if dispute in verdicts else [])
+        moments = [row["occurred_at"]] + [end["occurred_at"] for end in ended.get(dispute, [])]
         steps.append((min(moments), 2, dispute, "dispute_hold", row))
-    for dispute, row in verdicts.items():
-        kind = "dispute_loss" if row["kind"].endswith("lost") else "dispute_release"
-        steps.append((row["occurred_at"], 3, dispute, kind, row))
+    for dispute, ends in ended.items():
+        for place, row in enumerate(ends):
+            kind = "dispute_loss" if row["kind"].endswith("lost") else "dispute_release"
+            steps.append((row["occurred_at"], 3 + place, dispute, kind, row))
     steps = [(max(step[0], credited_at), *step[1:]) for step in steps]
     refunded, lost, held = 0, 0, dict[str, int]()
     before = {"refunds": 0, "losses": 0, "disputes": 0}
@@ -80,8 +79,8 @@ def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, ro
         elif kind == "dispute_hold":
             held[dispute] = row["amount_minor"]
         else:
-            opened = held.pop(dispute, 0)
-            lost += (opened or row["amount_minor"]) if kind == "dispute_loss" else 0
+            held.pop(dispute, 0)
+            lost += created.get(dispute, row)["amount_minor"] if kind == "dispute_loss" else 0
         refunds = _share(tokens, refunded, amount)
         losses = min(_share(tokens, lost, amount), tokens - refunds)
         disputes = min(_share(tokens, sum(held.values()), amount), tokens - refunds - losses)
@@ -90,6 +89,20 @@ def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, ro
         moved["wallet"] = -sum(moved.values())
         found += [(tenant, account, kind, at, change) for account, change in moved.items() if change]
         before = after
+    return found
+
+
+def dispute_ends(rows: list[Row]) -> dict[str, list[Row]]:
+    """How each dispute ended, step by step: a verdict is final, and what was only closed may still be lost."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    judged = set()
+    words = {"payment.dispute.lost": 1, "payment.dispute.won": 2, "payment.dispute.closed": 3}
+    for row in sorted((row for row in rows if row["kind"] in words), key=lambda row: (row["occurred_at"], words[row["kind"]])):
+        dispute, word = row["dispute_id"], row["kind"].rpartition(".")[2]
+        if dispute not in judged and (not found[dispute] or word == "lost"):
+            found[dispute].append(row)
+        if word != "closed":
+            judged.add(dispute)
     return found
 
 
