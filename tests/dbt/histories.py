@@ -15,6 +15,7 @@ from tests.dbt.history_leads import add_lead
 from tests.dbt.history_reference import add_reference
 from tests.dbt.history_schedules import add_schedules
 from tests.dbt.history_services import add_services
+from tests.dbt.history_signals import add_signals
 from tests.dbt.history_tokens import add_tokens
 
 __all__ = ["AS_OF", "History", "history", "told"]
@@ -35,6 +36,7 @@ def history(seed: int, leads: int) -> History:
         add_schedules(made, tenant, rng)
         add_services(made, tenant, rng)
         add_delivery(made, tenant, rng)
+        add_signals(made, tenant, random.Random(f"signals:{seed}:{tenant}"))
     return made
 
 

@@ -2,6 +2,9 @@
 
 import random
 from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
 
 from core.business_time import Calendar, intervals, parse_shift
 from core.reference import (
@@ -16,7 +19,7 @@ from core.reference import (
     Tenant,
     TokenThreshold,
 )
-from tests.dbt.history_base import CHANGE, START, History
+from tests.dbt.history_base import CHANGE, START, UNRULED, History
 
 
 def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> None:
@@ -40,7 +43,7 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
     add_people(made, tenant, early, late)
     add_promises(made, tenant, early, late)
     for valid_from, valid_to, gap in ((early, late, 259200), (late, None, 172800)):
-        made.refer(
+        made.refer(*_with_hole(
             Policy(
                 tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, calendar_id="office", conversation_gap_seconds=gap,
                 no_reply_business_seconds=rng.choice((900, 1800)), hot_unassigned_seconds=900, assigned_idle_business_seconds=14400,
@@ -56,7 +59,7 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10)),
                 expires_after_days=None if tenant == "tenant_0" else 6,
             ),
-        )  # fmt: skip
+        ))  # fmt: skip
     made.refer(
         *(
             RecoveryStep(tenant_id=tenant, valid_from=early, attempt=attempt, wait_seconds=wait)
@@ -86,6 +89,15 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                     per_messages=per,
                 )
             )  # fmt: skip
+
+
+def _with_hole(*rows: Any) -> list[Any]:
+    """The rows, those of an unruled tenant's tables a day and a half late where they begin at the change."""
+    late = CHANGE + timedelta(hours=36)
+    return [
+        msgspec.structs.replace(row, valid_from=late) if row.valid_from == CHANGE and row.table in UNRULED.get(row.tenant_id, ()) else row
+        for row in rows
+    ]
 
 
 def add_people(made: History, tenant: str, early: datetime, late: datetime) -> None:
