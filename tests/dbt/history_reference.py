@@ -60,27 +60,7 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 expires_after_days=None if tenant == "tenant_0" else 6,
             ),
         ))  # fmt: skip
-    made.refer(
-        *(
-            RecoveryStep(tenant_id=tenant, valid_from=early, attempt=attempt, wait_seconds=wait)
-            for attempt, wait in ((1, 86400), (2, 259200), (3, 604800))
-        ),
-        *(
-            TokenThreshold(tenant_id=tenant, valid_from=early, percent=percent, action=action)
-            for percent, action in ((20, "alert"), (10, "top_up_link"), (0, "pause"))
-        ),
-    )
-    for kind, model, channel, category, per, tokens in (
-        ("llm_input", "", "", "", 1000, 3), ("llm_input", "large", "", "", 1000, 11), ("llm_output", "", "", "", 700, 5),
-        ("message", "", "", "", 1, 1), ("message", "", "whatsapp", "", 1, 2), ("message", "", "", "marketing", 1, 4),
-        ("message", "", "whatsapp", "marketing", 1, 6),
-    ):  # fmt: skip
-        made.refer(
-            DebitRate(
-                tenant_id=tenant, valid_from=early, kind=kind, model=model, channel=channel, category=category,
-                per_quantity=per, tokens=tokens,
-            )
-        )  # fmt: skip
+    add_limits(made, tenant, early, late)
     for category, per, price, since, until in (("", 3, 10, early, late), ("utility", 100, 1150, early, None), ("", 1, 4, late, None)):
         if tenant == "tenant_1" or (tenant == "tenant_2" and category):
             made.refer(
@@ -89,6 +69,34 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                     per_messages=per,
                 )
             )  # fmt: skip
+
+
+def add_limits(made: History, tenant: str, early: datetime, late: datetime) -> None:
+    """Waits of recovery, thresholds and debit rates: two versions of each, and one rate that ends without a successor."""
+    for valid_from, valid_to, waits, percents in (
+        (early, late, (86400, 259200, 604800), (20, 10, 0)), (late, None, (43200, 172800, 345600), (30, 12, 5)),
+    ):  # fmt: skip
+        dates: dict[str, Any] = {"tenant_id": tenant, "valid_from": valid_from, "valid_to": valid_to}
+        made.refer(
+            *(RecoveryStep(**dates, attempt=number, wait_seconds=wait) for number, wait in enumerate(waits, 1)),
+            *(
+                TokenThreshold(**dates, percent=percent, action=action)
+                for percent, action in zip(percents, ("alert", "top_up_link", "pause"), strict=True)
+            ),
+        )
+    for kind, model, channel, category, per, before, after in (
+        ("llm_input", "", "", "", 1000, 3, 4), ("llm_input", "large", "", "", 1000, 11, 10), ("llm_output", "", "", "", 700, 5, 6),
+        ("message", "", "", "", 1, 1, 2), ("message", "", "whatsapp", "", 1, 2, 3), ("message", "", "", "marketing", 1, 4, 5),
+        ("message", "", "whatsapp", "marketing", 1, 6, None),
+    ):  # fmt: skip
+        for valid_from, valid_to, tokens in ((early, late, before), (late, None, after)):
+            if tokens is not None:
+                made.refer(
+                    DebitRate(
+                        tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, kind=kind, model=model, channel=channel,
+                        category=category, per_quantity=per, tokens=tokens,
+                    )
+                )  # fmt: skip
 
 
 def _with_hole(*rows: Any) -> list[Any]:

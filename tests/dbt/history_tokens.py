@@ -3,7 +3,7 @@
 import random
 from datetime import timedelta
 
-from tests.dbt.history_base import START, History, step
+from tests.dbt.history_base import CHANGE, START, History, step
 
 CURRENCY = {"currency": "INR"}
 
@@ -13,6 +13,7 @@ def add_tokens(made: History, tenant: str, rng: random.Random) -> None:
     _add_payments(made, tenant, rng)
     _add_money(made, tenant, random.Random(f"money:{tenant}:{rng.random()}"))
     _add_inquiries(made, tenant)
+    _add_uses_at_the_change(made, tenant)
 
 
 def _add_money(made: History, tenant: str, rng: random.Random) -> None:
@@ -59,6 +60,14 @@ def _add_inquiries(made: History, tenant: str) -> None:
         for place, (kind, after) in enumerate([("created", timedelta()), *ends]):
             made.add("payments", tenant, f"{kind}:{place}:asked_{number}", at + day + after, kind=f"payment.dispute.{kind}",
                      dispute_id=f"inquiry_{number}", **told)  # fmt: skip
+
+
+def _add_uses_at_the_change(made: History, tenant: str) -> None:
+    """Uses of each kind at the instant at which the rates change, and a microsecond to either side."""
+    for kind, channel, category in (("llm_input", None, None), ("llm_output", None, None), ("message", "whatsapp", "marketing")):
+        for micros in (-1, 0, 1):
+            made.add("token_usage", tenant, f"change:{kind}:{micros}", CHANGE + timedelta(microseconds=micros), kind=kind, quantity=1000,
+                     model="large" if kind == "llm_input" else None, channel=channel, category=category)  # fmt: skip
 
 
 def _add_payments(made: History, tenant: str, rng: random.Random) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from tests.dbt.histories import AS_OF
 from tests.dbt.warehouse import rows
 from tests.oracles import appointments, conversations, leads, no_shows, recovery, scores, sla, tokens
-from tests.oracles.common import gap_of
+from tests.oracles.common import all_valid, gap_of
 from tests.oracles.hours import Span
 
 
@@ -156,27 +156,27 @@ def test_tokens(built, made, known) -> None:
 
 
 def test_thresholds_ask_once_for_each_top_up(built, made, known) -> None:
-    asked = rows(
-        built,
-        "select tenant_id, trigger, due_at from marts.act_requests where rule = 'token_threshold' and kind = 'notify'",
-    )
+    asked = rows(built, "select tenant_id, kind, trigger, due_at from marts.act_requests where rule = 'token_threshold'")
     entries = rows(
         built,
         "select tenant_id, transaction_id, kind, amount_tokens, occurred_at from marts.fct_token_ledger "
         "where account = 'wallet' order by tenant_id, occurred_at, transaction_id",
     )
-    expected, balance, top_up = set(), {}, {}
+    expected: dict[tuple[str, str, str], datetime] = {}
+    balance: dict[str, int] = {}
+    top_up: dict[str, tuple[str, int]] = {}
     for tenant, transaction, kind, amount, at in entries:
         balance[tenant] = balance.get(tenant, 0) + amount
         if kind == "credit":
-            top_up[tenant] = (transaction, amount, False)
+            top_up[tenant] = (transaction, amount)
         if tenant in top_up:
-            name, size, was_asked = top_up[tenant]
-            if not was_asked and balance[tenant] * 100 <= size * 20:
-                expected.add((tenant, f"{name}:20", at))
-                top_up[tenant] = (name, size, True)
-    assert set(asked) == expected
+            name, size = top_up[tenant]
+            for each in all_valid(made.reference["token_thresholds"], tenant, at):
+                if balance[tenant] * 100 <= size * each.percent:
+                    expected.setdefault((tenant, {"alert": "notify"}.get(each.action, each.action), f"{name}:{each.percent}"), at)
+    assert {row[:3]: row[3] for row in asked} == expected
     assert len(asked) == len(expected)
+    assert {trigger.rpartition(":")[2] for _, _, trigger in expected} == {"20", "10", "0", "30", "12", "5"}
 
 
 def test_service_levels(built, made, known, holders) -> None:

@@ -18,6 +18,12 @@ def valid(rows: Iterable[Any], tenant_id: str, moment: datetime, **equal: Any) -
     return None
 
 
+def all_valid(rows: Iterable[Any], tenant_id: str, moment: datetime) -> list[Any]:
+    """Every reference row that is valid at the moment."""
+    own = [row for row in rows if row.tenant_id == tenant_id and row.valid_from <= moment]
+    return [row for row in own if row.valid_to is None or moment < row.valid_to]
+
+
 def gap_of(policies: Iterable[Any]) -> Callable[[str, datetime], timedelta | None]:
     """A tenant's conversation gap at a moment; none where no policy was valid."""
 

@@ -113,7 +113,9 @@ def _share(tokens: int, part: int, whole: int) -> int:
 def _debit(row: Row, rates: list[Any]) -> int:
     best: tuple[tuple[bool, bool, bool], Any] | None = None
     for rate in rates:
-        if rate.tenant_id != row["tenant_id"] or rate.kind != row["kind"]:
+        if rate.tenant_id != row["tenant_id"] or rate.kind != row["kind"] or row["occurred_at"] < rate.valid_from:
+            continue
+        if rate.valid_to is not None and row["occurred_at"] >= rate.valid_to:
             continue
         wanted = (rate.model, rate.channel, rate.category)
         if any(want and want != row[name] for want, name in zip(wanted, ("model", "channel", "category"), strict=True)):
