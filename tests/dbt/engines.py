@@ -15,6 +15,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.signals import MessageSignal
 from orchestration.resources.dbt import DbtRunner
 from orchestration.resources.dbt_profile import dbt_environment
 from orchestration.resources.engines import require, warehouse_of
@@ -49,7 +50,8 @@ class Installation:
                 self.settings.lake / table / "event_date=2026-01-01" / "rows.parquet",
                 self.settings.reference / f"{table}.parquet",
             )
-            path = lake if schema == "lake" else reference
+            signals = self.settings.reference / "signals" / "event_date=2026-01-01" / "rows.parquet"
+            path = lake if schema == "lake" else signals if table == MessageSignal.table else reference
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(rows, path)
         self.warehouse.prepare()
@@ -78,6 +80,7 @@ class Installation:
 
     def _empty(self) -> None:
         shutil.rmtree(self.settings.lake, ignore_errors=True)
+        shutil.rmtree(self.settings.reference / "signals", ignore_errors=True)
         for folder in self.settings.spark_warehouse.glob("*.db"):
             shutil.rmtree(folder)
         if self.settings.engine == "postgres" and self._folder is not None:

@@ -53,7 +53,7 @@ class Growing:
     reference: dict[str, list[Any]] = field(default_factory=dict)
 
     def tell(self, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-        """A segment: one file a table and event date."""
+        """A segment: one file a table and event date, and beside those of messages what these say."""
         self.batches += 1
         stem = hashlib.md5(f"{self.batches}".encode(), usedforsecurity=False).hexdigest()
         for event in EVENT_TYPES:
@@ -64,6 +64,19 @@ class Growing:
                 path = self.settings.lake / event.table / f"event_date={day}" / f"{stem}-00000.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 pq.write_table(tables({event.table: each})["lake", event.table], path)
+                if event.table == "messages":
+                    self._read(each, self.settings.reference / "signals" / path.relative_to(path.parents[1]))
+
+    def _read(self, messages: Sequence[dict[str, Any]], path: Path) -> None:
+        """Keep what these tellings say, in the file of that name, as the platform does; the history knows it by event."""
+        said = {(each.tenant_id, each.event_id): each for each in reversed(self.reference.get("message_signals", ()))}
+        rows = []
+        for row in messages:
+            if signal := said.get((row["tenant_id"], row["event_id"])):
+                names = ("contact_point_id", "source", "account_id", "body_hash", "occurred_at", "received_at")
+                rows.append(msgspec.structs.replace(signal, **{name: row[name] for name in names}))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(tables({"message_signals": rows})["reference", "message_signals"], path)
 
     def refer(self, as_of: datetime) -> None:
         """Replace the reference files, for a build of that moment."""

@@ -11,10 +11,11 @@ from tests.dbt.history_base import AS_OF, ZONES, History
 from tests.dbt.history_bookings import add_bookings
 from tests.dbt.history_delivery import add_delivery
 from tests.dbt.history_experiments import add_experiments
-from tests.dbt.history_leads import add_lead
+from tests.dbt.history_leads import add_lead, add_silent_leads
 from tests.dbt.history_reference import add_reference
 from tests.dbt.history_schedules import add_schedules
 from tests.dbt.history_services import add_services
+from tests.dbt.history_signals import add_signals
 from tests.dbt.history_tokens import add_tokens
 
 __all__ = ["AS_OF", "History", "history", "told"]
@@ -29,12 +30,14 @@ def history(seed: int, leads: int) -> History:
         add_reference(made, tenant, zone, rng)
         for lead in range(leads):
             add_lead(made, tenant, f"{tenant}_lead_{lead}", rng)
+        add_silent_leads(made, tenant)
         add_tokens(made, tenant, rng)
         add_bookings(made, tenant, rng)
         add_experiments(made, tenant, rng)
         add_schedules(made, tenant, rng)
         add_services(made, tenant, rng)
         add_delivery(made, tenant, rng)
+        add_signals(made, tenant, random.Random(f"signals:{seed}:{tenant}"))
     return made
 
 

@@ -9,6 +9,8 @@ from tests.dbt.warehouse import lake_row
 
 START = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 CHANGE = datetime(2026, 3, 20, tzinfo=UTC)
+UNRULED = {"tenant_2": ("policies",), "tenant_3": ("scoring_weights",)}
+"""Of which tables a tenant has nothing for a day and a half from `CHANGE` on: what happens then is judged by nothing."""
 AS_OF = datetime(2026, 4, 20, 12, 0, tzinfo=UTC)
 ZONES = ("Asia/Kolkata", "America/New_York", "Europe/Berlin", "UTC")
 _MICRO = timedelta(microseconds=1)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.reference import LeadAlias, LeadLink, LeadPoint
-from tests.dbt.history_base import START, History, step
+from tests.dbt.history_base import CHANGE, START, History, step
 
 
 def add_lead(made: History, tenant: str, lead: str, rng: random.Random) -> None:
@@ -58,6 +58,19 @@ def add_lead(made: History, tenant: str, lead: str, rng: random.Random) -> None:
         at,
         rng,
     )
+
+
+def add_silent_leads(made: History, tenant: str) -> None:
+    """Leads that owe us an answer since the instant at which the waits of recovery change, and a microsecond to either side."""
+    for micros in (-1, 0, 1):
+        lead, at = f"{tenant}_silent_{micros}", CHANGE + timedelta(microseconds=micros)
+        made.refer(LeadPoint(tenant_id=tenant, valid_from=START, valid_to=None, point_id=f"cp_{lead}", lead_id=lead, kind="phone"))
+        for name, author, moment in (("asked", "lead", at - timedelta(hours=1)), ("told", "ai", at)):
+            made.add(
+                "messages", tenant, f"{name}:{lead}", moment, message_id=f"{name}:{lead}", contact_point_id=f"cp_{lead}", channel="whatsapp",
+                channel_account_id="whatsapp_1", direction="inbound" if author == "lead" else "outbound", author_type=author,
+                message_type="text",
+            )  # fmt: skip
 
 
 def _talk(

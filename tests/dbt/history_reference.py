@@ -2,6 +2,9 @@
 
 import random
 from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
 
 from core.business_time import Calendar, intervals, parse_shift
 from core.reference import (
@@ -16,7 +19,7 @@ from core.reference import (
     Tenant,
     TokenThreshold,
 )
-from tests.dbt.history_base import CHANGE, START, History
+from tests.dbt.history_base import CHANGE, START, UNRULED, History
 
 
 def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> None:
@@ -40,7 +43,7 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
     add_people(made, tenant, early, late)
     add_promises(made, tenant, early, late)
     for valid_from, valid_to, gap in ((early, late, 259200), (late, None, 172800)):
-        made.refer(
+        made.refer(*_with_hole(
             Policy(
                 tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, calendar_id="office", conversation_gap_seconds=gap,
                 no_reply_business_seconds=rng.choice((900, 1800)), hot_unassigned_seconds=900, assigned_idle_business_seconds=14400,
@@ -56,28 +59,8 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                 tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, currency="INR", tokens_per_major=rng.choice((7, 10)),
                 expires_after_days=None if tenant == "tenant_0" else 6,
             ),
-        )  # fmt: skip
-    made.refer(
-        *(
-            RecoveryStep(tenant_id=tenant, valid_from=early, attempt=attempt, wait_seconds=wait)
-            for attempt, wait in ((1, 86400), (2, 259200), (3, 604800))
-        ),
-        *(
-            TokenThreshold(tenant_id=tenant, valid_from=early, percent=percent, action=action)
-            for percent, action in ((20, "alert"), (10, "top_up_link"), (0, "pause"))
-        ),
-    )
-    for kind, model, channel, category, per, tokens in (
-        ("llm_input", "", "", "", 1000, 3), ("llm_input", "large", "", "", 1000, 11), ("llm_output", "", "", "", 700, 5),
-        ("message", "", "", "", 1, 1), ("message", "", "whatsapp", "", 1, 2), ("message", "", "", "marketing", 1, 4),
-        ("message", "", "whatsapp", "marketing", 1, 6),
-    ):  # fmt: skip
-        made.refer(
-            DebitRate(
-                tenant_id=tenant, valid_from=early, kind=kind, model=model, channel=channel, category=category,
-                per_quantity=per, tokens=tokens,
-            )
-        )  # fmt: skip
+        ))  # fmt: skip
+    add_limits(made, tenant, early, late)
     for category, per, price, since, until in (("", 3, 10, early, late), ("utility", 100, 1150, early, None), ("", 1, 4, late, None)):
         if tenant == "tenant_1" or (tenant == "tenant_2" and category):
             made.refer(
@@ -86,6 +69,43 @@ def add_reference(made: History, tenant: str, zone: str, rng: random.Random) -> 
                     per_messages=per,
                 )
             )  # fmt: skip
+
+
+def add_limits(made: History, tenant: str, early: datetime, late: datetime) -> None:
+    """Waits of recovery, thresholds and debit rates: two versions of each, and one rate that ends without a successor."""
+    for valid_from, valid_to, waits, percents in (
+        (early, late, (86400, 259200, 604800), (20, 10, 0)), (late, None, (43200, 172800, 345600), (30, 12, 5)),
+    ):  # fmt: skip
+        dates: dict[str, Any] = {"tenant_id": tenant, "valid_from": valid_from, "valid_to": valid_to}
+        made.refer(
+            *(RecoveryStep(**dates, attempt=number, wait_seconds=wait) for number, wait in enumerate(waits, 1)),
+            *(
+                TokenThreshold(**dates, percent=percent, action=action)
+                for percent, action in zip(percents, ("alert", "top_up_link", "pause"), strict=True)
+            ),
+        )
+    for kind, model, channel, category, per, before, after in (
+        ("llm_input", "", "", "", 1000, 3, 4), ("llm_input", "large", "", "", 1000, 11, 10), ("llm_output", "", "", "", 700, 5, 6),
+        ("message", "", "", "", 1, 1, 2), ("message", "", "whatsapp", "", 1, 2, 3), ("message", "", "", "marketing", 1, 4, 5),
+        ("message", "", "whatsapp", "marketing", 1, 6, None),
+    ):  # fmt: skip
+        for valid_from, valid_to, tokens in ((early, late, before), (late, None, after)):
+            if tokens is not None:
+                made.refer(
+                    DebitRate(
+                        tenant_id=tenant, valid_from=valid_from, valid_to=valid_to, kind=kind, model=model, channel=channel,
+                        category=category, per_quantity=per, tokens=tokens,
+                    )
+                )  # fmt: skip
+
+
+def _with_hole(*rows: Any) -> list[Any]:
+    """The rows, those of an unruled tenant's tables a day and a half late where they begin at the change."""
+    late = CHANGE + timedelta(hours=36)
+    return [
+        msgspec.structs.replace(row, valid_from=late) if row.valid_from == CHANGE and row.table in UNRULED.get(row.tenant_id, ()) else row
+        for row in rows
+    ]
 
 
 def add_people(made: History, tenant: str, early: datetime, late: datetime) -> None:

@@ -3,7 +3,7 @@
 import random
 from datetime import timedelta
 
-from tests.dbt.history_base import START, History, step
+from tests.dbt.history_base import CHANGE, START, History, step
 
 CURRENCY = {"currency": "INR"}
 
@@ -12,6 +12,8 @@ def add_tokens(made: History, tenant: str, rng: random.Random) -> None:
     """All of one tenant."""
     _add_payments(made, tenant, rng)
     _add_money(made, tenant, random.Random(f"money:{tenant}:{rng.random()}"))
+    _add_inquiries(made, tenant)
+    _add_uses_at_the_change(made, tenant)
 
 
 def _add_money(made: History, tenant: str, rng: random.Random) -> None:
@@ -44,6 +46,28 @@ def _add_money(made: History, tenant: str, rng: random.Random) -> None:
     if tenant in ("tenant_0", "tenant_3"):
         made.add("payments", tenant, "rich", START, kind="payment.captured", payment_id="rich", amount_minor=9_000_000_000,
                  fee_minor=1, **CURRENCY)  # fmt: skip
+
+
+def _add_inquiries(made: History, tenant: str) -> None:
+    """Disputes that are closed: once, twice, after a loss, in the same second as one, before one, and open at the end."""
+    day = timedelta(days=1)
+    for number, ends in enumerate((
+        [("closed", day)], [("closed", day), ("closed", 2 * day)], [("lost", day), ("closed", 2 * day)], [("closed", day), ("lost", day)],
+        [("closed", day), ("lost", 2 * day)], [("closed", -day)], [("closed", 90 * day)],
+    )):  # fmt: skip
+        at, told = START + timedelta(days=8 + number), {"payment_id": f"asked_{number}", "amount_minor": 20_000, **CURRENCY}
+        made.add("payments", tenant, f"asked:{number}", at, kind="payment.captured", fee_minor=400, tax_minor=0, **told)
+        for place, (kind, after) in enumerate([("created", timedelta()), *ends]):
+            made.add("payments", tenant, f"{kind}:{place}:asked_{number}", at + day + after, kind=f"payment.dispute.{kind}",
+                     dispute_id=f"inquiry_{number}", **told)  # fmt: skip
+
+
+def _add_uses_at_the_change(made: History, tenant: str) -> None:
+    """Uses of each kind at the instant at which the rates change, and a microsecond to either side."""
+    for kind, channel, category in (("llm_input", None, None), ("llm_output", None, None), ("message", "whatsapp", "marketing")):
+        for micros in (-1, 0, 1):
+            made.add("token_usage", tenant, f"change:{kind}:{micros}", CHANGE + timedelta(microseconds=micros), kind=kind, quantity=1000,
+                     model="large" if kind == "llm_input" else None, channel=channel, category=category)  # fmt: skip
 
 
 def _add_payments(made: History, tenant: str, rng: random.Random) -> None:

@@ -1,101 +1,35 @@
 """The worked examples of docs/decisions.md: each tenant is a scenario, all built at once. Open 09:00-18:00 UTC, Monday to Friday."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
 import pytest
 
-from core.business_time import Calendar, intervals, parse_shift
-from core.reference import CreditRate, DebitRate, LeadPoint, Policy, RecoveryStep, ScoringWeights, SlaPolicy, Tenant, TokenThreshold
-from tests.dbt.warehouse import at, build, lake_row
+from tests.dbt.scenario import Scenario
+from tests.dbt.warehouse import at, build
 
 AS_OF = at("2026-03-20 00:00")
-_EARLY = at("2026-01-01 00:00")
-
-
-class Scenario:
-    """One tenant with one lead `l`, who holds the point `p`; 2026-03-02 is a Monday."""
-
-    def __init__(self, rows: dict[str, list[Any]], tenant: str, *points: tuple[str, str, str | None]) -> None:
-        self._rows, self.tenant, self._count = rows, tenant, 0
-        calendar = Calendar(calendar_id="office", timezone="UTC", week=((parse_shift("09:00-18:00"),),) * 5 + ((), ()), valid_from=_EARLY)
-        common: dict[str, Any] = {"tenant_id": tenant, "valid_from": _EARLY}
-        limits = {
-            "calendar_id": "office", "conversation_gap_seconds": 259200, "no_reply_business_seconds": 1800, "hot_unassigned_seconds": 900,
-            "assigned_idle_business_seconds": 14400, "next_step_seconds": 86400, "window_closing_seconds": 7200, "max_ai_turns": 6,
-            "low_confidence": 0.5, "recovery_template": "come_back", "recovery_expires_seconds": 86400,
-        }  # fmt: skip
-        weights = {
-            "intent_points": 30, "budget_points": 20, "timeline_points": 20, "engagement_points": 20, "signal_points": 10,
-            "hot_at": 70, "warm_at": 40, "typical_deal_minor": 1_000_000,
-        }  # fmt: skip
-        for row in (
-            Tenant(tenant_id=tenant, timezone="Asia/Kolkata", default_region="IN", currency="INR"),
-            Policy(**common, **limits),
-            ScoringWeights(**common, **weights),
-            CreditRate(**common, currency="INR", tokens_per_major=10),
-            DebitRate(**common, kind="message", model="", channel="", category="", per_quantity=1, tokens=1),
-            *(RecoveryStep(**common, attempt=n, wait_seconds=wait) for n, wait in ((1, 86400), (2, 259200), (3, 604800))),
-            *(TokenThreshold(**common, percent=p, action=a) for p, a in ((20, "alert"), (10, "top_up_link"), (0, "pause"))),
-            *intervals(tenant, [calendar], date(2026, 2, 1), date(2026, 5, 1)),
-            *(
-                LeadPoint(
-                    tenant_id=tenant, valid_from=at(since), valid_to=at(until) if until else None, point_id=point, lead_id="l", kind="phone"
-                )
-                for point, since, until in (points or (("p", "2026-03-01 00:00", None),))
-            ),
-        ):
-            rows.setdefault(row.table, []).append(row)
-
-    def event(self, table: str, moment: str, **fields: Any) -> "Scenario":
-        """One event; its id is `e1`, `e2`, …"""
-        self._count += 1
-        row = lake_row(table, self.tenant, f"e{self._count}", at(moment), **({"contact_point_id": "p"} | fields))
-        self._rows.setdefault(table, []).append(row)
-        return self
-
-    def message(self, moment: str, author: str = "lead", **fields: Any) -> "Scenario":
-        """A WhatsApp message."""
-        common = {"message_id": f"m{self._count + 1}", "channel": "whatsapp", "channel_account_id": "a", "author_type": author}
-        common |= {"direction": "inbound" if author == "lead" else "outbound", "message_type": "text"}
-        return self.event("messages", moment, **(common | fields))
-
-    def attempt(self, moment: str) -> "Scenario":
-        """A recovery message that the outbox sent."""
-        return self.message(moment, "automation", message_type="template", template_name="come_back", action_id="x")
-
-    def turn(self, moment: str, **fields: Any) -> "Scenario":
-        """A turn of the assistant."""
-        return self.event("ai_turns", moment, **({"channel": "whatsapp", "confidence": 0.9} | fields))
-
-    def did(self, moment: str, kind: str) -> "Scenario":
-        """What people did."""
-        return self.event("lead_events", moment, kind=kind, person_id="p1")
-
-    def promise(
-        self, metric: str, seconds: int, tier: str = "ANY", until: str | None = None, *, is_bot_reply_counted: bool = False
-    ) -> "Scenario":
-        """A service level."""
-        self._rows.setdefault("sla_policies", []).append(
-            SlaPolicy(
-                tenant_id=self.tenant, valid_from=_EARLY, valid_to=at(until) if until else None, policy_id=f"{metric}_{tier}", tier=tier,
-                metric=metric, target_seconds=seconds, calendar_id="office", is_bot_reply_counted=is_bot_reply_counted,
-            )
-        )  # fmt: skip
-        return self
-
-
 READY = {"intent": "ready_to_buy", "budget_minor": 1_000_000, "budget_currency": "INR", "timeline_days": 7, "buying_signal": "asked_price"}
+
+
+def add_talks(new: Callable[..., Scenario]) -> None:
+    """Conversations: without a policy from the middle on, and with waits of the lead."""
+    unruled = new("unruled", ruled_until="2026-03-02 10:00:00.000001").message("2026-03-02 10:00").message("2026-03-02 10:00:00.000001")
+    for minute in range(7):
+        unruled.turn(f"2026-03-02 10:0{minute + 1}", confidence=0.1)
+    talk = new("talk").message("2026-03-02 10:00").message("2026-03-02 10:01").message("2026-03-02 10:02", "automation")
+    talk.message("2026-03-02 10:05:00.999999", "ai").message("2026-03-02 10:06", "human").message("2026-03-02 11:00")
+    talk.message("2026-03-02 12:30", "human").message("2026-03-02 13:00").message("2026-03-02 13:00", "ai").message("2026-03-02 14:00")
 
 
 def scenarios() -> dict[str, list[Any]]:
     """All rows."""
     rows: dict[str, list[Any]] = {}
 
-    def new(tenant: str, *points: tuple[str, str, str | None]) -> Scenario:
-        return Scenario(rows, tenant, *points)
+    def new(tenant: str, *points: tuple[str, str, str | None], ruled_until: str | None = None) -> Scenario:
+        return Scenario(rows, tenant, *points, ruled_until=ruled_until)
 
     new("in_time").message("2026-03-02 17:45").message("2026-03-02 17:50").message("2026-03-03 09:15", "ai")
     new("late").message("2026-03-02 17:45").message("2026-03-02 17:50").message("2026-03-03 09:15:01", "ai")
@@ -152,6 +86,7 @@ def scenarios() -> dict[str, list[Any]]:
     new("sla_lapsed").promise("resolution", 3600).message("2026-03-02 10:00")
     asked = new("sla_person").promise("hand_over", 3600).did("2026-03-02 10:00", "escalated").did("2026-03-02 10:05", "assigned")
     asked.did("2026-03-02 10:30", "human_action")
+    add_talks(new)
     new("sla_ended").promise("first_response", 1800, until="2026-03-02 10:00").message("2026-03-02 10:00")
     return rows
 
@@ -230,6 +165,30 @@ def test_qualification(scenes) -> None:
         ("six_turns", 6, "escalated", "turn_limit", at("2026-03-02 10:06")),
         ("sixth_decides", 6, "qualified", None, at("2026-03-02 10:06")),
     ]
+
+
+def test_without_a_policy_there_is_no_conversation_and_no_limit(scenes) -> None:
+    messages = "select finding, conversation_id is null from marts.fct_messages where tenant_id = 'unruled' order by sent_at"
+    assert scenes.execute(messages).fetchall() == [(None, False), ("no_policy", True)]
+    talks = "select inbound_count, closed_at from marts.fct_conversations where tenant_id = 'unruled'"
+    assert scenes.execute(talks).fetchall() == [(1, at("2026-03-05 10:00"))]
+    turns = "select turns, outcome, escalation_reason, finding from marts.fct_qualification where tenant_id = 'unruled'"
+    assert scenes.execute(turns).fetchall() == [(7, "lapsed", None, "no_policy")]
+    counted = "select finding, event_count from marts.fct_reference_findings where tenant_id = 'unruled'"
+    assert scenes.execute(counted).fetchall() == [("no_policy", 8)]
+
+
+def test_each_wait_of_the_lead_has_its_response(scenes) -> None:
+    waits = "select sent_at, response_seconds from marts.fct_messages where tenant_id = 'talk' and direction = 'inbound' order by 1"
+    assert scenes.execute(waits).fetchall() == [
+        (at("2026-03-02 10:00"), 300),
+        (at("2026-03-02 10:01"), None),
+        (at("2026-03-02 11:00"), 5400),
+        (at("2026-03-02 13:00"), 0),
+        (at("2026-03-02 14:00"), None),
+    ]
+    talk = "select first_response_seconds, longest_next_response_seconds from marts.fct_conversations where tenant_id = 'talk'"
+    assert scenes.execute(talk).fetchall() == [(300, 5400)]
 
 
 def test_statuses(scenes) -> None:

@@ -38,7 +38,7 @@ def test_features_are_what_had_happened_by_then(built, made: History) -> None:
         key = (row["tenant_id"], row["lead_id"])
         expected = features.features(row["featured_at"], *(each.get(key, []) for each in told_of), "INR")
         assert {name: row[name] for name in expected} == expected, (key, row["featured_at"])
-        *_, last = [each for each in scores[key] if each[0] <= row["featured_at"]]
+        *_, last = [(None, None, None, None), *(each for each in scores.get(key, []) if each[0] <= row["featured_at"])]
         assert (row["score"], row["signal_points"], row["tier"]) == last[1:]
     for name in ("is_assigned", "is_opted_out", "has_objection"):
         assert {row[name] for row in found} == {True, False}

@@ -86,7 +86,8 @@ def grown(home: Growing, seed: int, leads: int, batches: int, checks: int) -> li
             home.build(as_of, rebuild=True)
             whole = home.marts()
             assert whole.keys() == increments.keys()
-            assert sum(map(bool, whole.values())) >= 15, "the comparison is of rows"
+            empty = [mart for mart, rows in whole.items() if not rows]
+            assert len(empty) <= len(whole) // 2 if as_of < ends[-1] else not empty, (empty, "the comparison is of rows")
             differences += [
                 f"batch {number}, {mart}: {len(set(increments[mart]) ^ set(rows))} rows, {sorted(set(increments[mart]) ^ set(rows))[:2]}"
                 for mart, rows in whole.items()

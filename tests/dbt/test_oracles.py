@@ -3,48 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import duckdb
-import pytest
-
-from tests.dbt.histories import AS_OF, History
+from tests.dbt.histories import AS_OF
+from tests.dbt.warehouse import rows
 from tests.oracles import appointments, conversations, leads, no_shows, recovery, scores, sla, tokens
-from tests.oracles.common import Holders, valid
+from tests.oracles.common import all_valid, gap_of
 from tests.oracles.hours import Span
-
-
-@pytest.fixture(scope="module")
-def known(made: History) -> dict[str, list[dict[str, Any]]]:
-    """All events up to `AS_OF`, with every column that an oracle may ask for."""
-    blank = dict.fromkeys(("error_code", "model", "channel", "category", "action_id", "template_name"))
-    return {table: [blank | row for row in made.known(table, AS_OF)] for table in made.lake}
-
-
-@pytest.fixture(scope="module")
-def holders(made: History) -> Holders:
-    """Who held which point."""
-    return Holders(row for row in made.reference["lead_points"] if row.valid_from <= AS_OF)
-
-
-def rows(built: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
-    return built.execute(query).fetchall()
-
-
-def test_conversations(built, made, known, holders) -> None:
-    def gap(tenant: str, moment: datetime) -> timedelta:
-        return timedelta(seconds=valid(made.reference["policies"], tenant, moment).conversation_gap_seconds)
-
-    expected = conversations.conversations(known["messages"], known["lead_events"], holders, gap, AS_OF)
-    found = rows(
-        built,
-        """
-        select c.tenant_id, c.contact_point_id, c.channel_account_id, list(m.event_id order by m.event_id), c.opened_at, c.closed_at,
-            c.close_reason, c.first_response_seconds, c.inbound_count, c.outbound_count
-        from marts.fct_conversations as c inner join marts.fct_messages as m using (tenant_id, conversation_id) group by all
-        """,
-    )
-    assert {(*row[:3], tuple(sorted(row[3])), *row[4:]) for row in expected} == {(*row[:3], tuple(row[3]), *row[4:8]) for row in found}
-    assert all(len(row[3]) == row[8] + row[9] for row in found)
 
 
 def test_windows_and_violations(built, known, holders) -> None:
@@ -193,27 +156,27 @@ def test_tokens(built, made, known) -> None:
 
 
 def test_thresholds_ask_once_for_each_top_up(built, made, known) -> None:
-    asked = rows(
-        built,
-        "select tenant_id, trigger, due_at from marts.act_requests where rule = 'token_threshold' and kind = 'notify'",
-    )
+    asked = rows(built, "select tenant_id, kind, trigger, due_at from marts.act_requests where rule = 'token_threshold'")
     entries = rows(
         built,
         "select tenant_id, transaction_id, kind, amount_tokens, occurred_at from marts.fct_token_ledger "
         "where account = 'wallet' order by tenant_id, occurred_at, transaction_id",
     )
-    expected, balance, top_up = set(), {}, {}
+    expected: dict[tuple[str, str, str], datetime] = {}
+    balance: dict[str, int] = {}
+    top_up: dict[str, tuple[str, int]] = {}
     for tenant, transaction, kind, amount, at in entries:
         balance[tenant] = balance.get(tenant, 0) + amount
         if kind == "credit":
-            top_up[tenant] = (transaction, amount, False)
+            top_up[tenant] = (transaction, amount)
         if tenant in top_up:
-            name, size, was_asked = top_up[tenant]
-            if not was_asked and balance[tenant] * 100 <= size * 20:
-                expected.add((tenant, f"{name}:20", at))
-                top_up[tenant] = (name, size, True)
-    assert set(asked) == expected
+            name, size = top_up[tenant]
+            for each in all_valid(made.reference["token_thresholds"], tenant, at):
+                if balance[tenant] * 100 <= size * each.percent:
+                    expected.setdefault((tenant, {"alert": "notify"}.get(each.action, each.action), f"{name}:{each.percent}"), at)
+    assert {row[:3]: row[3] for row in asked} == expected
     assert len(asked) == len(expected)
+    assert {trigger.rpartition(":")[2] for _, _, trigger in expected} == {"20", "10", "0", "30", "12", "5"}
 
 
 def test_service_levels(built, made, known, holders) -> None:
@@ -228,24 +191,26 @@ def test_service_levels(built, made, known, holders) -> None:
             tiers.setdefault((tenant, lead), []).append((at, tier))
     for key, kept in overrides.items():
         tiers.setdefault(key, []).extend(kept.items())
-    escalated = [
-        dict(zip(("tenant_id", "lead_id", "event_id", "occurred_at"), row, strict=True))
-        for row in rows(
-            built, "select tenant_id, lead_id, last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'escalated'"
-        )
-    ]
+    escalations = (
+        "select tenant_id, lead_id, last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'escalated' union all "
+        "select tenant_id, lead_id, event_id, sent_at from marts.fct_message_signals where is_high_risk and lead_id is not null "
+        "qualify row_number() over (partition by tenant_id, coalesce(conversation_id, event_id) order by sent_at, event_id) = 1"
+    )
+    escalated = [dict(zip(("tenant_id", "lead_id", "event_id", "occurred_at"), row, strict=True)) for row in rows(built, escalations)]
     calendars: dict[tuple[str, str], list[Span]] = {}
     for row in made.reference["business_intervals"]:
         calendars.setdefault((row.tenant_id, row.calendar_id), []).append((row.opened_at, row.closed_at))
-
-    def gap(tenant: str, moment: datetime) -> timedelta:
-        return timedelta(seconds=valid(made.reference["policies"], tenant, moment).conversation_gap_seconds)
 
     walked = sla.walk(
         known,
         escalated,
         holders,
-        sla.Walk(made.reference["sla_policies"], calendars, {key: sorted(each) for key, each in tiers.items()}, gap),
+        sla.Walk(
+            made.reference["sla_policies"],
+            calendars,
+            {key: sorted(each) for key, each in tiers.items()},
+            gap_of(made.reference["policies"]),
+        ),
         AS_OF,
     )
     expected = {}

@@ -8,7 +8,7 @@ import duckdb
 from assets.project import PROJECT
 from tests.dbt import engines
 from tests.dbt.histories import AS_OF, History
-from tests.dbt.tiers import became_hot
+from tests.dbt.tiers import became_hot, wanted_persons
 from tests.oracles.common import Holders
 from tests.oracles.hours import Span
 from tests.oracles.routing import Office, routings
@@ -42,11 +42,8 @@ def test_a_lead_is_given_to_the_least_burdened_then_longest_idle_of_those_at_wor
         named,
         {"routing": timedelta(hours=1), "escalation": timedelta(hours=24)},
     )
-    escalated = (
-        "select tenant_id, lead_id, 'escalation', last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'escalated'"
-    )
     hot = [(tenant, lead, "routing", event, at) for tenant, lead, event, at in became_hot(built, made, holders)]
-    matters = hot + built.execute(escalated).fetchall()
+    matters = hot + [(tenant, lead, "escalation", event, at) for tenant, lead, _, event, at in wanted_persons(built)]
     found = built.execute("select tenant_id, rule, trigger_event_id, assigned_to, is_in_hands, works_from_at from marts.fct_lead_routings")
     expected = routings(matters, office)
     assert {row[:3]: row[3:] for row in found.fetchall()} == expected

@@ -113,23 +113,24 @@ def _returned_at(lot: grants.Lot) -> datetime | None:
     return None
 
 
-def test_use_later_than_five_minutes_after_the_pause_is_a_sign(built, zones) -> None:
+def test_use_later_than_five_minutes_after_the_pause_is_a_sign(built, made: History, zones) -> None:
     entries = built.execute(
         "select tenant_id, transaction_id, kind, amount_tokens, occurred_at from marts.fct_token_ledger "
         "where account = 'wallet' order by tenant_id, occurred_at, transaction_id"
     ).fetchall()
     balance: Counter[str] = Counter()
-    top_up: dict[str, str] = {}
+    top_up: dict[str, tuple[str, int]] = {}
     paused: dict[str, datetime] = {}
     late = []
     for tenant, transaction, kind, amount, at in entries:
         balance[tenant] += amount
         if kind == "credit":
-            top_up[tenant] = transaction
+            top_up[tenant] = (transaction, amount)
             paused.pop(tenant, None)
         if tenant in paused and kind == "usage" and amount < 0 and at >= paused[tenant] + timedelta(minutes=5):
-            late.append((tenant, top_up[tenant], at))
-        if tenant in top_up and balance[tenant] <= 0:
+            late.append((tenant, top_up[tenant][0], at))
+        limit = valid(made.reference["token_thresholds"], tenant, at, action="pause")
+        if tenant in top_up and balance[tenant] * 100 <= limit.percent * top_up[tenant][1]:
             paused.setdefault(tenant, at)
     found = signals(built, "usage_while_paused")
     assert {(*row[:3], row[4]) for row in found} == spending.reached(late, zones, 1) != set()

@@ -39,8 +39,10 @@ def program(made: History, tenant: str, rng: random.Random) -> None:
                 expires_after_days=days, expires_not_before=lasting and days and lasting,
             )
         )  # fmt: skip
-    price = {"tenant_id": tenant, "kind": "message", "model": "", "channel": "", "category": "", "per_quantity": 1, "tokens": 1}
-    made.refer(DebitRate(valid_from=START - timedelta(days=1), **price))
+    price = {"tenant_id": tenant, "kind": "message", "model": "", "channel": "", "category": "", "per_quantity": 1}
+    dearer = START + timedelta(days=rng.randrange(20), hours=12)
+    made.refer(DebitRate(valid_from=START - timedelta(days=1), valid_to=dearer, tokens=1, **price))
+    made.refer(DebitRate(valid_from=dearer, tokens=2, **price))
     for number in range(rng.randint(1, 8)):
         at, amount = moment(rng), rng.choice((99, 300, 1_000, 3_333))
         common: dict[str, Any] = {"payment_id": f"pay_{number}", "currency": "INR"}
@@ -51,7 +53,7 @@ def program(made: History, tenant: str, rng: random.Random) -> None:
                      amount_minor=rng.choice((amount, amount // 3, 1)), **common)  # fmt: skip
         if rng.random() < 0.35:
             disputed = {"dispute_id": f"d{number}", "amount_minor": rng.choice((amount, amount // 2))}
-            for kind in rng.sample(("created", "won", "lost"), rng.randint(1, 2)):
+            for kind in rng.sample(("created", "won", "lost", "closed"), rng.randint(1, 3)):
                 made.add("payments", tenant, f"{kind}:{number}", moment(rng), kind=f"payment.dispute.{kind}", **disputed, **common)
     for number in range(rng.randint(0, 14)):
         made.add("token_usage", tenant, f"use:{number}", moment(rng), kind="message", quantity=rng.choice((0, 1, 7, 40, 150)))

@@ -1,4 +1,5 @@
-"""When leads became HOT, by walking their scores and what people decided; from marts and events alone, so on every engine."""
+"""When leads became HOT, by walking their scores and what people decided, and when a person was wanted; from marts and events alone, so on
+every engine."""
 
 from datetime import datetime, timedelta
 
@@ -25,4 +26,20 @@ def became_hot(built: duckdb.DuckDBPyConnection, made: History, holders: Holders
             if tier == "HOT" and before != "HOT":
                 found.append((tenant, lead, event, at))
             before = tier
+    return found
+
+
+def wanted_persons(built: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str, datetime]]:
+    """Tenant, lead, subject, event and moment of each escalation: a risky message at once, and a qualification that tells nothing new."""
+    risks: dict[tuple[str, str], tuple[str, str, str, str, datetime]] = {}
+    risky = "select tenant_id, lead_id, conversation_id, event_id, sent_at from marts.fct_message_signals where is_high_risk"
+    for tenant, lead, talk, event, at in sorted(built.execute(risky).fetchall(), key=lambda row: (row[4], row[3])):
+        risks.setdefault((tenant, talk or event), (tenant, lead, "risk", event, at))
+    found = [each for each in risks.values() if each[1] is not None]
+    turns = (
+        "select tenant_id, lead_id, conversation_id, last_turn_event_id, ended_at from marts.fct_qualification where outcome = 'escalated'"
+    )
+    for tenant, lead, talk, event, at in built.execute(turns).fetchall():
+        if (tenant, talk) not in risks or risks[tenant, talk][4] > at:
+            found.append((tenant, lead, "qualification", event, at))
     return found

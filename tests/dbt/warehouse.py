@@ -57,6 +57,11 @@ def build(folder: Path, rows: Rows, as_of: datetime, *arguments: str, known_at: 
     return connection
 
 
+def rows(built: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    return built.execute(query).fetchall()
+
+
 def write(folder: Path, warehouse: Path, rows: Rows) -> None:
     """Every table of the contract as Parquet, with a view over it; those without rows are empty."""
     with duckdb.connect(str(warehouse)) as connection:

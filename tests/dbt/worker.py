@@ -5,11 +5,12 @@ Here belongs that worker and the file that it builds in. Not here: rows (`tests.
 
 import atexit
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestration.resources.dbt import DbtRunner, ensure_manifest
+from orchestration.resources.dbt import DbtError, DbtRunner, ensure_manifest
 from orchestration.resources.dbt_profile import dbt_environment
 from orchestration.resources.settings import Settings
 
@@ -26,6 +27,20 @@ def unit_tests_passed(warehouse: Path) -> int:
     """How many of dbt's unit tests ran; one that fails raises."""
     events = invoke(warehouse, "test", "--select", "test_type:unit")
     return [event["data"].get("status") for event in events].count("pass")
+
+
+def tests_failed(warehouse: Path, *arguments: str) -> tuple[set[str], int]:
+    """Run dbt's tests of these arguments; the models and seeds of which one failed, and how many ran."""
+    ran: dict[str, str] = {}
+    with suppress(DbtError):
+        runner, place = _worker()
+        place.unlink(missing_ok=True)
+        place.symlink_to(warehouse)
+        for event in runner.invoke("test", arguments):
+            if event["info"]["name"] == "LogTestResult":
+                ran[event["data"]["attached_node"].rpartition(".")[2]] = event["data"]["status"]
+    assert set(ran.values()) <= {"pass", "fail"}, ran
+    return {name for name, status in ran.items() if status == "fail"}, len(ran)
 
 
 @cache

@@ -1,6 +1,6 @@
 """What the oracles share: dated rows by their moment, and the order of events. Not here: any rule."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,22 @@ def valid(rows: Iterable[Any], tenant_id: str, moment: datetime, **equal: Any) -
         if row.valid_from <= moment and (row.valid_to is None or moment < row.valid_to):
             return row
     return None
+
+
+def all_valid(rows: Iterable[Any], tenant_id: str, moment: datetime) -> list[Any]:
+    """Every reference row that is valid at the moment."""
+    own = [row for row in rows if row.tenant_id == tenant_id and row.valid_from <= moment]
+    return [row for row in own if row.valid_to is None or moment < row.valid_to]
+
+
+def gap_of(policies: Iterable[Any]) -> Callable[[str, datetime], timedelta | None]:
+    """A tenant's conversation gap at a moment; none where no policy was valid."""
+
+    def gap(tenant: str, moment: datetime) -> timedelta | None:
+        policy = valid(policies, tenant, moment)
+        return policy.conversation_gap_seconds * SECOND if policy else None
+
+    return gap
 
 
 class Holders:

@@ -28,10 +28,13 @@ def conversations(
     messages: list[Row],
     lead_events: list[Row],
     holders: Holders,
-    gap_at: Callable[[str, datetime], timedelta],
+    gap_at: Callable[[str, datetime], timedelta | None],
     as_of: datetime,
 ) -> list[tuple[Any, ...]]:
-    """(tenant, point, account, ids of its messages, opened, closed, reason, first response in seconds) of each."""
+    """(tenant, point, account, ids of its messages, opened, closed, reason, waits of the lead) of each; see `waits`.
+
+    A message without a gap, for no policy was valid, is in none.
+    """
     found = []
     for (tenant, _, point, channel, account), thread in threads(messages, holders).items():
         resolves = [
@@ -48,6 +51,9 @@ def conversations(
         deadline = as_of
 
         for moment, _, _, row in events:
+            gap = gap_at(tenant, moment)
+            if row is not None and gap is None:
+                continue
             if current and moment >= deadline:
                 found.append(_closed(tenant, point, account, current, deadline, "inactive"))
                 current = []
@@ -57,7 +63,7 @@ def conversations(
                     current = []
                 continue
             current.append(row)
-            deadline = moment + gap_at(tenant, moment)
+            deadline = moment + (gap or timedelta())
         if current:
             end = (deadline, "inactive") if deadline <= as_of else (None, None)
             found.append(_closed(tenant, point, account, current, *end))
@@ -65,12 +71,21 @@ def conversations(
 
 
 def _closed(tenant: str, point: str, account: str, current: list[Row], at: datetime | None, reason: str | None) -> tuple[Any, ...]:
-    inbound = [row["occurred_at"] for row in current if row["direction"] == "inbound"]
-    answers = [
-        row["occurred_at"] for row in current if inbound and row["author_type"] in ("ai", "human") and row["occurred_at"] >= inbound[0]
-    ]
-    seconds = (answers[0] - inbound[0]) // timedelta(seconds=1) if answers else None
-    return (tenant, point, account, tuple(row["event_id"] for row in current), current[0]["occurred_at"], at, reason, seconds)
+    return (tenant, point, account, tuple(row["event_id"] for row in current), current[0]["occurred_at"], at, reason, waits(current))
+
+
+def waits(messages: list[Row]) -> list[tuple[str, int | None]]:
+    """Of each wait of the lead in a conversation: the message that begins it, and whole seconds to our answer (None: not answered)."""
+    found: list[tuple[str, int | None]] = []
+    begun: Row | None = None
+    for row in messages:
+        if row["direction"] == "inbound" and begun is None:
+            begun = row
+            found.append((row["event_id"], None))
+        elif row["direction"] == "outbound" and row["author_type"] in ("ai", "human") and begun is not None:
+            found[-1] = (begun["event_id"], (row["occurred_at"] - begun["occurred_at"]) // timedelta(seconds=1))
+            begun = None
+    return found
 
 
 SILENT = {("whatsapp", "edit"), ("whatsapp", "revoke"), ("messenger", "edit"), ("instagram", "edit")}

@@ -74,11 +74,11 @@ def waiting_leaks(
                     lead,
                     "no_reply",
                     row,
-                    due(calendar, at, policy.no_reply_business_seconds),
+                    due(calendar, at, policy.no_reply_business_seconds) if policy else None,
                     end,
                     as_of,
                 )
-            if not opens_window(row):
+            if not opens_window(row) or policy is None:
                 continue
             following = next(
                 (
@@ -144,7 +144,7 @@ def working_leaks(
                     ends.append((other["occurred_at"], reason))
             policy = valid(reference["policies"], tenant, at)
             calendar = [each for each in reference["business_intervals"] if (each.tenant_id, each.calendar_id) == (tenant, "office")]
-            limit = due(calendar, at, policy.assigned_idle_business_seconds)
+            limit = due(calendar, at, policy.assigned_idle_business_seconds) if policy else None
             found += _leak(
                 tenant,
                 lead,
@@ -160,7 +160,8 @@ def working_leaks(
             reason = _work(other) or (other["closes"] if other["closes"] in ("next_step_set", "assigned", *ENDS) else None)
             if reason and other["occurred_at"] >= at:
                 ends.append((other["occurred_at"], reason))
-        limit = at + valid(reference["policies"], tenant, at).next_step_seconds * SECOND
+        policy = valid(reference["policies"], tenant, at)
+        limit = at + policy.next_step_seconds * SECOND if policy else None
         found += _leak(
             tenant,
             lead,
@@ -236,7 +237,8 @@ def _hot(
     reference: dict[str, list[Any]],
     as_of: datetime,
 ) -> list[Leak]:
-    limit = start[0] + valid(reference["policies"], tenant, start[0]).hot_unassigned_seconds * SECOND
+    policy = valid(reference["policies"], tenant, start[0])
+    limit = start[0] + policy.hot_unassigned_seconds * SECOND if policy else None
     return _leak(tenant, lead, "hot_unassigned", {"event_id": start[1]}, limit, end, as_of)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.oracles.common import Row
-from tests.oracles.tokens import LISTED_AS, TOLD_BY
+from tests.oracles.tokens import LISTED_AS, TOLD_BY, dispute_ends
 
 Day = dict[str, int]
 
@@ -74,7 +74,7 @@ def _moves(payments: list[Row]) -> list[tuple[str, str, str, datetime, int, int 
             groups[row["tenant_id"], "payment", row["payment_id"]].append(row)
         elif kind in ("refund.processed", "refund.listed.processed"):
             groups[row["tenant_id"], "refund", row["refund_id"]].append(row)
-        elif kind in ("payment.dispute.created", "payment.dispute.won", "payment.dispute.lost"):
+        elif kind.startswith("payment.dispute."):
             groups[row["tenant_id"], "dispute", row["dispute_id"]].append(row)
         elif kind in ("settlement.processed", "settlement.listed.processed"):
             groups[row["tenant_id"], "settlement", row["subject_id"]].append(row)
@@ -90,9 +90,8 @@ def _moves(payments: list[Row]) -> list[tuple[str, str, str, datetime, int, int 
             fees = [row["fee_minor"] for row in [*captures, *rows] if row.get("fee_minor") is not None]
             fee = fees[0] if fees else None
         elif name == "dispute":
-            verdicts = [row for row in rows if row["kind"] != "payment.dispute.created"]
-            last = min(verdicts, key=lambda row: (row["occurred_at"], row["kind"])) if verdicts else None
-            if last is None or last["kind"] != "payment.dispute.lost":
+            [last, *_] = [row for ends in dispute_ends(rows).values() for row in ends if row["kind"].endswith("lost")] or [None]
+            if last is None:
                 continue
             opened = [row for row in rows if row["kind"] == "payment.dispute.created"]
             at, amount = last["occurred_at"], (opened or [last])[0]["amount_minor"]

@@ -40,6 +40,8 @@ def recovery(
         points = now_held(tenant, lead)
         point = last["contact_point_id"] if last["contact_point_id"] in points else points[0]
         policy = valid(reference["policies"], tenant, at)
+        if policy is None:
+            continue
         due_at = at + step.wait_seconds * SECOND
         expires_at = due_at + policy.recovery_expires_seconds * SECOND
         found.add((tenant, lead, attempts + 1, last["event_id"], due_at, expires_at, point))

@@ -43,6 +43,8 @@ def scores(
         rows: list[tuple[Any, ...]] = []
         for at in sorted(moments):
             weights = valid(reference["scoring_weights"], key[0], at)
+            if weights is None:
+                continue
             points = _points(
                 at,
                 [row for row in talk if row["occurred_at"] <= at],

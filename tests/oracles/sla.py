@@ -64,7 +64,11 @@ class Walk:
     """All clocks of a history."""
 
     def __init__(
-        self, sla_policies: Iterable[Any], calendars: dict[tuple[str, str], list[Span]], tiers: Tiers, gap_at: Callable[..., timedelta]
+        self,
+        sla_policies: Iterable[Any],
+        calendars: dict[tuple[str, str], list[Span]],
+        tiers: Tiers,
+        gap_at: Callable[..., timedelta | None],
     ):
         self._policies: dict[tuple[str, str], list[Any]] = {}
         for policy in sla_policies:
@@ -94,11 +98,14 @@ class Walk:
         thread = _Thread(self, lead)
         for row in items:
             thread.lapse(row["occurred_at"])
+            gap = self.gap_at(row["tenant_id"], row["occurred_at"])
             if row["item"] in ENDS:
                 thread.end(row)
+            elif gap is None:  # in no conversation: what we write is a reply all the same
+                thread.stray(row)
             else:
                 thread.message(row)
-                thread.deadline = row["occurred_at"] + self.gap_at(row["tenant_id"], row["occurred_at"])
+                thread.deadline = row["occurred_at"] + gap
         thread.lapse(as_of)
 
     def hand_overs(self, lead: str, items: list[tuple[datetime, int, str, str, Row]]) -> None:
@@ -154,6 +161,13 @@ class _Thread:
             self._inbound(row)
         elif row["item"] != "automation":
             self._reply(row, is_person=row["item"] == "human")
+
+    def stray(self, row: Row) -> None:
+        """Somebody wrote outside any conversation."""
+        talk, self.talk = self.talk, None
+        if row["item"] in ("human", "ai"):
+            self._reply(row, is_person=row["item"] == "human")
+        self.talk = talk
 
     def _inbound(self, row: Row) -> None:
         if self.has_inbound:

@@ -57,20 +57,19 @@ def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, ro
         (tenant, "sales", "credit", credited_at, -tokens),
     ]
     created = {row["dispute_id"]: row for row in rows if row["kind"] == "payment.dispute.created"}
-    ended = [row for row in rows if row["kind"] in ("payment.dispute.won", "payment.dispute.lost")]
-    first_last = sorted(ended, key=lambda row: (row["occurred_at"], row["kind"]), reverse=True)
-    verdicts = {row["dispute_id"]: row for row in first_last}  # the first verdict stands
     steps: list[tuple[datetime, int, str, str, Row]] = []
     told = {row["refund_id"] for row in rows if row["kind"] == "refund.processed"}
     for row in rows:
         if row["kind"] == "refund.processed" or (row["kind"] == "refund.listed.processed" and row["refund_id"] not in told):
             steps.append((row["occurred_at"], 1, row["refund_id"], "refund", row))
+    ended = dispute_ends(rows)
     for dispute, row in created.items():
-        moments = [row["occurred_at"]] + ([verdicts[dispute]["occurred_at"]] if dispute in verdicts else [])
+        moments = [row["occurred_at"]] + [end["occurred_at"] for end in ended.get(dispute, [])]
         steps.append((min(moments), 2, dispute, "dispute_hold", row))
-    for dispute, row in verdicts.items():
-        kind = "dispute_loss" if row["kind"].endswith("lost") else "dispute_release"
-        steps.append((row["occurred_at"], 3, dispute, kind, row))
+    for dispute, ends in ended.items():
+        for place, row in enumerate(ends):
+            kind = "dispute_loss" if row["kind"].endswith("lost") else "dispute_release"
+            steps.append((row["occurred_at"], 3 + place, dispute, kind, row))
     steps = [(max(step[0], credited_at), *step[1:]) for step in steps]
     refunded, lost, held = 0, 0, dict[str, int]()
     before = {"refunds": 0, "losses": 0, "disputes": 0}
@@ -80,8 +79,8 @@ def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, ro
         elif kind == "dispute_hold":
             held[dispute] = row["amount_minor"]
         else:
-            opened = held.pop(dispute, 0)
-            lost += (opened or row["amount_minor"]) if kind == "dispute_loss" else 0
+            held.pop(dispute, 0)
+            lost += created.get(dispute, row)["amount_minor"] if kind == "dispute_loss" else 0
         refunds = _share(tokens, refunded, amount)
         losses = min(_share(tokens, lost, amount), tokens - refunds)
         disputes = min(_share(tokens, sum(held.values()), amount), tokens - refunds - losses)
@@ -93,6 +92,20 @@ def _payment(tenant: str, credited_at: datetime, amount: int, per_major: int, ro
     return found
 
 
+def dispute_ends(rows: list[Row]) -> dict[str, list[Row]]:
+    """How each dispute ended, step by step: a verdict is final, and what was only closed may still be lost."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    judged = set()
+    words = {"payment.dispute.lost": 1, "payment.dispute.won": 2, "payment.dispute.closed": 3}
+    for row in sorted((row for row in rows if row["kind"] in words), key=lambda row: (row["occurred_at"], words[row["kind"]])):
+        dispute, word = row["dispute_id"], row["kind"].rpartition(".")[2]
+        if dispute not in judged and (not found[dispute] or word == "lost"):
+            found[dispute].append(row)
+        if word != "closed":
+            judged.add(dispute)
+    return found
+
+
 def _share(tokens: int, part: int, whole: int) -> int:
     return floor(tokens * min(Fraction(part, whole), Fraction(1)))
 
@@ -101,7 +114,9 @@ def debit(row: Row, rates: list[Any]) -> int:
     """Tokens of one use, by the most specific rate."""
     best: tuple[tuple[bool, bool, bool], Any] | None = None
     for rate in rates:
-        if rate.tenant_id != row["tenant_id"] or rate.kind != row["kind"]:
+        if rate.tenant_id != row["tenant_id"] or rate.kind != row["kind"] or row["occurred_at"] < rate.valid_from:
+            continue
+        if rate.valid_to is not None and row["occurred_at"] >= rate.valid_to:
             continue
         wanted = (rate.model, rate.channel, rate.category)
         if any(want and want != row.get(name) for want, name in zip(wanted, ("model", "channel", "category"), strict=True)):

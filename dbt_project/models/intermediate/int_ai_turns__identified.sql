@@ -19,6 +19,7 @@ final as (
         turns.risk,
         turns.next_action,
         turns.verdict,
+        case when policies.tenant_id is null then 'no_policy' end as finding,
 
         turns.budget_minor,
         turns.timeline_days,

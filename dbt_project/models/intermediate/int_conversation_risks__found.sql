@@ -1,10 +1,11 @@
--- One row per conversation in which the lead wrote something of high risk: the first such message.
+-- One row per conversation in which the lead wrote something of high risk: the first such message. One that belongs to no conversation,
+-- for no policy was valid, stands by itself: what is risky needs no policy to be so.
 {{ config(materialized='incremental', meta={'scope': 'point'}) }}
 with risks as (
     select
         *,
         row_number() over (
-            partition by tenant_id, conversation_id
+            partition by tenant_id, coalesce(conversation_id, event_id)
             order by sent_at, event_id
         ) as risk_no
     from {{ ref('fct_message_signals') }}

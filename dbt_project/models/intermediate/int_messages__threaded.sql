@@ -1,4 +1,5 @@
--- One row per message, with its conversation and the instant at which silence or a resolve event would close it after this message.
+-- One row per message, with its conversation and the instant at which silence or a resolve event would close it after this message. One
+-- that no policy was valid at belongs to no conversation: it opens none, and neither its silence nor it itself moves the end of another.
 {{ config(materialized='incremental', meta={'scope': 'point', 'changes_at': ['closes_at']}) }}
 with messages as (
     select * from {{ ref('int_messages__identified') }}
@@ -76,7 +77,7 @@ silences as (
         looked_ahead.*,
         {{ add_seconds('looked_ahead.occurred_at', 'policies.conversation_gap_seconds') }} as inactive_at
     from looked_ahead
-    left join {{ ref('stg_reference__policies') }} as policies
+    inner join {{ ref('stg_reference__policies') }} as policies
         on
             looked_ahead.tenant_id = policies.tenant_id
             and {{ is_valid_at('policies', 'looked_ahead.occurred_at') }}
@@ -86,14 +87,8 @@ silences as (
 closings as (
     select
         *,
-        case
-            when inactive_at is null or next_resolved_at < inactive_at then next_resolved_at
-            else inactive_at
-        end as closes_at,
-        case
-            when next_resolved_at is not null and (inactive_at is null or next_resolved_at < inactive_at) then 'resolved'
-            else 'inactive'
-        end as closing_reason
+        case when next_resolved_at < inactive_at then next_resolved_at else inactive_at end as closes_at,
+        case when next_resolved_at < inactive_at then 'resolved' else 'inactive' end as closing_reason
     from silences
 ),
 
@@ -142,8 +137,10 @@ final as (
         messages.tenant_id,
         messages.event_id,
         messages.message_id,
-        {{ key_of(['opened.tenant_id', 'opened.contact_point_id', 'opened.channel_account_id', 'opened.first_event_id']) }}
-            as conversation_id,
+        case
+            when opened.first_event_id is not null
+                then {{ key_of(['opened.tenant_id', 'opened.contact_point_id', 'opened.channel_account_id', 'opened.first_event_id']) }}
+        end as conversation_id,
         messages.lead_id,
         messages.contact_point_id,
         messages.channel_account_id,
@@ -156,14 +153,15 @@ final as (
         messages.message_type,
         messages.template_name,
         opened.closing_reason,
+        case when opened.first_event_id is null then 'no_policy' end as finding,
 
         messages.event_order,
-        coalesce(opened.next_conversation_no <> opened.conversation_no, true) as is_last,
+        opened.first_event_id is not null and coalesce(opened.next_conversation_no <> opened.conversation_no, true) as is_last,
 
         messages.occurred_at,
         opened.closes_at
     from messages
-    inner join opened
+    left join opened
         on
             messages.tenant_id = opened.tenant_id
             and messages.event_id = opened.event_id

@@ -4,16 +4,25 @@ with limits as (
     where rule = 'usage_while_paused'
 ),
 
+-- Thresholds that change between two top-ups ask twice for a pause: the first is the one that holds.
+crossed as (
+    select
+        *,
+        row_number() over (partition by tenant_id, top_up_transaction_id order by entry_order, percent) as pause_no
+    from {{ ref('int_token_thresholds__crossed') }}
+    where action = 'pause'
+),
+
 pauses as (
     select
         crossed.tenant_id,
         crossed.top_up_transaction_id,
         limits.at_least,
         {{ add_seconds('crossed.occurred_at', 'limits.grace_seconds') }} as paused_at
-    from {{ ref('int_token_thresholds__crossed') }} as crossed
+    from crossed
     inner join limits
         on {{ is_valid_at('limits', 'crossed.occurred_at') }}
-    where crossed.action = 'pause'
+    where crossed.pause_no = 1
 ),
 
 uses as (

@@ -30,31 +30,44 @@ dispute_events as (
         payment_id,
         event_id,
         kind = 'payment.dispute.created' as is_opening,
+        kind = 'payment.dispute.closed' as is_closing,
         kind = 'payment.dispute.lost' as is_loss,
         coalesce(dispute_id, payment_id, event_id) as dispute_id,
         currency,
         amount_minor,
         occurred_at,
-        row_number() over (
-            partition by
-                tenant_id,
-                coalesce(dispute_id, payment_id, event_id),
-                case when kind = 'payment.dispute.created' then 0 else 1 end
-            order by occurred_at, kind, event_id
-        ) as telling_no
+        -- Of one instant a closing comes last: it says that the dispute is over, and not how.
+        case kind when 'payment.dispute.lost' then 1 when 'payment.dispute.won' then 2 when 'payment.dispute.closed' then 3 else 0 end
+            as end_order
     from payments
-    where kind in ('payment.dispute.created', 'payment.dispute.won', 'payment.dispute.lost')
+    where kind in ('payment.dispute.created', 'payment.dispute.won', 'payment.dispute.lost', 'payment.dispute.closed')
 ),
 
 openings as (
-    select * from dispute_events
-    where is_opening and telling_no = 1
+    select
+        *,
+        row_number() over (partition by tenant_id, dispute_id order by occurred_at, event_id) as telling_no
+    from dispute_events
+    where is_opening
 ),
 
--- The first verdict stands.
+-- The first end stands. A closing tells no verdict, so the first verdict stands too if it is a loss that comes after one: then the money
+-- has gone although the hold was let go.
+ends_told as (
+    select
+        *,
+        row_number() over (partition by tenant_id, dispute_id order by occurred_at, end_order, event_id) as end_no,
+        row_number() over (partition by tenant_id, dispute_id, is_closing order by occurred_at, end_order, event_id) as verdict_no
+    from dispute_events
+    where not is_opening
+),
+
 verdicts as (
-    select * from dispute_events
-    where not is_opening and telling_no = 1
+    select
+        *,
+        end_no = 1 as is_first_end
+    from ends_told
+    where end_no = 1 or (is_loss and verdict_no = 1)
 ),
 
 -- A hold never comes after its verdict, whatever the clocks say.
@@ -75,6 +88,8 @@ holds as (
         on
             openings.tenant_id = verdicts.tenant_id
             and openings.dispute_id = verdicts.dispute_id
+            and verdicts.is_first_end
+    where openings.telling_no = 1
 ),
 
 ends as (
@@ -84,9 +99,10 @@ ends as (
         verdicts.event_id,
         case when verdicts.is_loss then 'dispute_loss' else 'dispute_release' end as change_kind,
         verdicts.dispute_id as change_id,
+        case when verdicts.is_first_end then 3 else 4 end as change_order,
         verdicts.currency,
         0 as refunded_minor,
-        -coalesce(openings.amount_minor, 0) as held_minor,
+        case when verdicts.is_first_end then -coalesce(openings.amount_minor, 0) else 0 end as held_minor,
         case when verdicts.is_loss then coalesce(openings.amount_minor, verdicts.amount_minor) else 0 end as lost_minor,
         verdicts.occurred_at
     from verdicts
@@ -94,6 +110,7 @@ ends as (
         on
             verdicts.tenant_id = openings.tenant_id
             and verdicts.dispute_id = openings.dispute_id
+            and openings.telling_no = 1
 ),
 
 final as (
@@ -109,7 +126,7 @@ final as (
     from holds
     union all
     select
-        tenant_id, payment_id, event_id, change_kind, change_id, 3 as change_order, currency, refunded_minor, held_minor, lost_minor,
+        tenant_id, payment_id, event_id, change_kind, change_id, change_order, currency, refunded_minor, held_minor, lost_minor,
         occurred_at
     from ends
 )

@@ -15,14 +15,15 @@ with messages as (
             else 'automation'
         end as item,
         event_order as item_order,
-        direction = 'inbound' and row_number() over (
+        conversation_id is not null and direction = 'inbound' and row_number() over (
             partition by tenant_id, conversation_id, direction
             order by occurred_at, event_order, event_id
         ) = 1 as is_first_inbound,
         occurred_at,
         case when is_last and closing_reason = 'inactive' and closes_at <= {{ as_of() }} then closes_at end as lapsed_at
     from {{ ref('int_messages__threaded') }}
-    where lead_id is not null
+    -- What the lead wrote in no conversation (no policy was valid) starts no wait; what we wrote then is a reply all the same.
+    where lead_id is not null and (conversation_id is not null or direction = 'outbound')
 ),
 
 threads as (

@@ -30,8 +30,10 @@ final as (
             else 'accepted'
         end as status,
         statuses.category,
+        messages.finding,
 
         cast(prices.cost_minor as bigint) as cost_minor,
+        waits.response_seconds,
 
         messages.occurred_at as sent_at
     from messages
@@ -43,6 +45,10 @@ final as (
         on
             messages.tenant_id = prices.tenant_id
             and messages.event_id = prices.event_id
+    left join {{ ref('int_messages__answered') }} as waits
+        on
+            messages.tenant_id = waits.tenant_id
+            and messages.event_id = waits.event_id
 )
 
 select
@@ -63,8 +69,10 @@ select
     template_name,
     status,
     category,
+    finding,
 
     cost_minor,
+    response_seconds,
 
     sent_at
 from final

@@ -34,7 +34,12 @@ numbered as (
             partition by tenant_id, conversation_id
             order by occurred_at, event_id
             rows between unbounded preceding and current row
-        ) as low_count
+        ) as low_count,
+        max(finding) over (
+            partition by tenant_id, conversation_id
+            order by occurred_at, event_id
+            rows between unbounded preceding and current row
+        ) as finding_so_far
     from candidates
     where candidate_no = 1
 ),
@@ -101,6 +106,7 @@ select
     budget_currency,
     objection,
     buying_signal,
+    finding_so_far as finding,
     {{ json_object({
         'intent': json_text('intent'),
         'budget_minor': json_number('budget_minor'),

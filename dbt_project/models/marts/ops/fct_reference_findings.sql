@@ -1,15 +1,29 @@
 -- One row per tenant, kind of reference data and UTC day with events at which none was valid: nothing is judged by a default.
-with unjudged as (
+with happened as (
     select
-        messages.tenant_id,
+        tenant_id,
+        event_id,
+        occurred_at
+    from {{ ref('int_messages__identified') }}
+    union all
+    select
+        tenant_id,
+        event_id,
+        occurred_at
+    from {{ ref('int_ai_turns__identified') }}
+),
+
+unjudged as (
+    select
+        happened.tenant_id,
         'no_policy' as finding,
-        messages.event_id,
-        messages.occurred_at
-    from {{ ref('int_messages__identified') }} as messages
+        happened.event_id,
+        happened.occurred_at
+    from happened
     left join {{ ref('stg_reference__policies') }} as policies
         on
-            messages.tenant_id = policies.tenant_id
-            and {{ is_valid_at('policies', 'messages.occurred_at') }}
+            happened.tenant_id = policies.tenant_id
+            and {{ is_valid_at('policies', 'happened.occurred_at') }}
     where policies.tenant_id is null
     union all
     select
