@@ -1,6 +1,8 @@
 # Commands of the project. On a fresh machine python3 (3.11 or newer) and make are all that is needed.
 PYTHON ?= python3
 BIN := .venv/bin
+# One process more than cores: a third of the suite's time is waiting for servers and processes that tests start.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 LOCKS := requirements/runtime.txt requirements/dev.txt
 # Every process here imports much: where bytecode may not be kept, each compiles it anew, 1.5 s of processor time for dbt's alone.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,7 +38,7 @@ demo: setup  ## the whole platform on simulated tenants, with planted truth agai
 	$(BIN)/flexoraa demo
 
 test: setup-dev  ## the whole suite
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Java compiles less and starts sooner so: half the processor time for these small builds, and the same results.
 engines: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m

@@ -1,4 +1,4 @@
-"""Suites of great-expectations over what entered the lake in the last day: filled columns, words, ranges, freshness and volume.
+"""Suites of great-expectations over what entered the lake in the last day: types, filled columns, words, ranges, freshness and volume.
 
 Here belongs the looking. Not here: what is expected (`core.quality`), that nothing is lost (`assets.checks`, which blocks). These
 checks warn, and run once a day in a job of their own: importing great-expectations alone takes 8 s of processor time.
@@ -11,12 +11,14 @@ from typing import Any
 
 import dagster as dg
 
+from core.columns import ColumnType
 from core.events import EVENT_TYPES, Event
 from core.ports import Clock, Lake
-from core.quality import DAY, HISTORY, rules, usual_rows
+from core.quality import DAY, HISTORY, rules, stale_before, usual_rows
 
 _SHOWN = 20
 NAME = "expectations"
+_TYPES: dict[ColumnType, list[str]] = {"text": ["str"], "int": ["int"], "float": ["float"], "bool": ["bool"], "time": ["datetime"]}
 
 
 @dg.multi_asset_check(
@@ -25,7 +27,7 @@ NAME = "expectations"
         dg.AssetCheckSpec(
             NAME,
             asset=dg.AssetKey(["lake", each.table]),
-            description="What entered in the last day is filled, in range, and as much as usual.",
+            description="What entered in the last day has its types, is filled, in range, fresh, and as much as usual.",
         )
         for each in EVENT_TYPES
     ],
@@ -33,7 +35,7 @@ NAME = "expectations"
 def lake_quality(lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]) -> Iterator[dg.AssetCheckResult]:
     """One check a table; values are never shown, only how many are wrong."""
     now = clock.now()
-    suites = _Suites()
+    suites = Suites()
     for event_type in EVENT_TYPES:
         arrived = lake.arrivals(event_type, now - DAY, now)
         counts = lake.received_per_day(event_type, now - HISTORY - DAY, now)
@@ -49,7 +51,7 @@ def lake_quality(lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]) -
         )
 
 
-class _Suites:
+class Suites:
     """The library, imported when the first suite is looked at."""
 
     def __init__(self) -> None:
@@ -69,6 +71,8 @@ class _Suites:
         made: list[Any] = []
         for rule in rules(event_type, now):
             match rule.kind:
+                case "typed" if rule.type is not None:
+                    made.append(expect.ExpectColumnValuesToBeInTypeList(column=rule.column, type_list=_TYPES[rule.type]))
                 case "filled":
                     made.append(expect.ExpectColumnValuesToNotBeNull(column=rule.column))
                 case "one_of":
@@ -77,9 +81,11 @@ class _Suites:
                     made.append(expect.ExpectColumnValuesToBeBetween(column=rule.column, min_value=rule.least, max_value=rule.most))
         if usual := usual_rows(earlier):
             made.append(expect.ExpectTableRowCountToBeBetween(min_value=usual[0], max_value=usual[1]))
+        if stale := stale_before(earlier, now):
+            made.append(expect.ExpectColumnMaxToBeBetween(column="received_at", min_value=stale))
         suite = self._gx.ExpectationSuite(name=event_type.table, expectations=made)
         batch = self._source.add_dataframe_asset(event_type.table).add_batch_definition_whole_dataframe("day")
-        found = batch.get_batch(batch_parameters={"dataframe": self._pd.DataFrame(arrived)}).validate(suite)
+        found = batch.get_batch(batch_parameters={"dataframe": self._pd.DataFrame(arrived, dtype=object)}).validate(suite)
         return [_words(each) for each in found.results if not each.success]
 
 

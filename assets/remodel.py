@@ -40,19 +40,26 @@ def finish(tools: Tools) -> list[Retried]:
 
 
 def _write(tools: Tools, begun: Replay) -> None:
-    """First what the fragments are now, then the counts that will hold, then the fragments go."""
+    """First what the fragments are now, then the counts that will hold, then the fragments go, with what stood beside them.
+
+    A message of a type that nobody modelled stands beside its fragment, without what it said. What the fragment tells of it has the same
+    id, line and time, so readers could not choose between the two: the poorer one goes.
+    """
     events = {tuple(each) for each in begun.items}
     rows = [row for row in tools.rows.unmodelled(Choice(), None, [begun.segment_id]) if (row.tenant_id, row.event_id) in events]
     modelled, new, _ = _tried(tools, rows)
     with tools.lake.replace(begun.replay_id) as writer:
         write(writer, begun.replay_id, new, tools.vault)
     left = Counter((row.tenant_id, row.source) for row in modelled)
+    for told, source, number in tools.rows.retold(begun.segment_id, begun.replay_id):
+        left[told.tenant_id, source] += number
     kept = Replay(begun.replay_id, begun.segment_id, begun.kind, "written", sorted({(row.tenant_id, row.event_id) for row in modelled}))
     tools.quarantine.written(kept, counts_of(new), [Count(*key, 0, number, 0) for key, number in sorted(left.items())])
     _drop(tools, kept)
 
 
 def _drop(tools: Tools, written: Replay) -> None:
+    tools.rows.drop_retold(written.segment_id, tools.rows.retold(written.segment_id, written.replay_id))
     tools.rows.drop_unmodelled(written.segment_id, {(each[0], each[1]) for each in written.items})
     tools.quarantine.done(written)
 

@@ -150,14 +150,16 @@ def _known(tools: Tools, lines: _Lines, events: Sequence[tuple[Told, int, Again]
     wanted = {told for told, _, _ in events}
     stale = {told for told in found if told.table == Unmodelled.table and told not in wanted}
     if stale:  # accepted as unmodelled; what they are to the decoder of today is for `remodel` to take in, and only there
+        fragments: Counter[Told] = Counter()
         rows = [each for each in tools.rows.unmodelled(Choice(), None, lines.told_in) if _as_told(each) in stale]
         for row, fragment in zip(rows, opened(rows, tools), strict=True):
             again = decoded(row, fragment, tools)
             ref_key = tools.vault.tenant_key(row.tenant_id, "ref")
             for each in again if not isinstance(again, str) else ():
                 event = each.accepted.event
-                told = Told(row.tenant_id, row.body_hash, event.table, hide(ref_key, event.event_id))
-                found[told] = found.get(told, 0) + 1
+                fragments[Told(row.tenant_id, row.body_hash, event.table, hide(ref_key, event.event_id))] += 1
+        for told, number in fragments.items():  # a message that stands beside its fragment is not another one
+            found[told] = max(found.get(told, 0), number)
     return Counter({(number, told): found.get(told, 0) // lines.copies[number] for told, number, _ in events})
 
 

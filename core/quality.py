@@ -1,7 +1,7 @@
-"""What must be true of events that enter, by their Structs: which columns are filled, which words and which ranges they may hold.
+"""What must be true of events that enter, by their Structs: types, which columns are filled, which words and which ranges they may hold.
 
-Here belong the expectations and how much is a usual day. Not here: the library that looks (`assets.quality`), whether anything was
-lost (`assets.checks`).
+Here belong the expectations, how much is a usual day, and how long it may be silent. Not here: the library that looks
+(`assets.quality`), whether anything was lost (`assets.checks`).
 """
 
 import statistics
@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from core.columns import columns
+from core.columns import ColumnType, columns
 from core.events import Event
 
 DAY = timedelta(days=1)
 HISTORY = 28 * DAY
+SILENCE = timedelta(hours=12)
+"""After so long without a row, what has a usual day is stale: a night of no messages is none, half a day is."""
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LEAST_DAYS, _LEAST_ROWS = 7, 20
 
@@ -27,11 +29,12 @@ _RANGES: dict[str, tuple[float, float | None]] = {
 
 
 class Rule(NamedTuple):
-    """One expectation of a column: never empty, one of some words, or between two ends (either may be open)."""
+    """One expectation of a column: of one type, never empty, one of some words, or between two ends (either may be open)."""
 
     column: str
-    kind: Literal["filled", "one_of", "between"]
+    kind: Literal["typed", "filled", "one_of", "between"]
     values: tuple[str, ...] = ()
+    type: ColumnType | None = None
     least: Any = None
     most: Any = None
 
@@ -41,10 +44,12 @@ def rules(event_type: type[Event], as_of: datetime) -> Iterator[Rule]:
 
     >>> from core.events import ServiceEvent
     >>> [rule.kind for rule in rules(ServiceEvent, datetime(2026, 3, 1, tzinfo=UTC)) if rule.column == "latency_seconds"]
-    ['between']
+    ['typed', 'between']
     """
     hints = typing.get_type_hints(event_type)
     for column in columns(event_type):
+        if column.type != "binary":
+            yield Rule(column.name, "typed", type=column.type)
         if not column.nullable and column.type != "binary":  # ciphertext is not read
             yield Rule(column.name, "filled")
         if words := _words(hints.get(column.field)):
@@ -67,6 +72,11 @@ def usual_rows(earlier_days: Sequence[int]) -> tuple[int, int] | None:
     if len(earlier_days) < _LEAST_DAYS or statistics.median(earlier_days) < _LEAST_ROWS:
         return None
     return int(statistics.median(earlier_days) // 5), 5 * max(earlier_days)
+
+
+def stale_before(earlier_days: Sequence[int], as_of: datetime) -> datetime | None:
+    """When the newest row must have come at the earliest; None where no day is usual."""
+    return None if usual_rows(earlier_days) is None else as_of - SILENCE
 
 
 def _words(hint: Any) -> tuple[str, ...]:

@@ -155,6 +155,14 @@ class Told(NamedTuple):
     event_id: str
 
 
+class Retold(NamedTuple):
+    """Rows of one event that a segment and a replay of it both hold: its place in the lake, its source, and how many the segment has."""
+
+    told: Told
+    source: str
+    number: int
+
+
 class LakeRows(Protocol):
     """Single rows of the lake, for what is tried again."""
 
@@ -168,4 +176,12 @@ class LakeRows(Protocol):
 
     def drop_unmodelled(self, segment_id: str, events: Collection[tuple[str, str]]) -> None:
         """Take rows out of `unmodelled`: those of a segment with these (tenant, event id). Files without them are not touched."""
+        ...
+
+    def retold(self, segment_id: str, replay_id: str) -> Sequence[Retold]:
+        """What a replay holds anew of what its segment holds: of the same lines the same events."""
+        ...
+
+    def drop_retold(self, segment_id: str, retold: Collection[Retold]) -> None:
+        """Take these rows out of the segment. Files without them are not touched."""
         ...

@@ -20,6 +20,9 @@ from orchestration.resources.platform import Platform
 MAX_ROUNDS = 3
 """What a round sends comes back as receipts in the next; a round that sends nothing is the last. More than three would be a loop."""
 
+_CHECK_FAILED = "DagsterAssetCheckFailedError"
+"""Dagster's name of how a blocking check ends its step."""
+
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -130,18 +133,22 @@ class _Totals:
         for event in result.get_asset_materialization_events():
             materialization = event.step_materialization_data.materialization
             self._materialized(materialization.asset_key.path, {key: value.value for key, value in materialization.metadata.items()})
+        stopped: list[str] = []
         self.checks_passed, self.checks_failed = 0, []  # of the last round: it speaks of everything
         for check in result.get_asset_check_evaluations():
             if check.passed:
                 self.checks_passed += 1
             else:
-                self.checks_failed.append(f"{check.asset_key.to_user_string()}: {check.check_name}")
+                name = f"{check.asset_key.to_user_string()}: {check.check_name}"
+                self.checks_failed.append(name)
+                if check.blocking and check.severity == dg.AssetCheckSeverity.ERROR:
+                    stopped.append(f"{name}: {check.description}")
         for event in result.all_events:
             if event.is_step_failure:
                 error = event.step_failure_data.error
                 cause = error.cause if error and error.cause else error
                 self.failed.append(str(event.step_key))
-                self.errors.append(f"{event.step_key}: {cause.message.strip() if cause else 'failed'}")
+                self.errors.append(f"{event.step_key}: {_why(cause, stopped)}")
         if not result.success and not self.errors:  # it failed before its first step, or after its last
             words = [event.message or event.event_type_value for event in result.all_events if event.is_failure]
             self.errors.append("; ".join(words) or "the run failed")
@@ -157,3 +164,10 @@ class _Totals:
             case ["ops", "deliveries"]:
                 for name, count in metadata.items():
                     self.actions[name] = self.actions.get(name, 0) + count
+
+
+def _why(cause: Any, stopped: list[str]) -> str:
+    """Dagster only names the checks that failed; what they found is the reason."""
+    if cause is None:
+        return "failed"
+    return "; ".join(stopped) if stopped and cause.cls_name == _CHECK_FAILED else str(cause.message).strip()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw, Struct, field
 
-from core.events import UNTOLD, Event, Reject, Unmodelled
+from core.events import UNTOLD, Event, Message, Reject, Unmodelled
 from core.sources._common import Id, code, decode_json, digest, fragment, moment, within
 from core.sources._meta_changes import CHANGES
 from core.sources._meta_items import ITEMS, tell
@@ -92,6 +92,7 @@ def _item(scope: Scope, raw: Raw, place: str, kept_in: str, name: str | None = N
         yield Reject("bad_shape", place, "the item says who and when but not what", scope.account_id)
         return
     known = next((key for key in ITEMS if key in keys), None)
+    contact = head.contact(scope)
     for told in tell(scope, head, known, keys[known], place) if known else (code(said[0]),):
         if isinstance(told, str):
             yield Unmodelled(
@@ -100,10 +101,11 @@ def _item(scope: Scope, raw: Raw, place: str, kept_in: str, name: str | None = N
                 event_id=f"{scope.channel.source}:{scope.account_id}:{told}:{digest(bytes(raw))}",
                 occurred_at=head.occurred_at(scope) or UNTOLD,
                 kind=told,
-                contact=head.contact(scope),
+                contact=contact,
                 fragment=fragment(_alone(scope, raw, kept_in, name)),
             )
         else:
+            contact = told.contact if isinstance(told, Message) else contact  # of an echo it may be the other party
             yield told
 
 

@@ -14,7 +14,7 @@ from core.events import AccountEvent, ContactEvent, Message, MessageStatus, Paym
 from core.sources._common import code, decode_json, digest, identifier, moment, within
 from core.sources._currency import minor
 from core.sources._meta_scope import About, Head, Scope, Told
-from core.sources._meta_shapes import Bought, Control, Edit, Optin, Policy, Postback, Reaction, Receipt, Referral, Sent
+from core.sources._meta_shapes import Bought, Control, Edit, Optin, Policy, Postback, Reaction, Receipt, Referral, Sent, not_modelled
 
 
 def _message(about: About, item: Sent) -> Told:
@@ -189,3 +189,5 @@ def tell(scope: Scope, head: Head, key: str, raw: Raw, place: str) -> Told:
     about = About(scope, at, contact, is_echo or head.is_outbound(scope), str(head.timestamp), digest(bytes(raw)))
     for told in kind.tell(about, item):
         yield within(told, f"{place}.{key}") if isinstance(told, Reject) else told
+    if isinstance(item, Sent) and (new := not_modelled(item, raw)) is not None:
+        yield new

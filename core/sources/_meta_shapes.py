@@ -5,9 +5,11 @@ Not here: what they mean (`_meta_items`).
 
 from typing import Literal
 
-from msgspec import Struct, field
+import msgspec
+from msgspec import Raw, Struct, field
 
-from core.sources._common import Id, code, identifier
+from core.events import Reject
+from core.sources._common import Id, code, decode_json, identifier
 
 _INBOX_APPS = frozenset({"263902037430900", "1217981644879628"})
 """Meta's own inboxes of pages and of Instagram: what they send, a person wrote."""
@@ -67,6 +69,32 @@ class Sent(Struct):
         if not is_outbound:
             return "lead"
         return "human" if self.app_id is None or str(self.app_id) in _INBOX_APPS else "automation"
+
+
+_KEYS = msgspec.json.Decoder(dict[str, Raw])
+_AROUND = frozenset(
+    {"mid", "seq", "is_echo", "is_deleted", "app_id", "metadata", "reply_to", "referral", "traits", "tags", "nlp", "text", "attachments"}
+)  # fmt: skip
+_ATTACHMENTS = frozenset(
+    {
+        "audio", "file", "image", "video", "fallback", "template", "location", "share", "reel", "ig_reel", "post", "ig_post",
+        "story_mention", "ig_story", "product", "appointment_booking", "sticker", "like_heart", "animated_image_share", "ephemeral",
+        "media", "unsupported", "unsupported_type",
+    }
+)  # fmt: skip
+
+
+def not_modelled(item: Sent, raw: Raw) -> str | None:
+    """What to call a message with an attachment or a content of a type that nobody models: it says more than its event keeps."""
+    if item.is_deleted:
+        return None
+    new = next((each.type for each in item.attachments or () if each.type and each.type not in _ATTACHMENTS), None)
+    if new is not None:
+        return f"message.{code(new)}"
+    if item.kind() != "unknown":
+        return None
+    keys = decode_json(_KEYS, raw)
+    return None if isinstance(keys, Reject) or keys.keys() <= _AROUND else "message.unknown"
 
 
 class Edit(Struct):

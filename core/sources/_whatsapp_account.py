@@ -4,12 +4,13 @@ Here belongs what a vendor says of us. Not here: what people write.
 """
 
 import re
+from datetime import datetime
 
 import msgspec
 from msgspec import Raw, Struct
 
 from core.events import AccountEvent, Event, Reject
-from core.sources._common import Id, Int, code, decode_json, digest, epoch, identifier
+from core.sources._common import Id, Int, code, decode_json, digest, identifier, moment
 from core.sources._whatsapp_scope import Entry
 
 ACCOUNT_FIELDS = frozenset(
@@ -84,7 +85,14 @@ def account_event(around: Entry, raw: Raw, place: str) -> Event | Reject:
         return Reject(value.reason, f"{place}.value{value.where[1:]}", value.detail, around.id)
     if around.at is None:
         return Reject("bad_time", f"{place.rsplit('.', 1)[0]}.time", "the entry has no time in seconds since 1970", around.id)
-    expirations = [moment for each in value.restriction_info or () if (moment := epoch(each.expiration))]
+    expirations: list[datetime] = []
+    for i, each in enumerate(value.restriction_info or ()):
+        if each.expiration is not None:  # without one it lasts until it is lifted, so one that cannot be read must not pass for none
+            until = moment(each.expiration)
+            if until is None:
+                detail = "neither seconds or milliseconds since 1970 nor ISO 8601 with an offset"
+                return Reject("bad_time", f"{place}.value.restriction_info[{i}].expiration", detail, around.id)
+            expirations.append(until)
     return AccountEvent(
         source="whatsapp",
         account_id=around.id,

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
-from core.events import AccountEvent, ContactEvent, Event, Message, MessageStatus, Point, Reject
-from core.sources._common import Id, Int, code, decode_json, digest, epoch, identifier, within
+from core.events import ContactEvent, Event, Message, MessageStatus, Point, Reject
+from core.sources._common import Int, code, decode_json, identifier, within
 from core.sources._whatsapp_calls import call, status_of_call
+from core.sources._whatsapp_groups import group
 from core.sources._whatsapp_history import history, state_sync
-from core.sources._whatsapp_messages import MESSAGE, Item, System
+from core.sources._whatsapp_messages import MESSAGE, Item, System, not_modelled
 from core.sources._whatsapp_scope import Profile, Scope, Told, Unknown, common, linked, nobody, phone, point, told_at
 
 
@@ -76,23 +77,9 @@ class _UserIdUpdate(Struct):
     wa_id: str | None = None
 
 
-class _Participant(Struct):
-    wa_id: Id | None = None
-    user_id: str | None = None
-
-
-class _Group(_Participant):
-    timestamp: str | Int = ""
-    group_id: str | None = None
-    type: str | None = None
-    added_participants: list[_Participant] = field(default_factory=list)
-    removed_participants: list[_Participant] = field(default_factory=list)
-
-
 _STATUS = msgspec.json.Decoder(Status)
 _PREFERENCE = msgspec.json.Decoder(_Preference)
 _USER_ID_UPDATE = msgspec.json.Decoder(_UserIdUpdate)
-_GROUP = msgspec.json.Decoder(_Group)
 
 
 def message(scope: Scope, raw: Raw, place: str) -> Told:
@@ -105,7 +92,15 @@ def message(scope: Scope, raw: Raw, place: str) -> Told:
         wa_id, user_id, _ = _sender(scope, item)
         yield _system(scope, item, place, point(wa_id, user_id))
         return
-    yield from told_by_message(scope, item, place)
+    yield from _with_what_is_new(scope, item, raw, told_by_message(scope, item, place))
+
+
+def _with_what_is_new(scope: Scope, item: Item, raw: Raw, told: list[Event | Reject]) -> Told:
+    """Of a type that nobody models: the message, for it opens the window and counts, and the item itself, for what it says."""
+    yield from told
+    kind = not_modelled(item, raw)
+    if kind is not None and isinstance(told[0], Message):
+        yield Unknown(f"{scope.field}.{kind}", told[0].contact, told[0].occurred_at)
 
 
 def told_by_message(scope: Scope, item: Item, place: str) -> list[Event | Reject]:
@@ -132,7 +127,8 @@ def echo(scope: Scope, raw: Raw, place: str) -> Told:
     wa_id, user_id = (item.sender, item.from_user_id) if is_ours else (item.to, item.to_user_id)
     profile = scope.profile(wa_id, user_id)
     wa_id, user_id = wa_id or (profile.wa_id if profile else None), user_id or (profile.user_id if profile else None)
-    yield from _message(scope, item, place, wa_id, user_id, profile, is_echo=not is_ours)
+    told = _message(scope, item, place, wa_id, user_id, profile, is_echo=not is_ours)
+    yield from _with_what_is_new(scope, item, raw, told)
 
 
 def _message(
@@ -260,22 +256,6 @@ def user_id_update(scope: Scope, raw: Raw, place: str) -> Told:
     own = f"user_id:{item.user_id.previous}:{item.user_id.current}:{item.timestamp}"
     old, new = Point("wa_user_id", item.user_id.previous), Point("wa_user_id", item.user_id.current)
     yield ContactEvent(**common(scope, own, occurred_at), kind="user_id_changed", contact=old, other=new)
-
-
-def group(scope: Scope, raw: Raw, place: str) -> Told:
-    """One change of a group of ours; who came and went is only read for the two ids that it names of one person."""
-    item = decode_json(_GROUP, raw, scope.account_id)
-    if isinstance(item, Reject):
-        yield within(item, place)
-        return
-    occurred_at = epoch(item.timestamp)
-    if occurred_at is None:
-        yield Reject("bad_time", f"{place}.timestamp", "not a number of seconds since 1970", scope.account_id)
-        return
-    own = f"group:{scope.account_id}:{item.group_id}:{item.timestamp}:{digest(bytes(raw))}"
-    yield AccountEvent(**common(scope, own, occurred_at), kind=scope.field, subject=identifier(item.group_id), state=code(item.type))
-    for n, each in enumerate((item, *item.added_participants, *item.removed_participants)):
-        yield from linked(scope, f"{own}:{n}", occurred_at, None if each.wa_id is None else str(each.wa_id), each.user_id)
 
 
 ITEM_LISTS: dict[str, dict[str, Callable[[Scope, Raw, str], Told]]] = {

@@ -4,9 +4,10 @@ Here belongs reading one message object. Not here: whose it is and what becomes 
 """
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from core.sources._common import Int, code
+from core.events import Reject
+from core.sources._common import Int, code, decode_json
 
 
 class _Text(Struct, gc=False):
@@ -27,9 +28,14 @@ class _Reply(Struct):
 
 
 class _Interactive(Struct):
+    type: str | None = None
     button_reply: _Reply | None = None
     list_reply: _Reply | None = None
     nfm_reply: _Reply | None = None
+
+    def is_new(self) -> bool:
+        """Whether it is a reply of a kind that nobody models."""
+        return self.type is not None and not (self.button_reply or self.list_reply or self.nfm_reply)
 
 
 class _Reaction(Struct):
@@ -106,8 +112,7 @@ class Item(Struct, rename={"sender": "from"}, gc=False):
         """The stated type; a body without one is told by what it holds."""
         if self.type:
             return code(self.type, "unknown")
-        held = ("text", "button", "interactive", "image", "video", "document", "reaction", "location", "order")
-        return next((name for name in held if getattr(self, name) is not None), "unknown")
+        return next((name for name in _HELD if getattr(self, name) is not None), "unknown")
 
     def words(self) -> str | None:
         """The text that a person would read, whatever the type."""
@@ -135,5 +140,41 @@ class Item(Struct, rename={"sender": "from"}, gc=False):
             or None
         )
 
+    def may_be_new(self) -> bool:
+        """Whether only `not_modelled` can tell; asked of what is not of `PLAIN_TYPES`."""
+        if not self.type:
+            return self.kind() == "unknown"
+        return self.type != "interactive" or (self.interactive is not None and self.interactive.is_new())
+
 
 MESSAGE = msgspec.json.Decoder(Item)
+_KEYS = msgspec.json.Decoder(dict[str, Raw])
+_HELD = "text", "button", "interactive", "image", "video", "document", "reaction", "location", "order"
+_AROUND = frozenset(
+    {
+        "id", "timestamp", "type", "from", "from_user_id", "from_parent_user_id", "to", "to_user_id", "to_parent_user_id", "group_id",
+        "context", "referral", "errors",
+    }
+)  # fmt: skip
+
+PLAIN_TYPES = frozenset(
+    {
+        "text", "button", "image", "video", "document", "audio", "sticker", "location", "contacts", "reaction", "order", "edit", "revoke",
+        "request_welcome", "unsupported", "unknown",
+    }
+)  # fmt: skip
+"""Types that are all said by a message. `unsupported` and `unknown` are WhatsApp's own words for what it does not pass on: such an item
+holds an error and nothing that anybody wrote, so there is nothing to keep of it."""
+
+
+def not_modelled(item: Item, raw: Raw) -> str | None:
+    """What to call an item of a type that nobody models, so that more was said than the message keeps; None for all others.
+
+    Also an interactive reply of a new kind, and an item that states no type and holds something new.
+    """
+    if item.type in PLAIN_TYPES or not item.may_be_new():
+        return None
+    if item.type:
+        return f"interactive.{code(item.interactive.type)}" if item.interactive and item.type == "interactive" else code(item.type)
+    keys = decode_json(_KEYS, raw)
+    return None if isinstance(keys, Reject) or keys.keys() <= _AROUND else "unknown"

@@ -63,6 +63,10 @@ class Unknown(NamedTuple):
     at: datetime | None = None
     alone: Raw | None = None
 
+    def may_be_of(self, profile: Profile) -> bool:
+        """Whether a contact beside it is whom it names; others' names are not kept with it, under a key that is not theirs."""
+        return self.contact is None or self.contact in {point(profile.wa_id, None), point(None, profile.user_id)}
+
 
 Told = Iterator[Event | Reject | Unknown]
 

@@ -15,7 +15,7 @@ from core.events import UNTOLD, AccountEvent, Event, Point, Reject, Unmodelled
 from core.sources._common import Id, Int, code, decode_json, digest, fragment, meta_signature_holds, moment, within
 from core.sources._whatsapp_account import ACCOUNT_FIELDS, account_event
 from core.sources._whatsapp_items import ITEM_LISTS, Status, told_by_message, told_by_status
-from core.sources._whatsapp_messages import Item
+from core.sources._whatsapp_messages import PLAIN_TYPES, Item
 from core.sources._whatsapp_scope import Entry, Profile, Scope, Unknown
 
 
@@ -156,7 +156,7 @@ def _read_plain(raw: bytes) -> _Plain | None:
             value = change.value
             if value.messages:
                 for item in value.messages:
-                    if item.type == "system":
+                    if item.type not in PLAIN_TYPES and item.may_be_new():
                         return None
             elif not value.statuses:
                 return None
@@ -225,6 +225,7 @@ def _items(around: Entry, raw: Raw, place: str) -> Iterator[Event | Reject]:
         return
     account_id = value.metadata.phone_number_id or around.id
     contacts: list[Profile] = []
+    beside: list[Raw] = []
     said = 0
     for i, contact in enumerate(value.contacts or ()):
         profile = decode_json(_PROFILE, contact, account_id)
@@ -233,6 +234,7 @@ def _items(around: Entry, raw: Raw, place: str) -> Iterator[Event | Reject]:
             yield within(profile, f"{place}.value.contacts[{i}]")
         else:
             contacts.append(profile)
+            beside.append(contact)
     own_number = "".join(each for each in value.metadata.display_phone_number or "" if each.isdigit())
     scope = Scope(account_id, contacts, own_number, around.field)
     for name, decode_item in ITEM_LISTS[around.field].items():
@@ -241,7 +243,8 @@ def _items(around: Entry, raw: Raw, place: str) -> Iterator[Event | Reject]:
             for told in decode_item(scope, item, f"{place}.value.{name}[{i}]"):
                 if isinstance(told, Unknown):
                     said_alone = told.alone or item
-                    alone: dict[str, object] = {"metadata": value.metadata, "contacts": value.contacts or [], name: [said_alone]}
+                    named = [raw for raw, each in zip(beside, contacts, strict=True) if told.may_be_of(each)]
+                    alone: dict[str, object] = {"metadata": value.metadata, "contacts": named, name: [said_alone]}
                     yield _unmodelled(around, told.kind, alone, said_alone, account_id, told.contact, told.at)
                 else:
                     yield told

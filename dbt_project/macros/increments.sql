@@ -8,7 +8,7 @@
     read `touched.<model>`, and of what comes out the rows of touched keys take the place of those that were there. These are kept as
     `anew.<model>` too, which whoever comes after it in the same invocation reads instead: the same rows, without looking for them among all. A
     model that does not adopt it is built in full and reads in full. A table or view that says `scope` without being incremental promises the
-    same to its readers.
+    same to its readers. Rows that follow from more than their key, if few, can be made anew in every build: `'always': "kind <> 'usage'"`.
 #}
 
 {#
@@ -47,15 +47,19 @@
     (tenant_id, {{ keys[scope] }}) in (select keys.tenant_id, keys.key from reference.touched as keys where keys.scope = '{{ scope }}')
 {%- endmacro %}
 
+{# The condition that a row of this model is made anew: its key was touched, or it always is. #}
+{% macro is_made_anew() -%}
+    ({{ is_touched(model.config.meta['scope']) }}{{ ' or (' ~ model.config.meta['always'] ~ ')' if 'always' in model.config.meta }})
+{%- endmacro %}
+
 {# The strategy of incremental models: what is there of touched keys goes, what was made of them comes; in one transaction. #}
 {% macro get_incremental_touched_sql(arguments) -%}
-    {%- set scope = model.config.meta['scope'] -%}
     {%- set names = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     {%- set anew = in_schema(arguments['target_relation'], 'anew') -%}
     drop table if exists {{ anew }};
-    create table {{ anew }} as select {{ names }} from {{ arguments['temp_relation'] }} where {{ is_touched(scope) }};
+    create table {{ anew }} as select {{ names }} from {{ arguments['temp_relation'] }} where {{ is_made_anew() }};
     {{ gather_statistics(anew) }};
-    delete from {{ arguments['target_relation'] }} where {{ is_touched(scope) }};
+    delete from {{ arguments['target_relation'] }} where {{ is_made_anew() }};
     insert into {{ arguments['target_relation'] }} ({{ names }}) select {{ names }} from {{ anew }}
 {%- endmacro %}
 
@@ -89,7 +93,7 @@
     {%- if scope and has_increments() and (build_state() != 'steady' or model.config.materialized != 'incremental') -%}
         {%- set body = 'select * from ' ~ this -%}
         {%- if build_state() != 'anew' -%}
-            {%- set condition = is_touched(scope) -%}
+            {%- set condition = is_made_anew() -%}
             {%- if '/* only touched */' in model['compiled_code'] -%}
                 {%- if scope == 'message' -%}
                     {%- set condition = '(' ~ condition ~ ' or ' ~ is_touched('point') ~ ')' -%}

@@ -2,8 +2,9 @@
 
 Here belongs finding them, in files alone, so that every engine is told the same. A key counts as touched where an event came or came of
 age, where who holds a point changed, where its tenant's reference rows changed; then everything that hangs together with it: the leads that
-ever held a point, the points that they ever held, points under which one event was told twice. So a model of one scope may read any of
-another. Not here: what falls due (`increments` asks the warehouse), what is done with the keys (`dbt_project/macros/increments.sql`).
+ever held a point, the points that they ever held, points under which one event was told twice, and of touched points all messages and uses.
+So a model of one scope may read any of another. Not here: what falls due (`increments` asks the warehouse), what is done with the keys
+(`dbt_project/macros/increments.sql`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -50,7 +51,7 @@ class Touched:
     def all_twins(self) -> None:
         """For a build of everything: points under which one event was told, by whoever told it."""
         for table in self._with_points():
-            self._twins(table, "true")
+            self._twins(self._all(table))
 
     def since(self, before: Seen, memory: Path, reference: Path, as_of: datetime, days: Collection[date] = ()) -> None:
         """All that differs between what the last build saw and now, except what falls due; and all events of some days."""
@@ -71,8 +72,10 @@ class Touched:
         for table in self._with_points():
             if self._has(f"from fresh where table_name = '{table}'"):
                 same = f"(tenant_id, event_id) in (select (tenant_id, event_id) from fresh where table_name = '{table}')"
-                self._touch("point", f"select tenant_id, contact_point_id from ({self._all(table)}) where {same}")
-                self._twins(table, same)
+                told = f"select distinct tenant_id, event_id, contact_point_id from ({self._all(table)}) where {same}"
+                self._db.execute(f"create or replace table again as {told}")  # the lake's ids are read once: half of what this costs
+                self._touch("point", "select tenant_id, contact_point_id from again")
+                self._twins("from again")
         self._others_of("messages", "message_id", "message_statuses")
         self._others_of("appointments", "appointment_id", "appointments")
         self._referred(before, memory, as_of, reference)
@@ -91,7 +94,7 @@ class Touched:
         self._db.execute(f"insert into touched select tenant_id, scope, key from read_parquet({quote(path)})")
 
     def close_over(self, lead_points: Sequence[Path]) -> None:
-        """Add what hangs together with the touched: by leads and points of all times, and by twins; last, the points' messages."""
+        """Add what hangs together with the touched: by leads and points of all times, and by twins; last, the points' messages and uses."""
         held = " union all ".join(f"select tenant_id, point_id, lead_id from read_parquet({quote(path)})" for path in lead_points)
         twins = "select tenant_id, 'point', {}, 'point', {} from twins"
         self._db.execute(
@@ -110,8 +113,9 @@ class Touched:
                 "and reached.scope = edges.other_scope and reached.key = edges.other; insert into reached from newest"
             )
         at_points = "(tenant_id, contact_point_id) in (select (tenant_id, key) from reached where scope = 'point')"
-        messages = f"from ({self._all('messages')}) where message_id is not null and {at_points}"
-        self._db.execute(f"insert into reached select distinct tenant_id, 'message', message_id {messages}")
+        for scope, key, table in (("message", "message_id", "messages"), ("event", "event_id", "token_usage")):
+            rows = f"from ({self._all(table)}) where {key} is not null and {at_points}"
+            self._db.execute(f"insert into reached select distinct tenant_id, '{scope}', {key} {rows}")
 
     def write(self, path: Path, twins: Path) -> dict[str, int]:
         """The keys and the twins as files; returns how many keys each scope has."""
@@ -143,11 +147,11 @@ class Touched:
             same = f"(tenant_id, {name}) in (select (tenant_id, {name}) from fresh where table_name = '{told_in}')"
             self._touch("point", f"select tenant_id, contact_point_id from ({self._all(table)}) where {same}")
 
-    def _twins(self, table: str, condition: str) -> None:
-        """Pairs of points under which one event of the table was told."""
+    def _twins(self, rows: str) -> None:
+        """Pairs of points under which one event of these rows, of one table, was told."""
         self._db.execute(
-            f"insert into twins with told as (select distinct tenant_id, event_id, contact_point_id as point from ({self._all(table)}) "
-            f"where {condition} and contact_point_id is not null), several as (select tenant_id, event_id, min(point) as one from told "
+            f"insert into twins with told as (select distinct tenant_id, event_id, contact_point_id as point from ({rows}) "
+            "where contact_point_id is not null), several as (select tenant_id, event_id, min(point) as one from told "
             "group by all having min(point) <> max(point)) select distinct tenant_id, one, point from several join told "
             "using (tenant_id, event_id) where point <> one"
         )

@@ -22,7 +22,9 @@ from assets.replay import replay
 from assets.retrying import Tools
 from core.events import EVENT_TYPES
 from core.quarantine import Choice
-from core.sources import _whatsapp_items, platform
+from core.sources import _whatsapp_items, _whatsapp_messages, platform
+from core.sources import whatsapp as whatsapp_source
+from core.sources._whatsapp_messages import PLAIN_TYPES, Item
 from orchestration.resources.inbox import FolderInbox
 from orchestration.resources.lake import FolderLake
 from orchestration.resources.lake_rows import FolderLakeRows
@@ -103,6 +105,12 @@ def call(name: str, minute: int) -> dict[str, Any]:
     }
 
 
+def document(name: str, minute: int) -> dict[str, Any]:
+    """A message whose words lie where only who knows its type looks for them."""
+    plain = {key: value for key, value in message(name, minute).items() if key != "text"}
+    return plain | {"type": "document", "document": {"id": "1", "caption": f"hello {name}"}}
+
+
 def whatsapp(minute: int, *entries: dict[str, Any], secret: str = SECRETS["APP"]) -> bytes:
     raw = json.dumps({"object": "whatsapp_business_account", "entry": list(entries)})
     return line("whatsapp", "X-Hub-Signature-256", f"sha256={signed(raw, secret)}", raw, minute)
@@ -132,6 +140,9 @@ LINES = [
     feed(10, "fern", "lead.teleported", "w2"),  # no decoder of any day knows it
     feed(11, "moss", "lead.changed", "w3", kind="won"),
     feed(11, "moss", "privacy.requested", "w4", kind="access", contact={"kind": "phone", "value": "ask at the desk"}),
+    whatsapp(12, change("fern-1", [document("n", 12), message("o", 12)])),  # accepted, of a type that is known later, beside another
+    whatsapp(12, change("fern-1", [document("n", 12), message("o", 12)])),  # twice, byte for byte
+    whatsapp(13, change("fern-1", [document("p", 13)]), change("fern-2", [document("q", 13), document("p", 13)])),  # and refused
     b'{"source": "whatsapp", "received_at": "2026-11-20T09:12:00Z"}',
     b"hello",
 ]  # fmt: skip
@@ -139,8 +150,12 @@ LINES = [
 
 
 def older_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The decoders as they were before anybody knew calls and changes of leads: their own way for what they do not know."""
+    """The decoders as they were before anybody knew calls, documents and changes of leads: their own way for what they do not know."""
     monkeypatch.delitem(_whatsapp_items.ITEM_LISTS, "calls")
+    older, words = PLAIN_TYPES - {"document"}, Item.words
+    for module in (whatsapp_source, _whatsapp_messages):
+        monkeypatch.setattr(module, "PLAIN_TYPES", older)
+    monkeypatch.setattr(Item, "words", lambda item: None if item.type == "document" else words(item))
     monkeypatch.setattr(platform, "_TYPES", platform._TYPES - {"lead.changed"})
 
 

@@ -1,4 +1,4 @@
-"""Great-expectations over what entered: good rows pass, bad ones are counted and never shown, too few are noticed; and blocking checks block."""
+"""Great-expectations over what entered: good rows pass, bad ones are counted and never shown, too few and too old are noticed."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.quality import lake_quality
+from assets.quality import Suites, lake_quality
 from core.events import Event, ServiceEvent
-from core.quality import usual_rows
+from core.quality import SILENCE, usual_rows
 from orchestration.definitions import build_defs
 from orchestration.resources.clock import FixedClock
 from orchestration.resources.lake import FolderLake
@@ -56,6 +56,20 @@ def test_bad_rows_are_counted_without_being_shown_and_a_thin_day_is_noticed(lake
     assert sorted(line.partition(":")[0] for line in wrong) == ["kind", "latency_seconds", "occurred_at"]
     assert all(line.endswith(": 3 values") for line in wrong)
     assert "Asha" not in str(told.metadata)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_half_a_day_of_silence_is_stale_and_a_value_of_another_type_is_counted(lake: FolderLake) -> None:
+    later = build_defs(lake=lake, clock=FixedClock(NOW + SILENCE - _MICRO)).resolve_job_def("data_quality")
+    assert all(each.passed for each in later.execute_in_process().get_asset_check_evaluations())
+    stale = build_defs(lake=lake, clock=FixedClock(NOW + SILENCE)).resolve_job_def("data_quality").execute_in_process()
+    (told,) = [each for each in stale.get_asset_check_evaluations() if not each.passed]
+    assert told.asset_key.path[-1] == "service_events"
+    assert [line.partition(":")[0] for line in told.metadata["wrong"].value] == ["received_at"]
+    arrived = {name: list(values) for name, values in lake.arrivals(ServiceEvent, NOW - timedelta(days=1), NOW).items()}
+    arrived["service"][0] = 7  # no file can hold it: the library looks at what it is given
+    (found,) = Suites().look(ServiceEvent, arrived, [], NOW)
+    assert found == "service: column values to be in type list: 1 values"
 
 
 def test_a_day_is_24_hours_to_the_microsecond(lake: FolderLake) -> None:

@@ -78,6 +78,7 @@ SEEDS: dict[str, list[Any]] = {
         _whatsapp("messages", **_NUMBER, messages=[_ITEM | {"type": "system", "system": {"type": "user_changed_number", "wa_id": "9198"}}]),
         _whatsapp("messages", **_NUMBER, messages=[_ITEM | {"type": "interactive", "interactive": {"nfm_reply": {"body": "Sent"}}}]),
         _whatsapp("messages", **_NUMBER, statuses=[_ITEM | {"status": "failed", "recipient_id": "9198", "errors": [{"code": 131047}]}]),
+        _whatsapp("messages", **_NUMBER, **_CONTACTS, messages=[_ITEM | {"type": "hologram", "hologram": {"x": "y"}}, _ITEM | {"poll": {"x": "y"}}]),
         _whatsapp("calls", **_NUMBER, calls=[_ITEM | {"event": "connect", "to": "15550001111"}], statuses=[_ITEM | {"status": "RINGING"}]),
         _whatsapp("group_participants_update", **_NUMBER, groups=[_ITEM | {"type": "add", "added_participants": [{"wa_id": 9, "user_id": "u"}]}]),
         _whatsapp("user_preferences", **_NUMBER, user_preferences=[{"wa_id": "9198", "value": "stop", "timestamp": 1760000000}]),
@@ -89,6 +90,7 @@ SEEDS: dict[str, list[Any]] = {
     ],
     "messenger": [
         _meta(message={"mid": "m1", "text": "x", "is_echo": True, "app_id": 5, "attachments": [{"type": "image"}], "reply_to": {"mid": "m0"}}),
+        _meta(message={"mid": "m2", "poll": {"x": "y"}, "attachments": [{"type": "hologram", "payload": {"x": "y"}}]}),
         _meta(reaction={"mid": "m1", "action": "react", "emoji": "❤"}),
         _meta(postback={"title": "t", "payload": "p", "referral": {"ad_id": 5}}),
         _meta(delivery={"mids": ["m1"], "watermark": 1760000000123}),

@@ -76,7 +76,8 @@ def test_times_are_told_apart_by_magnitude_and_only_a_missing_one_is_the_entrys(
     ],
 )
 def test_the_kind_of_a_message_is_what_it_holds(content: dict[str, Any], kind: str, text: str | None) -> None:
-    found = one(message={"mid": "m1"} | content)
+    found = decode(entry("messaging", item(message={"mid": "m1"} | content)))[0]  # beside what is new, `test_new_types` has that
+    assert isinstance(found, Message)
     assert (found.message_type, found.text) == (kind, text)
 
 

@@ -221,6 +221,24 @@ def test_account_news_say_state_subject_and_until_when() -> None:
     assert account("account_update").state == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("told", "until"),
+    [
+        (SENT, AT), (str(SENT), AT), (SENT * 1000 + 5, AT + timedelta(milliseconds=5)), ("2025-10-09T14:23:20+05:30", AT),
+        ("2025-10-09T08:53:20+0000", AT), ("2025-10-09T08:53:20Z", AT), (None, None),
+    ],
+)  # fmt: skip
+def test_a_restriction_ends_when_it_says_so_however_it_writes_the_time(told: object, until: datetime | None) -> None:
+    assert account("account_update", event="ACCOUNT_RESTRICTION", restriction_info=[{"expiration": told}]).expires_at == until
+
+
+@pytest.mark.parametrize("told", ["EXPIRATION", "January 31, 2026", "2025-10-09T08:53:20", "2025-10-09", "", "9" * 400, 0, -5, 10**18])
+def test_a_restriction_whose_end_cannot_be_read_is_refused_and_not_for_ever(told: object) -> None:
+    limits = [{"expiration": SENT}, {"expiration": told}]
+    refused = broken(body({"field": "account_update", "value": {"event": "ACCOUNT_RESTRICTION", "restriction_info": limits}}, time=SENT))
+    assert refused == ("bad_time", f"{V}.restriction_info[1].expiration")
+
+
 def test_account_news_repeat_by_entry_time_and_content() -> None:
     first = account("account_update", event="ACCOUNT_DELETED")
     assert account("account_update", event="ACCOUNT_DELETED").event_id == first.event_id

@@ -15,6 +15,7 @@ _METRICS: tuple[dict[str, Any], ...] = (
     {"metric": "won", "role": "other", "kind": "proportion", "event": "@won", "window_seconds": 30 * _DAY},
     {"metric": "spend", "role": "other", "kind": "mean", "event": "spend", "window_seconds": 7 * _DAY, "covariate_seconds": 10 * _DAY},
     {"metric": "cost", "role": "cost", "kind": "ratio", "event": "spend", "denominator_event": "@inbound", "window_seconds": 9 * _DAY},
+    {"metric": "tokens", "role": "other", "kind": "mean", "event": "@tokens", "window_seconds": 9 * _DAY, "covariate_seconds": 5 * _DAY},
 )
 
 
@@ -66,4 +67,6 @@ def _live(made: History, tenant: str, experiment: str, name: str, point: str, si
         )  # fmt: skip
         metric = rng.choice(("replied", "spend", "spend", "ignored"))
         values = (0.0, 1.0) if metric == "replied" else (1e8 + rng.gauss(0, 1), round(rng.expovariate(0.01), 2), -2.5, 0.000015)
+        made.add("token_usage", tenant, f"u{rng.getrandbits(32):08x}:{name}", at, kind="message", quantity=rng.randint(1, 40),
+                 contact_point_id=point)  # fmt: skip
         tell("observed", at, metric=metric, value=rng.choice(values) if rng.random() < 0.98 else 1e11)

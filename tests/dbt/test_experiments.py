@@ -11,7 +11,7 @@ from core.reference import Experiment, ExperimentMetric, LeadPoint, Tenant
 from ml.moments import Counts, CovariateMoments, Moments, RatioMoments
 from tests.dbt.histories import AS_OF, History
 from tests.dbt.warehouse import at, build, lake_row
-from tests.oracles import experiments
+from tests.oracles import experiments, tokens
 from tests.oracles.common import Holders, Row
 
 _MICRO = timedelta(microseconds=1)
@@ -47,6 +47,8 @@ def expected(made: History, built: duckdb.DuckDBPyConnection) -> Cells:
     own = [("@inbound", row, 1) for row in made.known("messages", AS_OF) if row["direction"] == "inbound"]
     own += [("@won", row, 1) for row in made.known("lead_events", AS_OF) if row["kind"] == "won"]
     own += [("@opted_out", row, 1) for row in made.known("contact_events", AS_OF) if row["kind"] in ("opted_out", "blocked")]
+    used = [row for row in made.known("token_usage", AS_OF) if row.get("contact_point_id")]
+    own += [("@tokens", row, tokens.debit(row, made.reference["debit_rates"])) for row in used]
     zones = {row.tenant_id: row.timezone for row in made.reference["tenants"]}
     return experiments.moments(made.known("experiment_events", AS_OF), own, made.reference, zones, unit_of)
 
@@ -93,15 +95,23 @@ def test_inference_makes_the_same_moments_of_the_same_units(found: Cells, expect
         if row["kind"] == "proportion":
             assert Counts(row["n"], row["hits"]) == Counts.from_rows(x), key
         else:
-            assert Moments.from_variance(row["n"], row["mean"], row["variance"]).m2 == pytest.approx(Moments.from_rows(x).m2, rel=1e-9)
+            m2 = Moments.from_rows(x).m2
+            blur = 2 * np.sqrt(len(x) * m2) * _blur(x)
+            assert Moments.from_variance(row["n"], row["mean"], row["variance"]).m2 == pytest.approx(m2, rel=1e-9, abs=blur), key
             kind = RatioMoments if row["kind"] == "ratio" else CovariateMoments
             names = ("n", "mean", "variance", "other_mean", "other_m2", "covariance")
             made = kind.from_covariance(*(row[name] / (row["n"] - 1) if name == "other_m2" else row[name] for name in names))
             whole = kind.from_rows(x, y)
             scale = np.sqrt(whole.m2 * whole.other_m2)
-            assert made.comoment == pytest.approx(whole.comoment, rel=1e-9, abs=1e-9 * scale), key
+            blur = np.sqrt(len(x) * whole.other_m2) * _blur(x) + np.sqrt(len(x) * whole.m2) * _blur(y)
+            assert made.comoment == pytest.approx(whole.comoment, rel=1e-9, abs=1e-9 * scale + blur), key
         seen.add(row["kind"])
     assert seen == {"proportion", "mean", "ratio"}
+
+
+def _blur(values: list[float]) -> float:
+    """What a value may lose as a float: near 1e8, a hundred-millionth and a half."""
+    return float(np.spacing(np.abs(values).max()))
 
 
 def test_what_does_not_count_is_told(built, made: History) -> None:

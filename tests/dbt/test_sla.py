@@ -76,6 +76,7 @@ def by_trigger(rows: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], dict[str, A
 
 
 @pytest.mark.large
+@pytest.mark.timeout(7_200)
 def test_a_million_histories_are_those_of_the_oracle(tmp_path: Path) -> None:
     for seed in range(50):
         many = promises(seed, HISTORIES)

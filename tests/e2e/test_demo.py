@@ -155,6 +155,35 @@ def test_a_second_run_over_a_compacted_lake_changes_no_mart_and_sends_nothing(de
     assert _effects(home) == sent
 
 
+def test_a_failed_blocking_check_stops_all_that_depends_on_it_and_the_run_says_why(demo: tuple[Path, Ran]) -> None:
+    home, _ = demo
+    before, published = fingerprints(home), _published(home)
+    with open_state(Settings(home)) as state, state.owner() as connection:
+        lost = "update ops.segment_counts set received = received + {0}, accepted = accepted + {0} where ctid = ("
+        lost += "select min(ctid) from ops.segment_counts where source = 'whatsapp')"
+        connection.execute(lost.format(1).encode())
+        try:
+            connection.commit()
+            ran = flexoraa("run", "--as-of", END_AT, "--home", home, "--quiet")
+        finally:
+            connection.execute(lost.format(-1).encode())
+    assert ran.code == 1, ran.err
+    summary = ran.json()
+    assert (summary["status"], summary["checks_failed"]) == ("failed", ["lake/messages: conservation"])
+    [said] = summary["errors"]
+    assert "lake/messages: conservation" in said
+    assert "1 counts differ, the first: segment" in said
+    assert "accepted," in said
+    assert "in the lake" in said
+    assert (fingerprints(home), _published(home)) == (before, published)
+
+
+def _published(home: Path) -> list[tuple[object, ...]]:
+    """What was ever put before operations."""
+    with open_state(Settings(home)) as state, state.psycopg() as connection:
+        return connection.execute("select * from ops.publications order by 1").fetchall()
+
+
 def _held(home: Path) -> dict[str, int]:
     """How many actions wait, by rule."""
     with open_state(Settings(home)) as state, state.psycopg() as connection:

@@ -19,7 +19,7 @@ LISTED_AS = ("payment.listed.captured", "payment.listed.refunded")
 def bookings(payments: list[Row], usages: list[Row], reference: dict[str, list[Any]], as_of: datetime) -> list[Booking]:
     """All movements of all accounts, without those of zero."""
     lots = [lot for tenant_lots in credited(payments, reference).values() for lot in tenant_lots]
-    uses = [(row["tenant_id"], row["occurred_at"], tokens) for row in usages if (tokens := _debit(row, reference["debit_rates"]))]
+    uses = [(row["tenant_id"], row["occurred_at"], tokens) for row in usages if (tokens := debit(row, reference["debit_rates"]))]
     found = grants.after_expiry(lots, uses, as_of)
     for tenant, at, tokens in uses:
         found += [(tenant, account, "usage", at, sign * tokens) for account, sign in (("wallet", -1), ("usage", 1))]
@@ -110,7 +110,8 @@ def _share(tokens: int, part: int, whole: int) -> int:
     return floor(tokens * min(Fraction(part, whole), Fraction(1)))
 
 
-def _debit(row: Row, rates: list[Any]) -> int:
+def debit(row: Row, rates: list[Any]) -> int:
+    """Tokens of one use, by the most specific rate."""
     best: tuple[tuple[bool, bool, bool], Any] | None = None
     for rate in rates:
         if rate.tenant_id != row["tenant_id"] or rate.kind != row["kind"] or row["occurred_at"] < rate.valid_from:
@@ -118,7 +119,7 @@ def _debit(row: Row, rates: list[Any]) -> int:
         if rate.valid_to is not None and row["occurred_at"] >= rate.valid_to:
             continue
         wanted = (rate.model, rate.channel, rate.category)
-        if any(want and want != row[name] for want, name in zip(wanted, ("model", "channel", "category"), strict=True)):
+        if any(want and want != row.get(name) for want, name in zip(wanted, ("model", "channel", "category"), strict=True)):
             continue
         exact = (bool(rate.model), bool(rate.channel), bool(rate.category))
         if best is None or exact > best[0]:

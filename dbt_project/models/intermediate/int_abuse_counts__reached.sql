@@ -1,4 +1,5 @@
 -- One row per tenant, local day and subject that did too often what may be done so many times a day: uses of one contact, failed payments.
+{{ config(materialized='incremental', meta={'scope': 'point', 'always': "signal <> 'contact_flood'"}) }}
 with limits as (
     select * from {{ ref('token_limits') }}
 ),

@@ -69,20 +69,16 @@ told as (
     where direction = 'inbound'
     union all
     select
-        usages.tenant_id,
-        usages.event_id,
-        usages.contact_point_id,
+        tenant_id,
+        event_id,
+        contact_point_id,
         null as experiment_id,
         '@tokens' as event,
         null as variant,
-        rated.debited_tokens as value,
-        usages.occurred_at
-    from {{ ref('stg_lake__token_usages') }} as usages
-    inner join {{ ref('int_token_usages__rated') }} as rated
-        on
-            usages.tenant_id = rated.tenant_id
-            and usages.event_id = rated.event_id
-    where usages.contact_point_id is not null and rated.debited_tokens is not null
+        debited_tokens as value,
+        occurred_at
+    from {{ ref('int_token_usages__rated') }}
+    where contact_point_id is not null and debited_tokens is not null
 ),
 
 events as (

@@ -1,5 +1,7 @@
 -- One row per wanted action. Its id says why it is wanted, by events alone: neither computed times nor lead ids, which change when two
 -- leads turn out to be one. So a rerun wants the same, and nothing is asked for again.
+-- Leaks and recoveries, by far the most, are made anew where their lead was touched; the rest follows from more than its lead.
+{{ config(materialized='incremental', meta={'scope': 'lead', 'always': "rule not in ('lead_leak', 'cold_recovery')"}) }}
 with lifetimes as (
     select * from {{ ref('action_lifetimes') }}
 ),

@@ -1,4 +1,6 @@
 -- One row per entry of a token transaction; the entries of a transaction sum to zero.
+-- Of uses, by far the most, only those that were touched are made anew; the rest follows from whole wallets.
+{{ config(materialized='incremental', meta={'scope': 'event', 'always': "kind <> 'usage'"}) }}
 with credits as (
     select
         tenant_id,
