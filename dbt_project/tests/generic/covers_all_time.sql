@@ -1,7 +1,7 @@
 {#
-    Rows with the same `columns` never overlap, and those with the same `covered` (the same columns, if not told) cover all time from 2000 on:
-    where a seed is joined by a moment, an overlap would double rows and a hole would make them vanish. Half-open: the end of one may be the
-    beginning of the next. `covered: []` is for words that come and go.
+    Rows with the same `columns` never overlap, and those with the same `covered` (the same columns, if not told) cover all time from 2000
+    on: where a seed is joined by a moment, an overlap would double rows and a hole would make them vanish. Half-open: the end of one may be
+    the beginning of the next. `covered: []` is for words that come and go.
 #}
 {% test covers_all_time(model, columns, covered=none) %}
 {%- set covered = columns if covered is none else covered -%}
