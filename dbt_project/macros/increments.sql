@@ -17,7 +17,9 @@
     of a small build.
 #}
 {% macro build_state() %}
-    {%- if not execute or not has_increments() or flags.FULL_REFRESH -%}
+    {#- who compiles with --no-introspect has no warehouse to ask -#}
+    {%- set is_blind = flags.INTROSPECT is defined and not flags.INTROSPECT -%}
+    {%- if not execute or not has_increments() or flags.FULL_REFRESH or is_blind -%}
         {{ return('anew') }}
     {%- endif -%}
     {%- if 'flexoraa_build_state' not in graph -%}
