@@ -87,7 +87,13 @@ def test_a_damaged_archive_is_refused_with_a_sentence(written: bytes) -> None:
 
 
 RISKS = {
-    "legal": ["my lawyers will be in touch", "aap logo pe mukadma karunga", "मेरा वकील आपसे बात करेगा", "see you in consumer court"],
+    "legal": [
+        "my lawyers will be in touch",
+        "aap logo pe mukadma karunga",
+        "मेरा वकील आपसे बात करेगा",
+        "see you in consumer court",
+        "legal proceedings will follow",
+    ],
     "refund_dispute": ["when will I get my refund??", "paise wapis kab aayenge", "रिफंड कब मिलेगा", "my card was charged two times"],
     "self_harm": ["honestly I just want to die", "main apni jaan de dungi", "मुझे मरना है"],
     "medical": ["my mother has diabetes, can she eat this", "pet me dard hai kaun si dawai lu", "मेरे बच्चे को बुखार है क्या दूँ"],
