@@ -71,7 +71,7 @@ class Touched:
         self._touch("event", "select tenant_id, event_id from fresh")
         for table in self._with_points():
             if self._has(f"from fresh where table_name = '{table}'"):
-                same = f"(tenant_id, event_id) in (select (tenant_id, event_id) from fresh where table_name = '{table}')"
+                same = f"(tenant_id, event_id) in (select tenant_id, event_id from fresh where table_name = '{table}')"
                 told = f"select distinct tenant_id, event_id, contact_point_id from ({self._all(table)}) where {same}"
                 self._db.execute(f"create or replace table again as {told}")  # the lake's ids are read once: half of what this costs
                 self._touch("point", "select tenant_id, contact_point_id from again")
@@ -112,7 +112,7 @@ class Touched:
                 "join newest using (tenant_id, scope, key) anti join reached on reached.tenant_id = edges.tenant_id "
                 "and reached.scope = edges.other_scope and reached.key = edges.other; insert into reached from newest"
             )
-        at_points = "(tenant_id, contact_point_id) in (select (tenant_id, key) from reached where scope = 'point')"
+        at_points = "(tenant_id, contact_point_id) in (select tenant_id, key from reached where scope = 'point')"
         for scope, key, table in (("message", "message_id", "messages"), ("event", "event_id", "token_usage")):
             rows = f"from ({self._all(table)}) where {key} is not null and {at_points}"
             self._db.execute(f"insert into reached select distinct tenant_id, '{scope}', {key} {rows}")
@@ -144,7 +144,7 @@ class Touched:
     def _others_of(self, table: str, name: str, told_in: str) -> None:
         """Points of all rows of a table that share an id with fresh rows of another one."""
         if self._files[table] and self._has(f"from fresh where table_name = '{told_in}' and {name} is not null"):
-            same = f"(tenant_id, {name}) in (select (tenant_id, {name}) from fresh where table_name = '{told_in}')"
+            same = f"(tenant_id, {name}) in (select tenant_id, {name} from fresh where table_name = '{told_in}')"
             self._touch("point", f"select tenant_id, contact_point_id from ({self._all(table)}) where {same}")
 
     def _twins(self, rows: str) -> None:
