@@ -65,6 +65,26 @@
     insert into {{ arguments['target_relation'] }} ({{ names }}) select {{ names }} from {{ anew }}
 {%- endmacro %}
 
+{#
+    The strategy of models whose rows follow from those before them in the same tenant: from the first place on that was made, what is there
+    goes and what was made comes. `meta.tail` names the column of the place, and that of the key, without which a row says only its place.
+#}
+{% macro get_incremental_tail_sql(arguments) -%}
+    {%- set names = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set tail = model.config.meta['tail'] -%}
+    delete from {{ arguments['target_relation'] }} as stood using (
+        select made.tenant_id, min(made.{{ tail['place'] }}) as first_place from {{ arguments['temp_relation'] }} as made group by made.tenant_id
+    ) as tails
+    where stood.tenant_id = tails.tenant_id and stood.{{ tail['place'] }} >= tails.first_place;
+    insert into {{ arguments['target_relation'] }} ({{ names }})
+    select {{ names }} from {{ arguments['temp_relation'] }} where {{ tail['key'] }} is not null
+{%- endmacro %}
+
+{# A model that says `scope`, in full also where a build continues. #}
+{% macro whole(name) %}
+    {{ return(builtins.ref(name)) }}
+{% endmacro %}
+
 {# A relation's namesake in another schema. #}
 {% macro in_schema(relation, schema) -%}
     {{ return(api.Relation.create(database=relation.database, schema=schema, identifier=relation.identifier)) }}

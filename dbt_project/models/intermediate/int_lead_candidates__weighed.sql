@@ -30,6 +30,10 @@ candidates as (
     where case role when 'operator' then 0 else 1 end = wanted_rank
 ),
 
+wanted as (
+    select distinct tenant_id, person_id from candidates
+),
+
 hands as (
     select
         tenant_id,
@@ -44,7 +48,7 @@ hands as (
     where event_kind in ('assigned', 'unassigned', 'won', 'lost')
 ),
 
--- Leads taken and left, whatever names a person, and the moments to look at; a look sees what happens at its instant.
+-- Leads taken and left, whatever names a person who may be chosen, and the moments to look at; a look sees what happens at its instant.
 moments as (
     select
         tenant_id,
@@ -56,15 +60,17 @@ moments as (
         0 as is_look,
         1 as difference
     from hands
-    where event_kind = 'assigned' and person_id is not null
+    where event_kind = 'assigned' and (tenant_id, person_id) in (select wanted.tenant_id, wanted.person_id from wanted)
     union all
     select tenant_id, person_id, null as lead_id, null as need_no, left_at, null as active_at, 0 as is_look, -1 as difference
     from hands
-    where event_kind = 'assigned' and person_id is not null and left_at is not null
+    where
+        event_kind = 'assigned' and left_at is not null
+        and (tenant_id, person_id) in (select wanted.tenant_id, wanted.person_id from wanted)
     union all
     select tenant_id, person_id, null as lead_id, null as need_no, occurred_at, occurred_at as active_at, 0 as is_look, 0 as difference
     from {{ ref('int_lead_events__sequenced') }}
-    where person_id is not null and event_kind <> 'assigned'
+    where event_kind <> 'assigned' and (tenant_id, person_id) in (select wanted.tenant_id, wanted.person_id from wanted)
     union all
     select tenant_id, person_id, lead_id, need_no, began_at, null as active_at, 1 as is_look, 0 as difference
     from candidates

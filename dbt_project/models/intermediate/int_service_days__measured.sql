@@ -7,6 +7,17 @@ with bounds as (
     from {{ source('reference', 'run') }}
 ),
 
+events as (
+    select
+        tenant_id,
+        service,
+        event_id,
+        kind,
+        is_ok,
+        occurred_at
+    from {{ ref('stg_lake__service_events') }}
+),
+
 heartbeats as (
     select
         events.tenant_id,
@@ -24,7 +35,7 @@ heartbeats as (
             partition by events.tenant_id, events.service, events.event_id
             order by case when objectives.service <> '' then 0 else 1 end
         ) as choice_no
-    from {{ ref('stg_lake__service_events') }} as events
+    from events
     inner join {{ ref('service_objectives') }} as objectives
         on
             coalesce(objectives.service, '') in ('', events.service)
@@ -94,7 +105,7 @@ days as (
         on services.first_day_no + numbers.number <= bounds.as_of_day_no
     union
     select tenant_id, service, {{ whole_division(microseconds('occurred_at'), '86400000000') }} as day_no
-    from {{ ref('stg_lake__service_events') }}
+    from events
 ),
 
 watched as (

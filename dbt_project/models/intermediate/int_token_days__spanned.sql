@@ -4,24 +4,32 @@ with tenants as (
 ),
 
 entries as (
-    select
-        *,
-        row_number() over (partition by tenant_id, local_date order by entry_order desc) as reverse_no
-    from {{ ref('int_wallet_entries__balanced') }}
+    select * from {{ ref('int_wallet_entries__balanced') }}
 ),
 
-changed as (
+summed as (
     select
         tenant_id,
         local_date,
-        max(case when reverse_no = 1 then balance_tokens end) as balance_tokens,
-        max(case when reverse_no = 1 then top_up_tokens end) as last_top_up_tokens,
+        max(entry_order) as last_order,
         sum(case when amount_tokens > 0 then amount_tokens else 0 end) as credited_tokens,
         sum(case when amount_tokens < 0 then -amount_tokens else 0 end) as debited_tokens,
         sum(case when kind = 'expiry' then -amount_tokens else 0 end) as expired_tokens,
         sum(case when kind = 'usage' then -amount_tokens else 0 end) as used_tokens
     from entries
     group by tenant_id, local_date
+),
+
+changed as (
+    select
+        summed.*,
+        entries.balance_tokens,
+        entries.top_up_tokens as last_top_up_tokens
+    from summed
+    inner join entries
+        on
+            summed.tenant_id = entries.tenant_id
+            and summed.last_order = entries.entry_order
 ),
 
 firsts as (

@@ -17,22 +17,16 @@ crossings as (
     select
         entries.tenant_id,
         entries.top_up_transaction_id,
-        entries.entry_order,
-        entries.balance_tokens,
-        entries.top_up_tokens,
-        entries.occurred_at,
         thresholds.percent,
         thresholds.action,
-        row_number() over (
-            partition by entries.tenant_id, entries.top_up_transaction_id, thresholds.percent, thresholds.action
-            order by entries.entry_order
-        ) as crossing_no
+        min(entries.entry_order) as entry_order
     from entries
     inner join {{ source('reference', 'token_thresholds') }} as thresholds
         on
             entries.tenant_id = thresholds.tenant_id
             and entries.balance_tokens * 100 <= thresholds.percent * entries.top_up_tokens
             and {{ is_valid_at('thresholds', 'entries.occurred_at') }}
+    group by entries.tenant_id, entries.top_up_transaction_id, thresholds.percent, thresholds.action
 ),
 
 final as (
@@ -40,18 +34,21 @@ final as (
         crossings.tenant_id,
         crossings.top_up_transaction_id,
         crossings.entry_order,
-        crossings.balance_tokens,
-        crossings.top_up_tokens,
+        entries.balance_tokens,
+        entries.top_up_tokens,
         crossings.percent,
         crossings.action,
-        crossings.occurred_at,
+        entries.occurred_at,
         top_ups.next_top_up_at
     from crossings
+    inner join entries
+        on
+            crossings.tenant_id = entries.tenant_id
+            and crossings.entry_order = entries.entry_order
     inner join top_ups
         on
             crossings.tenant_id = top_ups.tenant_id
             and crossings.top_up_transaction_id = top_ups.transaction_id
-    where crossings.crossing_no = 1
 )
 
 select * from final

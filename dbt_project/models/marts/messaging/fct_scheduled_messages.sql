@@ -28,6 +28,7 @@ accounts as (
         channel_account_id,
         row_number() over (partition by tenant_id, contact_point_id, channel order by occurred_at desc, event_id desc) as recency_no
     from {{ ref('int_messages__identified') }}
+    where (tenant_id, contact_point_id) in (select told.tenant_id, told.contact_point_id from told)
 ),
 
 windowed as (
@@ -117,7 +118,7 @@ windows as (
 
 sent as (
     select tenant_id, action_id, min(occurred_at) as sent_at from {{ ref('int_messages__identified') }}
-    where action_id is not null
+    where (tenant_id, action_id) in (select plans.tenant_id, plans.action_id from plans)
     group by tenant_id, action_id
 ),
 
