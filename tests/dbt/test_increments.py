@@ -159,7 +159,7 @@ def test_a_build_that_is_killed_leaves_the_last_whole_one_to_continue(home: Grow
 
 def test_a_wallet_is_made_anew_from_the_first_entry_that_changed(home: Growing) -> None:
     """A balance falsified by hand is carried on by what comes after it, and by nothing else: so the rows before were left, those after made."""
-    moments = [EARLY + timedelta(hours=hours) for hours in (21, 22, 23)]
+    moments = [EARLY + timedelta(hours=15, minutes=minutes) for minutes in (1, 2, 3)]
     use = _use_in_the_middle(home)
     tenant, at = use["tenant_id"], use["occurred_at"]
     before = [place for place, entry_at, _ in _wallet(home, tenant) if entry_at < at]
