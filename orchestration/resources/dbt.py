@@ -17,9 +17,6 @@ from typing import Any
 from assets.project import MANIFEST, PROJECT
 from orchestration.resources.settings import Settings
 
-DUCKDB_PLACES = {"FLEXORAA_DBT_WAREHOUSE": Settings(Path()).warehouse.name, "FLEXORAA_DBT_DUCKDB_SPILL": Settings(Path()).duckdb_spill.name}
-"""DuckDB's file and what it spills, from an installation's own folder: variables of the profile."""
-
 _PARSED = "partial_parse.msgpack"
 _PARTS = ("models", "macros", "seeds", "snapshots", "tests")
 
@@ -116,11 +113,22 @@ class DbtRunner:
         raise DbtError(f"the dbt worker died with exit code {worker.wait()}; see {self._logs / 'dbt_worker.log'}")
 
 
+def duckdb_variables(settings: Settings | None = None) -> dict[str, str]:
+    """What the profile reads of DuckDB, its places from the installation's own folder; without settings, those of whoever sets nothing."""
+    settings = settings or Settings.load(Path(), {})
+    return {
+        "FLEXORAA_DBT_WAREHOUSE": settings.warehouse.name,
+        "FLEXORAA_DBT_DUCKDB_SPILL": settings.duckdb_spill.name,
+        "FLEXORAA_DBT_DUCKDB_MEMORY": settings.duckdb_memory,
+        "FLEXORAA_DBT_DUCKDB_THREADS": str(settings.duckdb_threads),
+    }
+
+
 def inherit_parse(target: Path) -> None:
     """Begin with the project as parsed for the manifest: 4.4 s of processor time less in an installation's first run.
 
     dbt reads everything anew where the connection is another one than when it parsed. So the profile names DuckDB's file relative to the
-    installation, and all installations have the same connection; of another engine dbt throws the copy away.
+    installation, and all installations have the same connection; with another engine, or other memory, dbt throws the copy away.
     """
     parsed = MANIFEST.parent / _PARSED
     if parsed.exists() and not (target / _PARSED).exists():
@@ -147,7 +155,7 @@ def ensure_manifest() -> None:
             return
         program = str(Path(sys.executable).parent / "dbt")  # of this Python's environment, whatever PATH says
         command = [program, "--quiet", "--log-path", str(MANIFEST.parent), "parse", *places(MANIFEST.parent)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **DUCKDB_PLACES})
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **duckdb_variables()})
         if done.returncode != 0:
             raise DbtError(f"dbt cannot read the project:\n{done.stdout.strip()}\n{done.stderr.strip()}")
         MANIFEST.touch()

@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 
 from orchestration.resources import spark_place
-from orchestration.resources.dbt import DUCKDB_PLACES
+from orchestration.resources.dbt import duckdb_variables
 from orchestration.resources.settings import Settings
 from orchestration.resources.warehouse_postgres import warehouse_url
 
@@ -30,9 +30,7 @@ def dbt_environment(settings: Settings, state_url: str | None) -> Mapping[str, s
     """Variables for the worker. `state_url` is the state's address, which the engine postgres needs."""
     found = {
         "FLEXORAA_DBT_TARGET": settings.engine,
-        **DUCKDB_PLACES,
-        "FLEXORAA_DBT_DUCKDB_MEMORY": settings.duckdb_memory,
-        "FLEXORAA_DBT_DUCKDB_THREADS": str(settings.duckdb_threads),
+        **duckdb_variables(settings),
     }
     if settings.engine == "postgres" and state_url is not None:
         parts = psycopg.conninfo.conninfo_to_dict(warehouse_url(state_url))

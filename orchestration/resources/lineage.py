@@ -19,7 +19,7 @@ from core.columns import columns
 from core.events import EVENT_TYPES
 from core.reference import BUILD_TYPES, REFERENCE_TYPES
 from core.signals import MessageSignal
-from orchestration.resources.dbt import DUCKDB_PLACES, DbtError, ensure_manifest, inherit_parse, places
+from orchestration.resources.dbt import DbtError, duckdb_variables, ensure_manifest, inherit_parse, places
 
 Table: TypeAlias = tuple[str, str]
 """Schema and name."""
@@ -64,7 +64,7 @@ def _compiled(manifest: Mapping[str, Any], folder: Path) -> dict[str, str]:
         "resource_type:model",
         *places(folder),
     ]
-    environment = {**os.environ, **DUCKDB_PLACES, "FLEXORAA_DBT_TARGET": "duckdb"}
+    environment = {**os.environ, **duckdb_variables(), "FLEXORAA_DBT_TARGET": "duckdb"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
     if done.returncode != 0:
         raise DbtError(f"dbt cannot compile the project:\n{done.stdout.strip()}\n{done.stderr.strip()}")

@@ -22,7 +22,7 @@ from assets.actions import PUBLISHED
 from assets.brief_builds import brief_selection, looking_tests
 from assets.days import days, opened
 from assets.project import MANIFEST
-from orchestration.resources.dbt import DUCKDB_PLACES, places
+from orchestration.resources.dbt import duckdb_variables, places
 from orchestration.resources.progress import TerminalProgress
 from tests.dbt.growing import Growing, arrivals, growing, merged
 from tests.dbt.histories import history
@@ -273,6 +273,6 @@ def _listed(selection: list[str]) -> set[str]:
     """What dbt itself says that it would build."""
     command = [str(Path(sys.executable).parent / "dbt"), "--quiet", "ls", "--output", "name", "--exclude-resource-type", "unit_test"]
     command += [*selection, *places(MANIFEST.parent)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **DUCKDB_PLACES})
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **duckdb_variables()})
     sources = {line for line in done.stdout.splitlines() if line.startswith("source:")}
     return {line.strip() for line in done.stdout.splitlines() if line.strip()} - sources
